@@ -1,0 +1,7 @@
+//! Connections and their two byte streams: segments in, ordered bytes and holes of known length out.
+//!
+//! Knows TCP; knows neither Kafka nor the operating system. Time comes with the events.
+
+pub mod event;
+
+pub use event::{Endpoint, Event, Process, Segment, Tap};

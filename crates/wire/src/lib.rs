@@ -1,0 +1,11 @@
+//! Kafka's wire format: frames to decoded messages, by interpreting schemas that are data.
+//!
+//! Knows neither sockets nor clocks.
+
+pub mod outcome;
+pub mod tape;
+pub mod view;
+
+pub use outcome::Outcome;
+pub use tape::{FieldId, Node, Tape, Value};
+pub use view::{Hole, View};
