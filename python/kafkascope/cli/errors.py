@@ -1,0 +1,26 @@
+"""How commands fail: a message, a hint, an exit code; never a traceback.
+
+Exit codes: 0 done, 1 the script or the query failed, 2 wrong use, 3 nothing to connect to.
+"""
+
+from __future__ import annotations
+
+from typing import Any, IO
+
+import click
+
+FAILED, WRONG_USE, NOTHING_THERE = 1, 2, 3
+
+
+class CommandError(click.ClickException):
+    """Ends a command with ``message`` and ``hint`` on standard error."""
+
+    def __init__(self, message: str, hint: str = "", code: int = FAILED) -> None:
+        super().__init__(message)
+        self.hint = hint
+        self.exit_code = code
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"px: {self.message}", err=True)
+        for line in self.hint.splitlines():
+            click.echo(f"hint: {line}", err=True)

@@ -1,0 +1,122 @@
+"""Result tables on standard output: ``-o table``, ``json``, ``csv``, ``arrow``.
+
+``json`` is one object a line, first key ``_tableName_``; ``csv`` has a header ``table_id,<columns>`` for each table; both carry plain values (times in
+RFC 3339, durations in nanoseconds). ``arrow`` is one IPC stream for each table, one after the other.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from kafkascope.cli import format as fmt
+
+FORMATS = ("table", "json", "csv", "arrow")
+
+
+@dataclass(frozen=True)
+class Column:
+    name: str
+    type: str
+    semantic_type: str
+
+
+@dataclass
+class Output:
+    """One table to print; ``rows`` hold Python values, times as integers of nanoseconds."""
+
+    name: str
+    columns: list[Column]
+    rows: Sequence[Sequence[Any]]
+    truncated: bool = False
+
+
+def write(tables: Iterable[Output], how: str, out: TextIO | None = None) -> None:
+    """Print ``tables`` as ``how`` (one of ``FORMATS``)."""
+    out = out or sys.stdout
+    if how == "table":
+        _tables(tables, out)
+    elif how == "json":
+        for table in tables:
+            names = [column.name for column in table.columns]
+            kinds = [column.type for column in table.columns]
+            for row in table.rows:
+                record = {"_tableName_": table.name, **{n: _plain(v, k) for n, v, k in zip(names, row, kinds, strict=True)}}
+                out.write(json.dumps(record, ensure_ascii=False) + "\n")
+    elif how == "csv":
+        writer = csv.writer(out, lineterminator="\n")
+        for table in tables:
+            writer.writerow(["table_id", *(column.name for column in table.columns)])
+            for row in table.rows:
+                cells = [_plain(v, c.type) for v, c in zip(row, table.columns, strict=True)]
+                writer.writerow([table.name, *("" if cell is None else str(cell).lower() if isinstance(cell, bool) else cell for cell in cells)])
+    else:
+        _arrow(tables, out)
+
+
+def _plain(item: Any, kind: str) -> Any:
+    if item is None:
+        return None
+    if kind == "TIME64NS":
+        return fmt.rfc3339(int(item))
+    if kind == "FLOAT64" and isinstance(item, float) and item != item:
+        return None
+    if kind == "FLOAT64" and isinstance(item, float) and item in (float("inf"), float("-inf")):
+        return "Infinity" if item > 0 else "-Infinity"
+    return item
+
+
+_NUMERIC = {"INT64", "FLOAT64"}
+_STATE = {"Running": "green", "Pending": "yellow", "Waiting": "yellow", "Failed": "red", "Terminated": "red", "Succeeded": "blue"}
+
+
+def _tables(tables: Iterable[Output], out: TextIO) -> None:
+    console = Console(file=out, highlight=False, width=None if out.isatty() else 200, soft_wrap=False)
+    for number, table in enumerate(tables):
+        if number:
+            console.print()
+        console.print(Text.assemble(("Table ID: ", "dim"), (table.name, "bold")))
+        grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=False)
+        for column in table.columns:
+            right = column.type in _NUMERIC and not column.semantic_type.endswith("QUANTILES")
+            grid.add_column(Text(column.name.upper()), justify="right" if right else "left", overflow="ellipsis", no_wrap=column.type != "STRING", max_width=60)
+        for row in table.rows:
+            grid.add_row(*(_cell(item, column) for item, column in zip(row, table.columns, strict=True)))
+        console.print(grid if table.rows else Text("  no rows", style="dim"))
+        if table.truncated:
+            console.print(Text(f"  only the first {len(table.rows):,} rows are shown", style="yellow"))
+
+
+def _cell(item: Any, column: Column) -> Text:
+    text = fmt.value(item, column.type, column.semantic_type)
+    text = "".join(c if c.isprintable() else "�" for c in text)
+    style = ""
+    if column.semantic_type in ("POD_STATUS", "CONTAINER_STATUS"):
+        style = _STATE.get(text.split(" ")[0], "")
+    elif column.semantic_type == "DURATION_NS" and column.name.startswith("latency") and isinstance(item, int | float):
+        style = "red" if item > 400e6 else "yellow" if item > 200e6 else ""
+    if len(text) > 300:
+        text = text[:299] + "…"
+    return Text(text, style=style)
+
+
+def _arrow(tables: Iterable[Output], out: TextIO) -> None:
+    import pyarrow as pa
+
+    kinds = {"INT64": pa.int64(), "TIME64NS": pa.int64(), "FLOAT64": pa.float64(), "BOOLEAN": pa.bool_()}
+    for table in tables:
+        fields = [pa.field(c.name, kinds.get(c.type, pa.string()), metadata={"type": c.type, "semanticType": c.semantic_type}) for c in table.columns]
+        schema = pa.schema(fields, metadata={"table": table.name})
+        columns = list(zip(*table.rows, strict=True)) or [()] * len(fields)
+        batch = pa.table([pa.array(list(values), field.type) for values, field in zip(columns, fields, strict=True)], schema=schema)
+        with pa.ipc.new_stream(out.buffer, schema) as writer:
+            writer.write_table(batch)
