@@ -1,0 +1,52 @@
+"""The running server, over its HTTP API."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.error
+import urllib.request
+from typing import Any
+
+from kafkascope.cli.errors import FAILED, NOTHING_THERE, WRONG_USE, CommandError
+
+DEFAULT_URL = "http://127.0.0.1:8765"
+
+
+class Server:
+    """Calls of the API; failures become ``CommandError`` with the right exit code."""
+
+    def __init__(self, url: str | None = None, token: str | None = None, timeout_s: float = 90) -> None:
+        self.url = (url or os.environ.get("KAFKASCOPE_SERVER") or DEFAULT_URL).rstrip("/")
+        self.token = token or os.environ.get("KAFKASCOPE_TOKEN")
+        self.timeout_s = timeout_s
+
+    def call(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """GET, or POST when there is a body; the decoded JSON answer."""
+        headers = {"Accept": "application/json"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        data = None
+        if body is not None:
+            data = json.dumps(body).encode()
+            headers["Content-Type"] = "application/json"
+        request = urllib.request.Request(self.url + path, data, headers)
+        try:
+            with urllib.request.urlopen(request, timeout=self.timeout_s) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise self._failure(error) from error
+        except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
+            reason = getattr(error, "reason", error)
+            raise CommandError(f"no Kafkascope server at {self.url}: {reason}", "start one with `px up`, name another with KAFKASCOPE_SERVER, or read a file with --capture", NOTHING_THERE) from error
+        except ValueError as error:
+            raise CommandError(f"{self.url} answered, but not as a Kafkascope server: {error}", "name the right address with KAFKASCOPE_SERVER", NOTHING_THERE) from error
+
+    def _failure(self, error: urllib.error.HTTPError) -> CommandError:
+        try:
+            detail = json.load(error)["error"]
+        except (ValueError, KeyError, TypeError):
+            return CommandError(f"{self.url} answered {error.code} {error.reason}", "is this a Kafkascope server?", NOTHING_THERE)
+        where = f"line {detail['line']}, column {detail.get('column')}: " if detail.get("line") is not None else ""
+        code = WRONG_USE if detail.get("kind") in ("argument", "not_found") else FAILED
+        return CommandError(where + detail["message"], detail.get("hint", ""), code)

@@ -1,0 +1,45 @@
+"""``px decode``: every request and response of a packet capture."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from kafkascope.cli.errors import FAILED, WRONG_USE, CommandError
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path())
+@click.option("-o", "--output", type=click.Choice(["json", "text"]), default=None, help="json (default in a pipe): one object a line; text (default on a terminal).")
+@click.option("-q", "--quiet", is_flag=True, help="No summary on standard error.")
+def decode(files: tuple[str, ...], output: str | None, quiet: bool) -> None:
+    """Print every Kafka request with its response from packet captures (pcap, pcapng, also gzip or zstd).
+
+    \b
+    Examples:
+      px decode capture.pcap.gz
+      px decode -o json capture.pcapng | jq 'select(.apiName == "Fetch")'
+    """
+    from kafkascope import _core
+
+    chosen = output or ("text" if sys.stdout.isatty() else "json")
+    sys.stdout.flush()
+    try:
+        summary = _core.decode_files(list(files), chosen, sys.stdout.fileno())
+    except _core.CaptureFileError as error:
+        message, hint = (error.args + ("",))[:2]
+        raise CommandError(message, hint, WRONG_USE if "no such file" in message else FAILED) from error
+    if quiet:
+        return
+    notes = [f"{summary['requests']:,} requests in {summary['packets']:,} packets"]
+    for key, text in (("incomplete", "not complete"), ("unreadable_bytes", "bytes unreadable"), ("cut_packets", "packets cut by the snap length"),
+                      ("missing_bytes", "bytes missing"), ("tls_connections", "TLS connections"), ("fragments", "IP fragments not read"),
+                      ("late_lines", "lines out of time order")):
+        if summary.get(key):
+            notes.append(f"{summary[key]:,} {text}")
+    click.echo("; ".join(notes), err=True)
+    for warning in summary.get("warnings", []):
+        click.echo(f"px: {warning}", err=True)
+    if summary["requests"] == 0:
+        click.echo("hint: no Kafka was found in it; `tshark -r FILE -q -z conv,tcp` shows what is there", err=True)
