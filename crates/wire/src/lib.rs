@@ -2,6 +2,7 @@
 //!
 //! Knows neither sockets nor clocks.
 
+pub mod fields;
 pub mod outcome;
 pub mod tape;
 pub mod view;
