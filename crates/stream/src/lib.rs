@@ -2,6 +2,8 @@
 //!
 //! Knows TCP; knows neither Kafka nor the operating system. Time comes with the events.
 
+pub mod conn;
 pub mod event;
 
+pub use conn::{ConnId, ConnInfo, Dir, HoleReason, StreamSink};
 pub use event::{Endpoint, Event, Process, Segment, Tap};

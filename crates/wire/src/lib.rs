@@ -3,10 +3,12 @@
 //! Knows neither sockets nor clocks.
 
 pub mod fields;
+pub mod message;
 pub mod outcome;
 pub mod tape;
 pub mod view;
 
+pub use message::{Exchange, Item, Message, Protocol, Side};
 pub use outcome::Outcome;
 pub use tape::{FieldId, Node, Tape, Value};
 pub use view::{Hole, View};

@@ -1,0 +1,70 @@
+//! What a session delivers: requests with their responses, and what it could not read.
+
+use crate::view::{Hole, View};
+
+/// The two ends of a session, whichever connected first on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// Requests.
+    Client,
+    /// Responses.
+    Broker,
+}
+
+/// One framed message without its size field, owning what was captured of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Message {
+    /// Time of its first and of its last byte, nanoseconds since the epoch.
+    pub first_ns: i64,
+    pub last_ns: i64,
+    /// The size field.
+    pub declared: u32,
+    pub data: Vec<u8>,
+    pub holes: Vec<Hole>,
+    /// Bytes of the holes that loss made (`HoleReason::Lost` or `Missing`); the rest was left out on purpose.
+    pub lost: u32,
+}
+
+impl Message {
+    pub fn view(&self) -> View<'_> {
+        View { data: &self.data, holes: &self.holes, declared: self.declared }
+    }
+}
+
+/// A request with its response, or one of them alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    /// -1 for a response whose request was not seen.
+    pub api_key: i16,
+    pub api_version: i16,
+    pub correlation_id: i32,
+    pub client_id: Option<String>,
+    pub request: Option<Message>,
+    pub response: Option<Message>,
+    /// Where the bodies begin in the messages, behind their headers.
+    pub request_body_at: u32,
+    pub response_body_at: u32,
+    /// The request wants no response (Produce with acks=0).
+    pub no_reply: bool,
+    /// A SASL v0 token (`api_key` 36, version -1): the message is opaque bytes and has no header.
+    pub raw_sasl: bool,
+}
+
+/// What the bytes of a connection are taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    Unknown,
+    Kafka,
+    Tls,
+    Other,
+}
+
+/// One item in the order of a session's events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Item {
+    Exchange(Box<Exchange>),
+    /// A stretch of a Kafka connection that gave no messages.
+    Unreadable { side: Side, first_ns: i64, last_ns: i64, bytes: u64, why: &'static str },
+    /// A verdict about the connection; may come more than once.
+    Protocol { protocol: Protocol, client_is_first: bool },
+}

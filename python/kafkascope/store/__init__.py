@@ -1,0 +1,1 @@
+"""Rows, hot and on disk, and the engine that answers SQL over them."""
