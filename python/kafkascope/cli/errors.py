@@ -5,7 +5,7 @@ Exit codes: 0 done, 1 the script or the query failed, 2 wrong use, 3 nothing to 
 
 from __future__ import annotations
 
-from typing import Any, IO
+from typing import IO, Any
 
 import click
 

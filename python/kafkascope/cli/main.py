@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import ClassVar
 
 import click
 
@@ -13,7 +14,7 @@ from kafkascope.cli.errors import FAILED, CommandError
 class Commands(click.Group):
     """Loads a command's module when it is asked for, so that ``px version`` does not import a query engine."""
 
-    modules = {
+    modules: ClassVar[dict[str, tuple[str, str]]] = {
         "up": ("kafkascope.cli.up", "up"),
         "run": ("kafkascope.cli.run", "run"),
         "script": ("kafkascope.cli.script", "script"),

@@ -79,9 +79,9 @@ class Guard:
         if not (is_loopback(host) or host in self.allowed_hosts):
             return _error(421, "argument", f"the server does not answer for host '{host}'", "use the address that px up printed, or name the host with --allow-host")
         origin = headers.get("origin")
-        if origin is not None and (scope["type"] == "websocket" or scope["method"] not in ("GET", "HEAD")):
-            if urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
-                return _error(403, "argument", f"requests from pages of '{origin}' are refused", "open Kafkascope's own page")
+        streams_or_changes = scope["type"] == "websocket" or scope["method"] not in ("GET", "HEAD")
+        if origin is not None and streams_or_changes and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
+            return _error(403, "argument", f"requests from pages of '{origin}' are refused", "open Kafkascope's own page")
         if self.token is None or scope["path"] in _OPEN_PATHS:
             return None
         return self._check_token(scope, headers)

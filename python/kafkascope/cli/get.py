@@ -1,0 +1,70 @@
+"""``px get``: agents, pods, namespaces of a running server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from kafkascope.cli import output as out
+from kafkascope.cli.client import Server
+
+output_option = click.option("-o", "--output", type=click.Choice(out.FORMATS), default="table", show_default=True)
+
+
+def _print(name: str, columns: list[tuple[str, str, str]], rows: list[list[Any]], how: str) -> None:
+    out.write([out.Output(name, [out.Column(*c) for c in columns], rows)], how)
+
+
+@click.group()
+def get() -> None:
+    """Show agents, pods and namespaces."""
+
+
+@click.command()
+@output_option
+def pems(output: str) -> None:
+    """The agents: host, state, how they capture, what they lost."""
+    status = Server().call("/api/status")
+    columns = [("agent_id", "STRING", "NONE"), ("asid", "INT64", "ASID"), ("hostname", "STRING", "NONE"), ("state", "STRING", "NONE"), ("hook", "STRING", "NONE"),
+               ("events", "INT64", "NONE"), ("events_lost", "INT64", "NONE"), ("last_seen_s", "FLOAT64", "NONE"), ("detail", "STRING", "NONE")]  # fmt: skip
+    rows = [[a["agentId"], a["asid"], a["hostname"], a["state"].removeprefix("AGENT_STATE_"), a["hook"], a["events"], a["eventsLost"], a["lastSeenS"], a["detail"]]
+            for a in status["agents"]]  # fmt: skip
+    _print("agents", columns, rows, output)
+
+
+get.add_command(pems, "pems")
+get.add_command(pems, "agents")
+
+
+@get.command()
+@output_option
+def cluster(output: str) -> None:
+    """The server: version, uptime, requests seen, what is kept."""
+    status = Server().call("/api/status")
+    coverage = status["coverage"]
+    columns = [("version", "STRING", "NONE"), ("source", "STRING", "NONE"), ("uptime_s", "FLOAT64", "NONE"), ("agents", "INT64", "NONE"), ("requests_5m", "INT64", "NONE"),
+               ("complete", "FLOAT64", "PERCENT"), ("rows", "INT64", "NONE"), ("bytes", "INT64", "BYTES")]  # fmt: skip
+    tables = status["tables"]
+    rows = [[status["version"], status["source"], status["uptimeS"], len(status["agents"]), coverage["requests"], coverage["ratio"],
+             sum(t.get("rows", 0) for t in tables), sum(t.get("bytes", 0) for t in tables)]]  # fmt: skip
+    _print("cluster", columns, rows, output)
+
+
+def _entities(kind: str, output: str) -> None:
+    found = Server().call(f"/api/entities?kind={kind}&limit=1000")
+    _print(f"{kind}s", [("name", "STRING", "NONE"), ("detail", "STRING", "NONE")], [[e["name"], e["detail"]] for e in found], output)
+
+
+@get.command()
+@output_option
+def pods(output: str) -> None:
+    """The pods that are known."""
+    _entities("pod", output)
+
+
+@get.command()
+@output_option
+def namespaces(output: str) -> None:
+    """The namespaces that are known."""
+    _entities("namespace", output)

@@ -1,0 +1,145 @@
+"""``px run``: one run of a script, on a running server or on packet captures."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import click
+
+from kafkascope.cli import output as out
+from kafkascope.cli.client import Server
+from kafkascope.cli.errors import FAILED, WRONG_USE, CommandError
+from kafkascope.cli.script import load, scripts_option
+
+
+@click.command(context_settings={"ignore_unknown_options": False})
+@click.argument("script", required=False)
+@click.argument("script_args", nargs=-1, type=click.UNPROCESSED)
+@click.option("-o", "--output", type=click.Choice(out.FORMATS), default="table", show_default=True, help="How to print the result tables.")
+@click.option("-f", "--file", "file", metavar="FILE", help="Run this PxL file instead of a script of the library; - is standard input.")
+@click.option("--vis", "vis_file", metavar="FILE", help="Vis spec for -f; a vis.json beside FILE is found by itself.")
+@scripts_option
+@click.option("--capture", "captures", multiple=True, metavar="FILE", help="Answer from this packet capture, with no server and no privileges; may be repeated.")
+@click.option("-l", "--list", "list_only", is_flag=True, help="List the scripts.")
+def run(script: str | None, script_args: tuple[str, ...], output: str, file: str | None, vis_file: str | None, folders: tuple[str, ...],
+        captures: tuple[str, ...], list_only: bool) -> None:
+    """Run SCRIPT once and print its tables. Arguments of the script follow after --.
+
+    \b
+    Examples:
+      px run px/kafka_overview -- --namespace px-kafka
+      px run px/kafka_data -o json -- --max_num_records 100
+      px run px/kafka_overview --capture broker.pcap.zst
+      px run px/kafka_data -- --help           the script's arguments
+    """
+    library = load(folders)
+    if list_only:
+        for name, entry in sorted(library.scripts.items()):
+            if not entry.hidden:
+                click.echo(f"{name:<40} {entry.short}")
+        return
+    if file is not None and script is not None:
+        # `px run -f FILE -- --arg value`: what stands before -- is then an argument already.
+        script_args = (script, *script_args)
+        script = None
+    if script is None and file is None:
+        raise CommandError("nothing to run: expected the name of a script, or -f FILE", "`px script list` lists the scripts", WRONG_USE)
+    request, vis = _request(library, script, file, vis_file, bool(folders))
+    if any(arg in ("--help", "-h") for arg in script_args):
+        _print_variables(script or file or "", vis)
+        return
+    request["args"] = parse_arguments(script_args)
+    if captures:
+        from kafkascope.cli.capture import run_on_captures
+
+        tables, notes = run_on_captures(captures, library, request, vis)
+        out.write(tables, output)
+        for note in notes:
+            click.echo(f"px: {note}", err=True)
+        return
+    server = Server()
+    result = server.call("/api/run", request)
+    out.write([_table(table) for table in result["tables"]], output)
+    for message in result["messages"]:
+        click.echo(f"px: {message['text']}", err=True)
+    if sys.stderr.isatty() and script is not None:
+        query = urlencode({"script": result["script"], **request["args"]})
+        click.echo(f"\nLive: {server.url}/live?{query}", err=True)
+
+
+def parse_arguments(words: tuple[str, ...]) -> dict[str, str]:
+    """``--name value`` and ``--name=value`` as a mapping."""
+    args: dict[str, str] = {}
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("--") or word == "--":
+            raise CommandError(f"expected an argument of the script as --name value, found '{word}'", "options of px itself go before --", WRONG_USE)
+        name, equals, value = word[2:].partition("=")
+        if not equals:
+            if not rest:
+                raise CommandError(f"no value after --{name}", f"write --{name} VALUE or --{name}=", WRONG_USE)
+            value = rest.pop(0)
+        args[name] = value
+    return args
+
+
+def _request(library: Any, script: str | None, file: str | None, vis_file: str | None, own_folders: bool) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """What to run, and its vis spec."""
+    from kafkascope.pxl import vis as visspec
+    from kafkascope.scripts import ScriptError
+
+    if file is not None:
+        text = _read(file)
+        beside = Path(file).parent / "vis.json" if file != "-" else None
+        source = vis_file or (str(beside) if beside is not None and beside.is_file() else None)
+        request: dict[str, Any] = {"pxl": text}
+        if source is None:
+            return request, None
+        try:
+            request["vis"] = visspec.load(_read(source))
+        except visspec.VisError as error:
+            raise CommandError(f"{source}: {error.message}", error.hint) from error
+        return request, request["vis"]
+    assert script is not None
+    try:
+        found = library.get(script)
+    except ScriptError as error:
+        raise CommandError(error.message, error.hint, WRONG_USE) from error
+    if own_folders:
+        return {"script": found.name, "pxl": found.pxl, **({"vis": found.vis} if found.vis else {})}, found.vis
+    return {"script": found.name}, found.vis
+
+
+def _read(path: str) -> str:
+    try:
+        return sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise CommandError(f"no such file: {path}", "", WRONG_USE) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{path} cannot be read as text: {error}", "", FAILED) from error
+
+
+def _print_variables(name: str, vis: Mapping[str, Any] | None) -> None:
+    variables = (vis or {}).get("variables") or []
+    click.echo(f"Arguments of {name}:" if variables else f"{name} takes no arguments.")
+    for variable in variables:
+        default = f"default '{variable['defaultValue']}'" if "defaultValue" in variable else "required"
+        click.echo(f"  --{variable['name']:<20} {variable.get('type', '').removeprefix('PX_').lower():<10} {default}. {variable.get('description', '')}".rstrip())
+        if variable.get("validValues"):
+            click.echo(f"    {'':<20} one of: {', '.join(variable['validValues'])}")
+
+
+def _table(table: Mapping[str, Any]) -> out.Output:
+    columns = [out.Column(c["name"], c["type"], c["semanticType"]) for c in table["columns"]]
+    decode = [_DECODE.get(c.type) for c in columns]
+    rows = [[item if convert is None or item is None else convert(item) for item, convert in zip(row, decode, strict=True)] for row in table["rows"]]
+    return out.Output(table["name"], columns, rows, table["truncated"])
+
+
+#: Undoes what ``server/jsonrows.py`` does for browsers.
+_DECODE: dict[str, Any] = {"INT64": int, "TIME64NS": int, "FLOAT64": float}

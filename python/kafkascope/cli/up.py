@@ -1,0 +1,260 @@
+"""``px up``: one command for one machine. Starts the agent (privileged) and the server with the page (unprivileged), watches both."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from kafkascope.cli.errors import FAILED, WRONG_USE, CommandError
+from kafkascope.cli.script import scripts_option
+from kafkascope.server import privileges
+from kafkascope.server.security import is_loopback, new_token
+
+PACKAGE = Path(__file__).resolve().parents[1]
+SERVER_START_S = 30.0
+AGENT_GRACE_S = 3.0
+#: An agent that dies again and again is started less and less often.
+MAX_BACKOFF_S = 30.0
+
+
+@dataclass
+class Settings:
+    """What ``px up`` was asked for."""
+
+    host: str
+    port: int
+    source: str
+    data: str | None
+    folders: tuple[str, ...]
+    allowed_hosts: tuple[str, ...]
+    memory_limit: str
+    token: str | None
+    demo: str | None
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve on; any but loopback needs a token.")
+@click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65535), help="Port of the page and the API; 0 takes a free one.")
+@click.option("--source", type=click.Choice(["auto", "ebpf", "packet", "none"]), default="auto", show_default=True, help="How to capture; none serves what is stored.")
+@click.option("--data", metavar="DIR", help="Folder of the store; default: a folder of the system or the user.")
+@click.option("--no-data", is_flag=True, help="Keep everything in memory.")
+@click.option("--memory-limit", default="1GB", show_default=True, help="Memory that queries and recent rows may use.")
+@scripts_option
+@click.option("--allow-host", "allowed_hosts", multiple=True, metavar="NAME", help="Answer for this host name too.")
+@click.option("--token", envvar="KAFKASCOPE_TOKEN", help="Token that requests must carry; made by itself for a bind beyond loopback.")
+@click.option("--demo", metavar="NAME", help="Say where the walk through this demo begins.")
+def up(host: str, port: int, source: str, data: str | None, no_data: bool, memory_limit: str, folders: tuple[str, ...],
+       allowed_hosts: tuple[str, ...], token: str | None, demo: str | None) -> None:
+    """Capture on this machine and serve the page; ends with Ctrl-C.
+
+    \b
+    Examples:
+      sudo px up                       the page on http://127.0.0.1:8765/
+      px up --source packet --port 0   without eBPF, on a free port
+    """
+    if data and no_data:
+        raise CommandError("--data and --no-data exclude each other", "leave one out", WRONG_USE)
+    if not is_loopback(host) and token is None:
+        token = new_token()
+    folder = None if no_data else (data or default_data())
+    settings = Settings(host, port, source, folder, folders, (*allowed_hosts, *(() if is_loopback(host) else (host,))), memory_limit, token, demo)
+    with listening(host, port) as listener, Machine(settings, listener) as machine:
+        machine.run()
+
+
+def default_data() -> str:
+    """The store's folder when none is given."""
+    if os.geteuid() == 0:
+        return "/var/lib/kafkascope"
+    return str(Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "kafkascope")
+
+
+@contextlib.contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A listening socket: bound here, so that a port in use is found before anything starts."""
+    try:
+        info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket.socket(info[0], info[1])
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(info[4])
+        listener.listen(512)
+    except OSError as error:
+        where = f"{host}:{port}"
+        if error.errno == 98:
+            raise CommandError(f"{where} is in use", f"`px up` may be running already; choose another with --port, or see who has it with `ss -ltnp 'sport = :{port}'`", FAILED) from error
+        if error.errno == 13:
+            raise CommandError(f"{where} may not be bound: permission denied", "ports below 1024 need root", FAILED) from error
+        raise CommandError(f"{where} cannot be bound: {error.strerror or error}", "give an address of this machine with --host", WRONG_USE) from error
+    with listener:
+        yield listener
+
+
+@dataclass
+class Machine:
+    """The two processes, and the folder they meet in."""
+
+    settings: Settings
+    listener: socket.socket
+    server: subprocess.Popen[bytes] | None = None
+    agent: subprocess.Popen[bytes] | None = None
+    stopping: bool = False
+    _folder: Path | None = None
+    _backoff_s: float = 1.0
+    _agent_started: float = 0.0
+    _handlers: dict[int, object] = field(default_factory=dict)
+
+    def __enter__(self) -> Machine:
+        base = Path("/run/kafkascope") if os.geteuid() == 0 else Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+        base.mkdir(parents=True, exist_ok=True)
+        self._folder = Path(tempfile.mkdtemp(prefix="up-", dir=base))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            self._handlers[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in (self.agent, self.server):
+            _end(process)
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        self.stopping = True
+
+    @property
+    def url(self) -> str:
+        address, port = self.listener.getsockname()[:2]
+        shown = f"[{address}]" if ":" in address else address
+        if self.settings.host == "localhost":
+            shown = "localhost"
+        token = f"?token={self.settings.token}" if self.settings.token else ""
+        return f"http://{shown}:{port}/{token}"
+
+    def run(self) -> None:
+        """Start both, say where the page is, and watch them until a signal comes."""
+        self._start_server()
+        if self.settings.source != "none":
+            self._start_agent()
+            self._agent_first_seconds()
+        if self.stopping:
+            return
+        click.echo(f"Kafkascope is at {self.url}   (Ctrl-C ends it)")
+        if self.settings.demo:
+            base = self.url.split("?")[0]
+            click.echo(f"Walk: {base}live?script=px%2Fkafka_overview&namespace={self.settings.demo}   (docs/tutorial.md tells the way)")
+        sys.stdout.flush()
+        while not self.stopping:
+            assert self.server is not None
+            if self.server.poll() is not None:
+                raise CommandError(f"the server ended with code {self.server.returncode}", "its last lines are above", FAILED)
+            if self.agent is not None and self.agent.poll() is not None and not self.stopping:
+                self._restart_agent()
+            time.sleep(0.2)
+        click.echo("stopping", err=True)
+
+    def _start_server(self) -> None:
+        assert self._folder is not None
+        user = privileges.choose(PACKAGE)
+        ready_read, ready_write = os.pipe()
+        command = [sys.executable, "-m", "kafkascope.server.main", "--fd", str(self.listener.fileno()), "--ready-fd", str(ready_write),
+                   "--ingest-socket", str(self._folder / "ingest.sock"), "--source", self.settings.source, "--memory-limit", self.settings.memory_limit]  # fmt: skip
+        if self.settings.data is not None:
+            command += ["--data", str(_own_folder(Path(self.settings.data), user))]
+        for folder in self.settings.folders:
+            command += ["--scripts", str(Path(folder).resolve())]
+        for name in self.settings.allowed_hosts:
+            command += ["--allow-host", name]
+        if user is not None:
+            os.chown(self._folder, user.uid, user.gid)
+            command += ["--user", f"{user.uid}:{user.gid}"]
+        environment = dict(os.environ)
+        if self.settings.token:
+            environment["KAFKASCOPE_TOKEN"] = self.settings.token
+        parent = os.getpid()
+        self.server = subprocess.Popen(command, env=environment, pass_fds=(self.listener.fileno(), ready_write), stdin=subprocess.DEVNULL,
+                                       start_new_session=True, preexec_fn=lambda: privileges.die_with_parent(parent))  # fmt: skip
+        os.close(ready_write)
+        try:
+            self._wait_ready(ready_read)
+        finally:
+            os.close(ready_read)
+
+    def _wait_ready(self, ready: int) -> None:
+        assert self.server is not None
+        deadline = time.monotonic() + SERVER_START_S
+        while time.monotonic() < deadline and not self.stopping:
+            if select.select([ready], [], [], 0.1)[0]:
+                if os.read(ready, 1):
+                    return
+                raise CommandError(f"the server did not start (code {self.server.wait(5)})", "its last lines are above", FAILED)
+        if not self.stopping:
+            raise CommandError(f"the server was not ready within {SERVER_START_S:.0f} s", "its last lines are above", FAILED)
+
+    def _start_agent(self) -> None:
+        assert self._folder is not None
+        command = [sys.executable, "-m", "kafkascope.agent", "--server-socket", str(self._folder / "ingest.sock"), "--source", self.settings.source,
+                   "--asid", "1", "--log", "text" if sys.stderr.isatty() else "json"]  # fmt: skip
+        parent = os.getpid()
+        self._agent_started = time.monotonic()
+        self.agent = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=lambda: privileges.die_with_parent(parent))
+
+    def _agent_first_seconds(self) -> None:
+        """An agent that cannot capture at all says so within its first moments: then nothing is left running."""
+        assert self.agent is not None
+        until = time.monotonic() + AGENT_GRACE_S
+        while time.monotonic() < until and not self.stopping:
+            if self.agent.poll() is not None:
+                raise CommandError("the agent could not capture; its reason is above", "run as root, see `px doctor`, or read a file: px run SCRIPT --capture FILE", FAILED)
+            if (self._folder or Path()).joinpath("agent.ready").exists():
+                return
+            time.sleep(0.05)
+
+    def _restart_agent(self) -> None:
+        assert self.agent is not None
+        if time.monotonic() - self._agent_started > 60:
+            self._backoff_s = 1.0
+        click.echo(f"px: the agent ended with code {self.agent.returncode}; starting it again in {self._backoff_s:.0f} s", err=True)
+        until = time.monotonic() + self._backoff_s
+        while time.monotonic() < until and not self.stopping:
+            time.sleep(0.1)
+        self._backoff_s = min(self._backoff_s * 2, MAX_BACKOFF_S)
+        if not self.stopping:
+            self._start_agent()
+
+
+def _own_folder(folder: Path, user: privileges.User | None) -> Path:
+    """Make the store's folder and give it, with what is in it, to the server's user."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if user is not None:
+            for path in (folder, *folder.rglob("*")):
+                os.chown(path, user.uid, user.gid, follow_symlinks=False)
+    except OSError as error:
+        raise CommandError(f"the store's folder {folder} cannot be used: {error.strerror}", "give another with --data, or --no-data", FAILED) from error
+    return folder.resolve()
+
+
+def _end(process: subprocess.Popen[bytes] | None, patience_s: float = 5.0) -> None:
+    if process is None or process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(patience_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,66 @@
+"""Names that an argument may take: pods, services, namespaces, nodes, topics, groups, clients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kafkascope.server.errors import ApiError
+
+#: Kafka's names are those of the last day.
+LOOK_BACK_NS = 86_400 * 1_000_000_000
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def find(engine: Any, kind: str, query: str, limit: int, now_ns: int) -> list[dict[str, str]]:
+    """At most ``limit`` entities of ``kind`` whose name contains ``query``, best match first: ``{name, kind, detail}``."""
+    source = _SOURCES.get(kind)
+    if source is None:
+        raise ApiError("argument", f"no entities of kind '{kind}'", f"one of {', '.join(sorted(_SOURCES))}")
+    inner = source(engine, now_ns)
+    wanted = _literal(query.lower())
+    sql = (
+        f"SELECT name, any_value(detail) AS detail FROM ({inner}) AS e WHERE name <> '' AND contains(lower(name), {wanted}) "
+        f"GROUP BY name ORDER BY NOT starts_with(lower(name), {wanted}), name LIMIT {int(limit)}"
+    )
+    table = engine.execute(sql, timeout_s=5.0, max_rows=limit)
+    return [{"name": row["name"], "kind": kind, "detail": row["detail"] or ""} for row in table.to_pylist()]
+
+
+def _pods(engine: Any, _: int) -> str:
+    return f"SELECT pod_name AS name, coalesce(status->>'phase', '') AS detail FROM ({engine.scan('md_pod', None, None, ['pod_name', 'status', 'stop_time'])}) WHERE stop_time = 0"
+
+
+def _services(engine: Any, _: int) -> str:
+    return f"SELECT service_name AS name, cluster_ip AS detail FROM ({engine.scan('md_service', None, None, ['service_name', 'cluster_ip', 'stop_time'])}) WHERE stop_time = 0"
+
+
+def _namespaces(engine: Any, _: int) -> str:
+    pods = engine.scan("md_pod", None, None, ["namespace"])
+    return f"SELECT namespace AS name, count(*)::VARCHAR || ' pods' AS detail FROM ({pods}) GROUP BY namespace"
+
+
+def _nodes(engine: Any, _: int) -> str:
+    return f"SELECT node_name AS name, node_ip AS detail FROM ({engine.scan('md_node', None, None, ['node_name', 'node_ip'])})"
+
+
+def _topics(engine: Any, now_ns: int) -> str:
+    start = now_ns - LOOK_BACK_NS
+    parts = [f"SELECT topic AS name, '' AS detail FROM ({engine.scan(table, start, None, ['topic'])}) GROUP BY topic" for table in ("kafka_produce", "kafka_fetch", "kafka_topic_names")]
+    return " UNION ALL ".join(parts)
+
+
+def _groups(engine: Any, now_ns: int) -> str:
+    start = now_ns - LOOK_BACK_NS
+    parts = [f"SELECT group_id AS name, '' AS detail FROM ({engine.scan(table, start, None, ['group_id'])}) GROUP BY group_id" for table in ("kafka_group_events", "kafka_commits", "kafka_fetch")]
+    return " UNION ALL ".join(parts)
+
+
+def _clients(engine: Any, now_ns: int) -> str:
+    scan = engine.scan("kafka_clients", now_ns - LOOK_BACK_NS, None, ["client_id", "software_name", "software_version"])
+    return f"SELECT client_id AS name, trim(software_name || ' ' || software_version) AS detail FROM ({scan})"
+
+
+_SOURCES = {"pod": _pods, "service": _services, "namespace": _namespaces, "node": _nodes, "topic": _topics, "group": _groups, "client": _clients}

@@ -1,0 +1,88 @@
+"""The server process: store, ingest from agents, API and page. ``px up`` and ``px server`` start it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--fd", type=int, required=True, help="Listening socket, inherited.")
+@click.option("--ready-fd", type=int, help="Gets one byte when queries are answered.")
+@click.option("--ingest-socket", required=True, help="Unix socket for agents.")
+@click.option("--data", help="Folder of the store; none keeps everything in memory.")
+@click.option("--memory-limit", default="1GB")
+@click.option("--scripts", "folders", multiple=True)
+@click.option("--allow-host", "allowed_hosts", multiple=True)
+@click.option("--source", default="")
+@click.option("--user", help="uid:gid to run as.")
+def main(fd: int, ready_fd: int | None, ingest_socket: str, data: str | None, memory_limit: str, folders: tuple[str, ...], allowed_hosts: tuple[str, ...],
+         source: str, user: str | None) -> None:
+    """Serve until SIGTERM."""
+    from kafkascope.server import privileges
+
+    if user is not None:
+        uid, gid = (int(part) for part in user.split(":"))
+        privileges.drop(uid, gid)
+    from kafkascope.scripts import Library, ScriptError
+    from kafkascope.server.app import create_app
+    from kafkascope.server.service import Service
+    from kafkascope.store import Store
+    from kafkascope.store.errors import StoreError
+    from kafkascope.store.ingest import IngestServer
+
+    try:
+        library = Library.load(folders)
+        store = Store(Path(data) if data else None, memory_limit=memory_limit)
+        ingest = IngestServer(store, ingest_socket)
+    except (ScriptError, StoreError) as error:
+        click.echo(f"px: {error.message}", err=True)
+        if error.hint:
+            click.echo(f"hint: {error.hint}", err=True)
+        sys.exit(1)
+    for problem in library.problems:
+        click.echo(f"px: skipped a script: {problem}", err=True)
+    service = Service(store.engine(), library, store_stats=store.stats, source=source)
+    app = create_app(service, allowed_hosts=allowed_hosts, token=os.environ.get("KAFKASCOPE_TOKEN"))
+    try:
+        asyncio.run(_serve(app, socket.socket(fileno=fd), ready_fd))
+    finally:
+        ingest.close()
+        store.close()
+
+
+async def _serve(app: object, listener: socket.socket, ready_fd: int | None) -> None:
+    import uvicorn
+
+    config = uvicorn.Config(app, log_level="warning", access_log=False, ws="websockets-sansio", ws_max_size=4 << 20, timeout_graceful_shutdown=2,  # type: ignore[arg-type]
+                            server_header=False)  # fmt: skip
+
+    class Server(uvicorn.Server):
+        # uvicorn raises the signal again when it has stopped, which would end the process before the store is closed.
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
+
+    server = Server(config)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started and not task.done():
+        await asyncio.sleep(0.005)
+    if ready_fd is not None and server.started:
+        os.write(ready_fd, b"1")
+        os.close(ready_fd)
+    await task
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+"""What the API's calls do: scripts, runs, entities, status, over a store's engine and a script library.
+
+``px run --capture`` uses the same service without a server.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from kafkascope import __version__, pxl
+from kafkascope.pxl import vis as visspec
+from kafkascope.scripts import Library, Script, ScriptError
+from kafkascope.server import coverage, entities, jsonrows
+from kafkascope.server.errors import ApiError
+from kafkascope.store.errors import QueryError, QueryTimeout, QueryTooLarge, StoreError
+
+#: A page's query may take this long and return this many rows a table.
+RUN_TIMEOUT_S = 30.0
+MAX_ROWS = 10_000
+
+
+class Service:
+    """Answers for one store. Thread-safe: calls come from worker threads."""
+
+    def __init__(self, engine: Any, library: Library, *, store_stats: Callable[[], Mapping[str, Any]] | None = None, source: str = "",
+                 limits: pxl.Limits | None = None, now_ns: Callable[[], int] = time.time_ns) -> None:
+        self.engine = engine
+        self.library = library
+        self.source = source
+        self.started_ns = time.time_ns()
+        self._stats = store_stats or dict
+        self._limits = limits or pxl.Limits(timeout_s=RUN_TIMEOUT_S, max_rows=MAX_ROWS)
+        self._now_ns = now_ns
+
+    # ---- scripts ----
+
+    def scripts(self) -> list[dict[str, Any]]:
+        """The library's scripts with their variables, by name."""
+        self.library.refresh()
+        return [self._summary(script) for _, script in sorted(self.library.scripts.items())]
+
+    def script(self, name: str) -> dict[str, Any]:
+        """One script with its text and vis spec."""
+        self.library.refresh()
+        script = self._find(name)
+        return {**self._summary(script), "pxl": script.pxl, "vis": script.vis}
+
+    def _find(self, name: str) -> Script:
+        try:
+            return self.library.get(name)
+        except ScriptError as error:
+            raise ApiError("not_found", error.message, error.hint) from error
+
+    @staticmethod
+    def _summary(script: Script) -> dict[str, Any]:
+        variables = []
+        for variable in (script.vis or {}).get("variables") or []:
+            entry = {key: variable[key] for key in ("name", "type", "defaultValue", "description", "validValues") if key in variable}
+            variables.append({"description": "", "validValues": [], **entry, "required": "defaultValue" not in variable})
+        return {"name": script.name, "short": script.short, "long": script.long, "hidden": script.hidden, "variables": variables}
+
+    # ---- runs ----
+
+    def run(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Run a script; the API's RunResult. Raises ``ApiError``."""
+        name, spec, args, program, compile_ms, results, run_ms = self._execute(request)
+        tables, by_name = [], {}
+        for result in results:
+            columns = [{"name": c.name, "type": c.type.name, "semanticType": c.semantic_type.name} for c in result.columns]
+            rows = jsonrows.rows(result.table, [c["type"] for c in columns])
+            by_name[result.name] = len(tables)
+            tables.append({"name": result.name, "columns": columns, "rows": rows, "numRows": len(rows), "truncated": result.truncated})
+        messages = [{"level": "warning", "text": text} for text in program.warnings]
+        messages += coverage.explain_empty(self.engine, tables, self._now_ns())
+        return {
+            "script": name, "args": args, "executedAt": self._now_ns() // 1_000_000, "compileMs": round(compile_ms, 2), "durationMs": round(run_ms, 2),
+            "tables": tables, "widgets": _widgets(spec, by_name), "messages": messages,
+        }  # fmt: skip
+
+    def arrow(self, request: Mapping[str, Any], table: str | None) -> pa.Table:
+        """One result table of a run, as Arrow; the first unless ``table`` names another."""
+        results = self._execute(request)[5]
+        for result in results:
+            if table is None or result.name == table:
+                return result.table.replace_schema_metadata({"name": result.name})
+        raise ApiError("not_found", f"the script gives no table '{table}'", f"it gives {', '.join(r.name for r in results) or 'none'}")
+
+    def results(self, request: Mapping[str, Any]) -> list[Any]:
+        """The result tables of a run, for commands that print them."""
+        return list(self._execute(request)[5])
+
+    def _execute(self, request: Mapping[str, Any]) -> tuple[str, dict[str, Any] | None, dict[str, str], Any, float, list[Any], float]:
+        name, text, spec = self._source(request)
+        given = {str(key): str(value) for key, value in (request.get("args") or {}).items()}
+        began = time.perf_counter()
+        try:
+            args = visspec.arguments(spec, given)
+            calls = visspec.calls(spec, given)
+            program = pxl.compile(text, self.engine.relations(), funcs=calls, now_ns=self._now_ns())
+            compiled = time.perf_counter()
+            results = pxl.run(program, self.engine, limits=self._limits)
+        except visspec.ArgumentError as error:
+            raise ApiError("argument", error.message, error.hint) from error
+        except visspec.VisError as error:
+            raise ApiError("script", f"vis spec: {error.message}", error.hint) from error
+        except pxl.PxLError as error:
+            raise ApiError("script", error.message, error.hint, line=error.line, column=error.column) from error
+        except QueryTimeout as error:
+            raise ApiError("timeout", error.message, error.hint or "take a shorter start_time") from error
+        except QueryTooLarge as error:
+            raise ApiError("limit", error.message, error.hint or "take a shorter start_time or filter earlier") from error
+        except (QueryError, StoreError) as error:
+            raise ApiError("query", error.message, error.hint) from error
+        return name, spec, args, program, (compiled - began) * 1e3, results, (time.perf_counter() - compiled) * 1e3
+
+    def _source(self, request: Mapping[str, Any]) -> tuple[str, str, dict[str, Any] | None]:
+        """Name, text and vis spec of what a request asks to run."""
+        name, text, given_vis = request.get("script"), request.get("pxl"), request.get("vis")
+        if name is None and text is None:
+            raise ApiError("argument", "nothing to run: expected 'script' (a name) or 'pxl' (a text)", "/api/scripts lists the names")
+        script = self._find(name) if name is not None and (text is None or given_vis is None) and (text is None or name in self.library.scripts) else None
+        if text is None:
+            assert script is not None
+            text = script.pxl
+        spec = script.vis if script is not None and given_vis is None else None
+        if given_vis is not None:
+            spec = visspec.load(given_vis)
+        return (script.name if script is not None else name or ""), text, spec
+
+    # ---- around ----
+
+    def entities(self, kind: str, query: str, limit: int) -> list[dict[str, str]]:
+        return entities.find(self.engine, kind, query, limit, self._now_ns())
+
+    def schema(self) -> dict[str, Any]:
+        """Tables, columns and function names, for completion in an editor."""
+        tables = [
+            {"name": relation.name, "description": relation.description,
+             "columns": [{"name": c.name, "type": c.type.name, "semanticType": c.semantic_type.name, "description": c.description} for c in relation.columns]}
+            for relation in self.engine.relations().values()
+        ]  # fmt: skip
+        return {"tables": tables, "functions": pxl.function_names()}
+
+    def status(self) -> dict[str, Any]:
+        """Version, source, agents, what is kept, what was not seen."""
+        now = self._now_ns()
+        stats = dict(self._stats())
+        tables = [{"name": name, **values} for name, values in stats.pop("tables", {}).items()]
+        return {
+            "version": __version__, "source": self.source, "startedAt": self.started_ns // 1_000_000, "uptimeS": round((now - self.started_ns) / 1e9, 1),
+            "agents": coverage.agents(self.engine, now), "tables": tables, "store": stats, "coverage": coverage.summary(self.engine, now),
+            "scriptProblems": list(self.library.problems),
+        }  # fmt: skip
+
+    def not_ready(self) -> str | None:
+        """Why queries cannot be answered, ``None`` when they can."""
+        try:
+            self.engine.execute("SELECT 1 AS ok", timeout_s=5.0, max_rows=1)
+        except StoreError as error:
+            return error.message
+        return None
+
+
+def _widgets(spec: dict[str, Any] | None, tables: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Each widget with the table it shows; without a vis spec, a table widget for each result."""
+    if not spec or not spec.get("widgets"):
+        return [{"name": name, "table": name, "position": {"x": 0, "y": 3 * row, "w": 12, "h": 3}, "displaySpec": {"@type": "types.px.dev/px.vispb.Table"}}
+                for name, row in tables.items()]  # fmt: skip
+    widgets = []
+    for index, widget in enumerate(spec["widgets"]):
+        table = widget.get("globalFuncOutputName") or widget.get("name") or f"widget_{index}"
+        position = widget.get("position") or {"x": 6 * (index % 2), "y": 3 * (index // 2), "w": 6, "h": 3}
+        widgets.append({"name": widget.get("name") or table, "table": table, "position": position, "displaySpec": widget.get("displaySpec") or {}})
+    return widgets
