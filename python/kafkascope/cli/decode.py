@@ -28,7 +28,7 @@ def decode(files: tuple[str, ...], output: str | None, quiet: bool) -> None:
     try:
         summary = _core.decode_files(list(files), chosen, sys.stdout.fileno())
     except _core.CaptureFileError as error:
-        message, hint = (error.args + ("",))[:2]
+        message, hint = (*error.args, "")[:2]
         raise CommandError(message, hint, WRONG_USE if "no such file" in message else FAILED) from error
     if quiet:
         return
