@@ -1,0 +1,78 @@
+"""Arguments of px run, and its errors: a message, a hint, an exit code, never a traceback."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from kafkascope.cli.errors import CommandError
+from kafkascope.cli.run import parse_arguments
+
+
+@pytest.mark.parametrize(
+    ("words", "args"),
+    [((), {}), (("--a", "1"), {"a": "1"}), (("--a=1",), {"a": "1"}), (("--a=",), {"a": ""}), (("--a", "-5m"), {"a": "-5m"}), (("--a=b=c", "--d", "--e"), {"a": "b=c", "d": "--e"})],
+)
+def test_script_arguments(words: tuple[str, ...], args: dict[str, str]) -> None:
+    assert parse_arguments(words) == args
+
+
+@pytest.mark.parametrize("words", [("a",), ("--a",), ("-a", "1"), ("--a", "1", "stray")])
+def test_what_is_no_argument_is_refused(words: tuple[str, ...]) -> None:
+    with pytest.raises(CommandError) as error:
+        parse_arguments(words)
+    assert error.value.exit_code == 2
+
+
+def px(*words: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "KAFKASCOPE_SERVER": "http://127.0.0.1:1"}
+    return subprocess.run([sys.executable, "-m", "kafkascope.cli.main", *words], capture_output=True, text=True, env=env, timeout=60, check=False)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("run", "px/kafka_overvew"), 2, "did you mean px/kafka_overview"),
+        (("run",), 2, "name of a script"),
+        (("run", "px/kafka_overview"), 3, "px up"),
+        (("run", "-f", "nowhere.pxl"), 2, "no such file"),
+        (("run", "px/kafka_overview", "--capture", "nowhere.pcap"), 2, "no such file"),
+        (("runn",), 2, "did you mean 'run'"),
+        (("get", "pods"), 3, "px up"),
+        (("script", "show", "px/nothing"), 2, "hint"),
+        (("decode", "nowhere.pcap"), 2, "no such file"),
+        (("run", "px/kafka_overview", "--", "--topic"), 2, "no value"),
+        (("demo", "deploy", "px-nothing"), 2, "px-kafka"),
+        (("up", "--data", "x", "--no-data"), 2, "exclude"),
+    ],
+)
+def test_errors(words: tuple[str, ...], code: int, message: str) -> None:
+    result = px(*words)
+    assert result.returncode == code, result.stderr
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_capture_that_is_none(tmp_path: object) -> None:
+    path = os.path.join(str(tmp_path), "notes.txt")
+    with open(path, "w") as file:
+        file.write("these are notes, no packets\n")
+    for words in (("decode", path), ("run", "px/kafka_data", "--capture", path)):
+        result = px(*words)
+        assert result.returncode == 1
+        assert "hint" in result.stderr and "Traceback" not in result.stderr
+
+
+def test_px_up_says_who_has_the_port() -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        result = px("up", "--no-data", "--source", "none", "--port", str(taken.getsockname()[1]))
+    assert result.returncode == 1
+    assert "is in use" in result.stderr and "--port" in result.stderr

@@ -1,0 +1,77 @@
+"""Who may talk to the server."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from kafkascope.server.security import CONTENT_SECURITY_POLICY, Guard
+
+
+async def _page(_request: object) -> PlainTextResponse:
+    return PlainTextResponse("page")
+
+
+def client(*, token: str | None = None, hosts: tuple[str, ...] = ()) -> httpx.AsyncClient:
+    routes = [Route("/", _page, methods=["GET", "POST"]), Route("/healthz", _page), Route("/api/run", _page, methods=["POST"])]
+    app = Guard(Starlette(routes=routes), allowed_hosts=hosts, token=token)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1:8765")
+
+
+async def ask(method: str, path: str, *, token: str | None = None, hosts: tuple[str, ...] = (), **kwargs: object) -> httpx.Response:
+    async with client(token=token, hosts=hosts) as http:
+        return await http.request(method, path, **kwargs)  # type: ignore[arg-type]
+
+
+def run(coroutine: object) -> httpx.Response:
+    import asyncio
+
+    return asyncio.run(coroutine)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("127.0.0.1:8765", 200), ("localhost:8765", 200), ("[::1]:8765", 200), ("127.5.5.5", 200), ("evil.example", 421), ("127.0.0.1.evil.example", 421), ("kafka.corp:8765", 421), ("", 421)],
+)
+def test_a_name_that_only_resolves_here_gets_no_answer(host: str, status: int) -> None:
+    assert run(ask("GET", "/", headers={"host": host})).status_code == status
+
+
+def test_an_allowed_host_gets_an_answer() -> None:
+    assert run(ask("GET", "/", hosts=("kafka.corp",), headers={"host": "kafka.corp:8765"})).status_code == 200
+
+
+@pytest.mark.parametrize(("origin", "status"), [(None, 200), ("http://127.0.0.1:8765", 200), ("http://127.0.0.1:9999", 403), ("https://evil.example", 403), ("null", 403)])
+def test_another_sites_page_cannot_run_scripts(origin: str | None, status: int) -> None:
+    headers = {} if origin is None else {"origin": origin}
+    assert run(ask("POST", "/api/run", headers=headers)).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("how", "status"),
+    [({}, 401), ({"headers": {"authorization": "Bearer wrong"}}, 401), ({"headers": {"authorization": "Bearer secret"}}, 200), ({"headers": {"cookie": "kafkascope_session=secret"}}, 200),
+     ({"headers": {"cookie": "kafkascope_session=no"}}, 401), ({"params": {"token": "no"}}, 401)],
+)  # fmt: skip
+def test_with_a_token_nothing_is_answered_without_it(how: dict[str, object], status: int) -> None:
+    assert run(ask("GET", "/", token="secret", **how)).status_code == status
+
+
+def test_the_printed_link_moves_its_token_into_a_cookie() -> None:
+    answer = run(ask("GET", "/", token="secret", params={"token": "secret"}))
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/"
+    assert "HttpOnly" in answer.headers["set-cookie"] and "samesite=strict" in answer.headers["set-cookie"].lower()
+
+
+def test_health_needs_no_token() -> None:
+    assert run(ask("GET", "/healthz", token="secret")).status_code == 200
+
+
+def test_every_answer_carries_the_security_headers() -> None:
+    for answer in (run(ask("GET", "/")), run(ask("GET", "/", headers={"host": "evil.example"}))):
+        assert answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "'unsafe-inline'" not in CONTENT_SECURITY_POLICY.split("script-src")[1].split(";")[0]
