@@ -1,0 +1,216 @@
+"""SQL over a store: DuckDB reads segments and hot rows together, under limits, and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+
+from kafkascope.store import catalogue
+from kafkascope.store.catalogue import Relation
+from kafkascope.store.errors import QueryError, QueryTimeout, QueryTooLarge, UnknownTable
+from kafkascope.store.segments import Segment
+from kafkascope.store.table import ObservedTable, Snapshot
+
+if TYPE_CHECKING:
+    from kafkascope.store.store import Store
+
+_SCAN = re.compile(r'"scan:([A-Za-z0-9_.]+):(-?\d*):(-?\d*):([tn])"')
+_METADATA = re.compile(r"\bmd_[a-z]+\b")
+_THREADS = max(1, min(os.cpu_count() or 1, 8))
+_TEMPORARY_LIMIT = "2GB"
+_SQL_TYPES = {pa.bool_(): "BOOLEAN", pa.int64(): "BIGINT", pa.string(): "VARCHAR", pa.float64(): "DOUBLE"}
+
+
+class DuckDBEngine:
+    """The embedded engine. Thread-safe; each query sees one state of every table."""
+
+    dialect = "duckdb"
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._temporary = Path(tempfile.mkdtemp(prefix="kafkascope-query-"))
+        self._connection = duckdb.connect(":memory:", config={
+            "threads": _THREADS, "memory_limit": f"{store.query_memory}B", "temp_directory": str(self._temporary), "max_temp_directory_size": _TEMPORARY_LIMIT,
+            "autoinstall_known_extensions": "false", "autoload_known_extensions": "false",
+        })  # fmt: skip
+        self._connection.execute("SET parquet_metadata_cache = true")
+        if store.folder is not None:
+            self._connection.execute(f"SET allowed_directories = [{_literal(str(store.folder.absolute()) + '/')}, {_literal(str(self._temporary) + '/')}]")
+        # Whatever a script's text may become, it cannot reach a file outside the store or change these settings.
+        self._connection.execute("SET enable_external_access = false")
+        self._connection.execute("SET lock_configuration = true")
+        self._lock = threading.Lock()
+        self._closed = False
+
+    # ---- for the compiler ----
+
+    def relations(self) -> Mapping[str, Relation]:
+        """Every table, those computed from others included."""
+        return self._store.relations
+
+    def scan(self, table: str, start_ns: int | None, end_ns: int | None, columns: Sequence[str]) -> str:
+        """SQL of a relation: ``columns`` of the rows with ``start_ns <= time_ < end_ns``; the newest row of each key for metadata.
+
+        Which segments and hot rows it reads is decided when a query with it runs.
+        """
+        relation = catalogue.relation(table, self._store.relations)
+        if not relation.stored:
+            raise UnknownTable(f"'{table}' is computed from other tables and has no rows of its own")
+        for name in columns:
+            if name not in relation.by_name:
+                raise QueryError(f"table {table} has no column '{name}'", f"it has {', '.join(relation.by_name)}")
+        listed = ", ".join(_identifier(name) for name in columns) or "NULL AS nothing"
+        if table in self._store.newest:
+            start = "" if start_ns is None else f"time_ >= {start_ns}"
+            end = "" if end_ns is None else f"time_ < {end_ns}"
+            where = " AND ".join(part for part in (start, end) if part) if table not in _TIMELESS else ""
+            return f"SELECT {listed} FROM {_newest_view(table)}{' WHERE ' + where if where else ''}"
+        named = "t" if "topic" in columns and "topic_id" in relation.by_name else "n"
+        return f'SELECT {listed} FROM "scan:{table}:{"" if start_ns is None else start_ns}:{"" if end_ns is None else end_ns}:{named}"'
+
+    # ---- running ----
+
+    def execute(self, sql: str, *, timeout_s: float, max_rows: int | None = None) -> pa.Table:
+        """Run one SELECT; at most ``max_rows`` rows. Raises ``QueryTimeout``, ``QueryTooLarge`` or ``QueryError``."""
+        try:
+            return self._execute(sql, timeout_s, max_rows)
+        except _Damaged:
+            # A segment that was readable when the store opened is not any more: leave it out, say so, and answer from the rest.
+            return self._execute(sql, timeout_s, max_rows)
+
+    def _execute(self, sql: str, timeout_s: float, max_rows: int | None) -> pa.Table:
+        with self._cursor() as cursor, contextlib.ExitStack() as stack:
+            timer = threading.Timer(timeout_s, cursor.interrupt)
+            timer.daemon = True
+            try:
+                statements = duckdb.extract_statements(sql)
+                if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+                    raise QueryError("expected one SELECT statement")
+                self._bind(cursor, sql, stack)
+                timer.start()
+                relation = cursor.sql(sql)
+                if relation is None:
+                    raise QueryError("expected a query with a result")
+                if max_rows is not None:
+                    relation = relation.limit(max_rows)
+                return _table(relation.to_arrow_table())
+            except duckdb.InterruptException as error:
+                raise QueryTimeout(f"the query ran longer than {timeout_s:g} s") from error
+            except duckdb.OutOfMemoryException as error:
+                raise QueryTooLarge(f"the query needs more than its {self._store.query_memory >> 20} MiB of memory") from error
+            except duckdb.Error as error:
+                if self._store.folder is not None and isinstance(error, _MAYBE_DAMAGE) and any(t.leave_out_damaged() for t in self._tables(sql)):
+                    raise _Damaged from error
+                raise QueryError(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
+            finally:
+                timer.cancel()
+
+    def _tables(self, sql: str) -> list[ObservedTable]:
+        return [self._store.observed[name] for name in {match[1] for match in _SCAN.finditer(sql)} if name in self._store.observed]
+
+    @contextlib.contextmanager
+    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self._lock:
+            if self._closed:
+                raise QueryError("the store is closed")
+            cursor = self._connection.cursor()
+        try:
+            yield cursor
+        finally:
+            cursor.close()
+
+    def _bind(self, cursor: duckdb.DuckDBPyConnection, sql: str, stack: contextlib.ExitStack) -> None:
+        """Make what the query names visible to it: one snapshot of each table."""
+        names: str | None = None
+        for token, table, start, end, named in {(m[0], m[1], m[2], m[3], m[4]) for m in _SCAN.finditer(sql)}:
+            if table not in self._store.observed:
+                continue
+            start_ns, end_ns = int(start) if start else None, int(end) if end else None
+            snapshot = self._store.observed[table].snapshot(start_ns, end_ns)
+            stack.callback(snapshot.release)
+            unnamed = named == "t" and (snapshot.hot_unnamed_topics or any(s.unnamed_topics for s in snapshot.segments))
+            if unnamed and names is None:
+                names = "topic names"
+                cursor.register(names, self._store.topic_names())
+            hot = f"hot:{token.strip(chr(34))}"
+            cursor.register(hot, snapshot.hot)
+            body = _union(self._store.relations[table], snapshot, hot, names if unnamed else None, start_ns, end_ns)
+            cursor.execute(f"CREATE TEMP VIEW {token} AS {body}")
+        for name in set(_METADATA.findall(sql)) & self._store.newest.keys():
+            cursor.register(name, self._store.newest[name].table())
+        if _TOPIC_NAMES_VIEW in sql:
+            cursor.register(_TOPIC_NAMES_VIEW.strip('"'), self._store.newest["kafka_topic_names"].table())
+
+    def close(self) -> None:
+        """Stop answering."""
+        with self._lock:
+            self._closed = True
+        self._connection.close()
+        shutil.rmtree(self._temporary, ignore_errors=True)
+
+
+class _Damaged(Exception):
+    pass
+
+
+_MAYBE_DAMAGE = (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException, duckdb.InternalException, duckdb.FatalException)
+#: Metadata holds until a newer row comes, however old it is.
+_TIMELESS = frozenset(name for name, relation in catalogue.load().items() if relation.key is not None)
+_TOPIC_NAMES_VIEW = '"newest:kafka_topic_names"'
+
+
+def _newest_view(table: str) -> str:
+    return table if table.startswith("md_") else f'"newest:{table}"'
+
+
+def _union(relation: Relation, snapshot: Snapshot, hot: str, names: str | None, start_ns: int | None, end_ns: int | None) -> str:
+    """The view of one scan: groups of segments with the same columns, then the hot rows."""
+    parts = []
+    groups: dict[tuple[frozenset[str], bool], list[Segment]] = {}
+    for segment in snapshot.segments:
+        groups.setdefault((segment.columns, bool(names and segment.unnamed_topics)), []).append(segment)
+    for (columns, unnamed), segments in groups.items():
+        files = ", ".join(_literal(str(s.path.absolute())) for s in segments)
+        parts.append(_select(relation, columns, f"read_parquet([{files}])", names if unnamed else None, start_ns, end_ns))
+    everything = frozenset(relation.by_name)
+    parts.append(_select(relation, everything, _identifier(hot), names if snapshot.hot_unnamed_topics else None, start_ns, end_ns))
+    return " UNION ALL ".join(parts)
+
+
+def _select(relation: Relation, columns: frozenset[str], source: str, names: str | None, start_ns: int | None, end_ns: int | None) -> str:
+    listed = []
+    for column in relation.columns:
+        if column.name not in columns:
+            listed.append(f"NULL::{_SQL_TYPES[column.arrow]} AS {_identifier(column.name)}")
+        elif column.name == "topic" and names is not None:
+            listed.append("CASE WHEN r.topic = '' THEN coalesce(n.topic, '') ELSE r.topic END AS topic")
+        else:
+            listed.append(f"r.{_identifier(column.name)}")
+    bounds = [text for text in (f"r.time_ >= {start_ns}" if start_ns is not None else "", f"r.time_ < {end_ns}" if end_ns is not None else "") if text]
+    join = f" LEFT JOIN {_identifier(names)} AS n ON r.topic = '' AND n.topic_id = r.topic_id" if names is not None else ""
+    return f"SELECT {', '.join(listed)} FROM {source} AS r{join}{' WHERE ' + ' AND '.join(bounds) if bounds else ''}"
+
+
+def _table(table: pa.Table) -> pa.Table:
+    """Strings as plain strings, whatever layout the engine chose."""
+    fields = [pa.field(f.name, pa.string()) if f.type in (pa.large_string(), pa.string_view()) else f for f in table.schema]
+    schema = pa.schema(fields)
+    return table if schema.equals(table.schema) else table.cast(schema)
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

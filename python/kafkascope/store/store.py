@@ -1,0 +1,306 @@
+"""The store: every table's rows in memory and on disk, with what bounds them."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import threading
+import time
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from kafkascope.store import batches, catalogue, topics
+from kafkascope.store.catalogue import Kind
+from kafkascope.store.errors import StoreInUse, UnknownTable, UnreadableStore
+from kafkascope.store.limits import parse_bytes, physical_memory
+from kafkascope.store.newest_table import NewestTable
+from kafkascope.store.segments import FORMAT_VERSION
+from kafkascope.store.table import ObservedTable, time_span
+
+if TYPE_CHECKING:
+    from kafkascope.store.engine import DuckDBEngine
+
+TOPIC_NAMES = "kafka_topic_names"
+MARKER = "kafkascope-store.json"
+#: While the disk refuses or is nearly full, it is tried again after this long.
+_DISK_RETRY_S = 5.0
+_NOTES = 100
+
+
+class Store:
+    """Rows of all tables. ``folder`` None keeps everything in memory.
+
+    ``memory_limit`` bounds hot rows and queries together; ``retention_bytes`` and ``retention_age_s`` bound what is on disk (or,
+    without a folder, in memory); on a file system with less than ``min_free_bytes`` free nothing is written.
+    Thread-safe. Raises ``StoreInUse`` or ``UnreadableStore`` when the folder cannot be used.
+    """
+
+    def __init__(self, folder: Path | None, *, memory_limit: str | int | None = None, retention_bytes: str | int = "10GB",
+                 retention_age_s: float = 7 * 86400, min_free_bytes: str | int = "256MB", maintenance_s: float = 1.0) -> None:
+        self.folder = folder
+        if memory_limit is None:
+            memory_limit = "1GB" if folder is not None else max(physical_memory() // 2, 64 << 20)
+        self.memory_limit = parse_bytes(memory_limit)
+        self.retention_bytes = parse_bytes(retention_bytes)
+        self.retention_age_s = retention_age_s
+        self.min_free_bytes = parse_bytes(min_free_bytes)
+        self.hot_limit = self.memory_limit // (4 if folder is not None else 2)
+        self.query_memory = self.memory_limit // 2
+        self.relations = {name: relation for name, relation in catalogue.load().items()}
+        self.notes: deque[str] = deque(maxlen=_NOTES)
+        self.problem: str | None = None
+        self.rows_by_retention = 0
+        self._refused_until = 0.0
+        self._lock_fd: int | None = None
+        self._closed = threading.Event()
+        self._wake = threading.Event()
+        self._engine: DuckDBEngine | None = None
+        self._engine_lock = threading.Lock()
+        self._names: tuple[pa.Table | None, pa.Table] = (None, _no_names())
+        self.observed: dict[str, ObservedTable] = {}
+        self.newest: dict[str, NewestTable] = {}
+        if folder is not None:
+            self._open_folder(folder)
+        try:
+            for name, relation in self.relations.items():
+                if not relation.stored:
+                    continue
+                place = folder / name if folder is not None else None
+                if relation.kind is Kind.METADATA or name == TOPIC_NAMES:
+                    key = relation.key or "topic_id"
+                    self.newest[name] = NewestTable(relation, key, place, self._note)
+                else:
+                    self.observed[name] = ObservedTable(relation, place, self._note)
+        except OSError as error:
+            self._unlock()
+            raise UnreadableStore(f"{folder} cannot be read or written: {error.strerror}", "does it belong to this user?") from error
+        self._maintenance_s = maintenance_s
+        self._thread = threading.Thread(target=self._maintain, name="store-maintenance", daemon=True)
+        self._thread.start()
+
+    # ---- opening ----
+
+    def _open_folder(self, folder: Path) -> None:
+        try:
+            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+            self._lock_fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        except OSError as error:
+            raise UnreadableStore(f"{folder} cannot be made or written: {error.strerror}", "choose another folder, or run as its owner") from error
+        try:
+            fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._unlock()
+            raise StoreInUse(f"another process has {folder} open", "stop it, or choose another folder") from None
+        marker = folder / MARKER
+        try:
+            version = json.loads(marker.read_text(encoding="utf-8"))["format"]
+        except FileNotFoundError:
+            others = [p.name for p in folder.iterdir() if p.name != "lock"]
+            if others:
+                self._unlock()
+                raise UnreadableStore(f"{folder} is not empty and not a store (it has {others[0]})", "choose an empty folder") from None
+            try:
+                marker.write_text(json.dumps({"format": FORMAT_VERSION}) + "\n", encoding="utf-8")
+            except OSError as error:
+                self._unlock()
+                raise UnreadableStore(f"{marker} cannot be written: {error.strerror}", "is the disk full?") from error
+            return
+        except (OSError, ValueError, KeyError, TypeError):
+            # Damage to the marker alone costs nothing: segments carry their version too.
+            self._note(f"{marker.name} was damaged and is written anew")
+            marker.write_text(json.dumps({"format": FORMAT_VERSION}) + "\n", encoding="utf-8")
+            return
+        if not isinstance(version, int) or version > FORMAT_VERSION:
+            self._unlock()
+            raise UnreadableStore(f"{folder} has format {version}, this version reads up to {FORMAT_VERSION}", "use a newer version, or another folder")
+
+    def _unlock(self) -> None:
+        if self._lock_fd is not None:
+            os.close(self._lock_fd)
+            self._lock_fd = None
+
+    def _note(self, text: str) -> None:
+        self.notes.append(text)
+
+    # ---- writing ----
+
+    def append(self, table: str, batch: Any) -> None:
+        """Add the rows of an Arrow batch. Raises ``UnknownTable`` or ``SchemaMismatch``; never because of the disk."""
+        relation = catalogue.relation(table, self.relations)
+        rows = batches.conform(relation, batches.record_batch(batch))
+        span = time_span(rows)
+        if span is None:
+            return
+        on_disk = self.folder is not None and self._refused_until == 0.0
+        if table in self.newest:
+            failure = self.newest[table].append(rows, on_disk)
+        elif table in self.observed:
+            failure = self.observed[table].append(rows, span, on_disk)
+        else:
+            raise UnknownTable(f"rows of '{table}' are computed and not stored")
+        if failure is not None:
+            self._disk_refused(failure)
+
+    def _disk_refused(self, error: OSError) -> None:
+        self._refused_until = time.monotonic() + _DISK_RETRY_S
+        text = f"nothing is stored on disk now: {error.strerror or error}; rows stay in memory as far as it reaches"
+        if self.problem != text:
+            self._note(text)
+        self.problem = text
+
+    # ---- reading ----
+
+    def engine(self) -> DuckDBEngine:
+        """The engine that answers SQL over this store."""
+        from kafkascope.store.engine import DuckDBEngine
+
+        with self._engine_lock:
+            if self._engine is None:
+                self._engine = DuckDBEngine(self)
+            return self._engine
+
+    def topic_names(self) -> pa.Table:
+        """Columns ``topic_id``, ``topic``: every name that is known."""
+        table = self.newest[TOPIC_NAMES].table()
+        seen, names = self._names
+        if seen is not table:
+            names = table.select(["topic_id", "topic"]).combine_chunks() if table.num_rows else _no_names()
+            self._names = (table, names)
+        return names
+
+    def stats(self) -> dict[str, Any]:
+        """What is kept, of each table and in all; what was dropped; whether and why nothing is stored."""
+        tables = {name: (self.newest[name] if name in self.newest else self.observed[name]).stats() for name, relation in self.relations.items() if relation.stored}
+        found: dict[str, Any] = {
+            "tables": tables, "folder": str(self.folder) if self.folder is not None else None, "storing": self.folder is not None and self.problem is None,
+            "problem": self.problem, "notes": list(self.notes), "hotBytes": self._hot_bytes(), "hotLimit": self.hot_limit,
+            "diskBytes": self._disk_bytes(), "retentionBytes": self.retention_bytes, "retentionAgeS": self.retention_age_s,
+            "rowsDroppedByRetention": self.rows_by_retention, "rowsDroppedByMemory": sum(t.rows_dropped for t in self.observed.values()),
+        }  # fmt: skip
+        return found
+
+    def _hot_bytes(self) -> int:
+        return sum(table.hot_bytes for table in self.observed.values())
+
+    def _disk_bytes(self) -> int:
+        if self.folder is None:
+            return 0
+        return sum(sum(s.bytes for s in table.segments) + table.wal_bytes for table in self.observed.values()) + sum(t.wal_bytes for t in self.newest.values())
+
+    # ---- maintenance ----
+
+    def _maintain(self) -> None:
+        while not self._closed.is_set():
+            self._wake.wait(self._maintenance_s)
+            self._wake.clear()
+            if self._closed.is_set():
+                return
+            try:
+                self.maintain()
+            except Exception as error:
+                # The thread must outlive any surprise: without it memory would grow.
+                self._note(f"maintenance failed: {type(error).__name__}: {error}")
+
+    def maintain(self) -> None:
+        """One round: roll what is due, sync, apply the limits. Called every second by the store itself."""
+        if self.folder is not None:
+            self._check_disk(self.folder)
+        if self.folder is not None and self._refused_until == 0.0:
+            now = time.monotonic()
+            pressed = self._hot_bytes() > self.hot_limit // 2
+            for table in sorted(self.observed.values(), key=lambda t: -t.hot_bytes):
+                if table.wants_roll(now) or (pressed and table.hot_bytes > self.hot_limit // 16):
+                    self._try(lambda table=table: table.roll(lambda rows: topics.complete(rows, self.topic_names())))
+                table.sync()
+            for newest in self.newest.values():
+                if newest.wants_rewrite():
+                    self._try(newest.rewrite)
+                newest.sync()
+            for table in self.observed.values():
+                self._try(lambda table=table: table.merge_small(largest=16 << 20, fewest=8, most_bytes=64 << 20))
+        self._retain()
+        while self._hot_bytes() > self.hot_limit:
+            fullest = max(self.observed.values(), key=lambda t: t.hot_bytes)
+            if not fullest.drop_oldest_hot():
+                break
+
+    def _try(self, action: Any) -> None:
+        if self._refused_until:
+            return
+        try:
+            action()
+        except OSError as error:
+            self._disk_refused(error)
+
+    def _check_disk(self, folder: Path) -> None:
+        if self._refused_until and time.monotonic() < self._refused_until:
+            return
+        try:
+            space = os.statvfs(folder)
+        except OSError as error:
+            self._disk_refused(error)
+            return
+        free = space.f_bavail * space.f_frsize
+        if free < self.min_free_bytes:
+            self._disk_refused(OSError(28, f"only {free >> 20} MiB are free on the disk, {self.min_free_bytes >> 20} MiB must stay free"))
+        elif self._refused_until:
+            self._refused_until = 0.0
+            self.problem = None
+            self._note("storing on disk again")
+
+    def _retain(self) -> None:
+        oldest_ns = time.time_ns() - int(self.retention_age_s * 1e9)
+        for table in self.observed.values():
+            for segment in list(table.segments):
+                if segment.last_ns < oldest_ns:
+                    table.drop(segment)
+                    self.rows_by_retention += segment.rows
+        for newest in self.newest.values():
+            newest.forget_before(oldest_ns)
+        if self.folder is None:
+            while self._hot_bytes() > self.retention_bytes:
+                oldest = min((t for t in self.observed.values() if t.hot_bytes), key=lambda t: t.hot_first_ns or 0)
+                self.rows_by_retention += oldest.drop_oldest_hot()
+            return
+        while self._disk_bytes() > self.retention_bytes:
+            segments = [(segment.last_ns, segment, table) for table in self.observed.values() for segment in table.segments]
+            if not segments:
+                return
+            _, segment, table = min(segments, key=lambda entry: entry[0])
+            table.drop(segment)
+            self.rows_by_retention += segment.rows
+
+    def roll(self) -> None:
+        """Write all hot rows as segments now. Raises ``OSError`` when the disk refuses."""
+        for table in self.observed.values():
+            table.roll(lambda rows: topics.complete(rows, self.topic_names()))
+
+    def close(self) -> None:
+        """Stop; what is in the write-ahead files is read again at the next start."""
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        self._wake.set()
+        self._thread.join(timeout=60)
+        if self._engine is not None:
+            self._engine.close()
+        kept: list[ObservedTable | NewestTable] = [*self.observed.values(), *self.newest.values()]
+        for table in kept:
+            with contextlib.suppress(OSError):
+                table.close()
+        self._unlock()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _no_names() -> pa.Table:
+    return pa.table({"topic_id": pa.array([], pa.string()), "topic": pa.array([], pa.string())})

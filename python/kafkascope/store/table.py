@@ -1,0 +1,356 @@
+"""One table's rows: hot batches with their write-ahead files, and segments on disk."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from kafkascope.store import segments as seg
+from kafkascope.store import wal
+from kafkascope.store.catalogue import Relation
+from kafkascope.store.hot import HotRows
+from kafkascope.store.segments import Segment
+
+#: A segment is written when the hot rows are this many, this large, or (when worth a file) this old.
+ROLL_ROWS = 256 * 1024
+ROLL_BYTES = 48 << 20
+ROLL_AGE_S = 120.0
+ROLL_AGE_FEW_S = 1800.0
+_FEW_ROWS = 5000
+_WAL_NAME = re.compile(r"^(?P<generation>\d+)\.v(?P<version>\d+)\.wal$")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a query sees of a table: it stays readable until ``release``."""
+
+    hot: pa.Table
+    hot_unnamed_topics: int
+    segments: tuple[Segment, ...]
+    release: Callable[[], None]
+
+
+class ObservedTable:
+    """Rows over time. Thread-safe."""
+
+    def __init__(self, relation: Relation, folder: Path | None, note: Callable[[str], None]) -> None:
+        self.relation = relation
+        self.folder = folder
+        self._note = note
+        self._lock = threading.Lock()
+        self._rolling = threading.Lock()
+        self._hot = HotRows(relation.schema)
+        self._frozen: HotRows | None = None
+        self._hot_since: float | None = None
+        self._wal: wal.WriteAhead | None = None
+        self._hot_wals: list[Path] = []
+        self._frozen_wals: list[Path] = []
+        self._generation = 0
+        self._frozen_generations = (0, 0)
+        self._hot_low = 1
+        self._segments: list[Segment] = []
+        self._pins: dict[Path, int] = {}
+        self._doomed: set[Path] = set()
+        self.rows_dropped = 0
+        if folder is not None:
+            folder.mkdir(mode=0o750, exist_ok=True)
+            self._recover(folder)
+
+    # ---- opening ----
+
+    def _recover(self, folder: Path) -> None:
+        found: list[Segment] = []
+        for path in sorted(folder.iterdir()):
+            if path.name.endswith(seg.TEMPORARY):
+                path.unlink()
+            elif path.suffix == ".parquet":
+                try:
+                    found.append(seg.open_segment(path))
+                except seg.UnreadableSegment as error:
+                    self._quarantine(path, str(error))
+        self._segments = [s for s in found if not any(_supersedes(other, s) for other in found)]
+        for superseded in set(found) - set(self._segments):
+            superseded.path.unlink()
+        rolled = max((s.high for s in self._segments), default=0)
+        self._generation = rolled
+        self._hot_low = rolled + 1
+        for generation, path in wal_files(folder, self._note, self.relation.name):
+            if generation <= rolled:
+                path.unlink()
+                continue
+            self._generation = max(self._generation, generation)
+            self._hot_wals.append(path)
+            for batch in recover_wal(path, self.relation, self._note):
+                span = time_span(batch)
+                if span is not None:
+                    self._hot.append(batch, span)
+        if self._hot.rows:
+            self._hot_since = time.monotonic()
+
+    def _quarantine(self, path: Path, why: str) -> None:
+        target = path.with_name(path.name + ".damaged")
+        try:
+            path.rename(target)
+        except OSError:
+            pass
+        self._note(f"{self.relation.name}: {path.name} left out: {why}")
+
+    # ---- writing ----
+
+    def append(self, batch: pa.RecordBatch, span: tuple[int, int], store_on_disk: bool) -> OSError | None:
+        """Add rows; the error when they could not be written to disk (they are in memory then)."""
+        failure: OSError | None = None
+        with self._lock:
+            if self.folder is not None and store_on_disk:
+                try:
+                    self._open_wal(self.folder).append(batch)
+                except OSError as error:
+                    failure = error
+            self._hot.append(batch, span)
+            if self._hot_since is None:
+                self._hot_since = time.monotonic()
+        return failure
+
+    def _open_wal(self, folder: Path) -> wal.WriteAhead:
+        if self._wal is None:
+            path = folder / f"{self._generation + 1:09d}.v{seg.FORMAT_VERSION}{wal.SUFFIX}"
+            self._wal = wal.WriteAhead(path, self.relation.schema)
+            self._generation += 1
+            self._hot_wals.append(path)
+        return self._wal
+
+    def wants_roll(self, now: float) -> bool:
+        if self.folder is None:
+            return False
+        if self._frozen is not None:
+            return True
+        hot, since = self._hot, self._hot_since
+        if since is None:
+            return False
+        age = now - since
+        return hot.rows >= ROLL_ROWS or hot.bytes >= ROLL_BYTES or age >= ROLL_AGE_FEW_S or (age >= ROLL_AGE_S and hot.rows >= _FEW_ROWS)
+
+    def roll(self, complete: Callable[[pa.Table], pa.Table]) -> bool:
+        """Write the hot rows as a segment; ``complete`` fills in what was learned since. Raises ``OSError`` when the disk refuses."""
+        if self.folder is None:
+            return False
+        with self._rolling:
+            with self._lock:
+                if self._frozen is None:
+                    if not self._hot.rows:
+                        return False
+                    self._freeze()
+                frozen = self._frozen
+                assert frozen is not None
+                table, (low, high) = frozen.table(), self._frozen_generations
+            segment = seg.write(self.folder, complete(table.combine_chunks()), low, high)
+            with self._lock:
+                self._frozen = None
+                self._segments.append(segment)
+                old, self._frozen_wals = self._frozen_wals, []
+            for path in old:
+                path.unlink(missing_ok=True)
+            return True
+
+    def _freeze(self) -> None:
+        if self._wal is not None:
+            self._wal.close()
+            self._wal = None
+        # Rows that never reached a write-ahead file take a generation of their own.
+        self._generation = max(self._generation, self._hot_low)
+        self._frozen_generations = (self._hot_low, self._generation)
+        self._hot_low = self._generation + 1
+        self._frozen, self._hot = self._hot, HotRows(self.relation.schema)
+        self._frozen_wals, self._hot_wals = self._hot_wals, []
+        self._hot_since = None
+
+    def sync(self) -> None:
+        """Make the write-ahead file survive a power cut."""
+        current = self._wal
+        if current is not None:
+            try:
+                current.sync()
+            except (OSError, ValueError):
+                pass
+
+    # ---- reading ----
+
+    def snapshot(self, start_ns: int | None, end_ns: int | None) -> Snapshot:
+        """The rows that may lie in [start, end), fixed."""
+        with self._lock:
+            chosen = tuple(s for s in self._segments if s.overlaps(start_ns, end_ns))
+            for segment in chosen:
+                self._pins[segment.path] = self._pins.get(segment.path, 0) + 1
+            parts = [h for h in (self._frozen, self._hot) if h is not None and _hot_overlaps(h, start_ns, end_ns)]
+            batches = [batch for part in parts for batch in part.batches]
+            unnamed = sum(part.unnamed_topics for part in parts)
+        return Snapshot(pa.Table.from_batches(batches, self.relation.schema), unnamed, chosen, lambda: self._release(chosen))
+
+    def _release(self, chosen: Iterable[Segment]) -> None:
+        with self._lock:
+            for segment in chosen:
+                left = self._pins[segment.path] - 1
+                if left:
+                    self._pins[segment.path] = left
+                else:
+                    del self._pins[segment.path]
+                    if segment.path in self._doomed:
+                        self._doomed.discard(segment.path)
+                        segment.path.unlink(missing_ok=True)
+
+    # ---- limits ----
+
+    @property
+    def segments(self) -> list[Segment]:
+        return self._segments
+
+    def drop(self, segment: Segment) -> None:
+        """Forget a segment; its file goes when no query reads it."""
+        with self._lock:
+            self._segments = [s for s in self._segments if s.path != segment.path]
+            self._remove(segment.path)
+
+    def _remove(self, path: Path) -> None:
+        if path in self._pins:
+            self._doomed.add(path)
+        else:
+            path.unlink(missing_ok=True)
+
+    def leave_out_damaged(self) -> int:
+        """Read every segment with its checksums; leave out those which fail. Their number."""
+        bad = [(segment, why) for segment in list(self._segments) if (why := seg.verify(segment.path)) is not None]
+        for segment, why in bad:
+            with self._lock:
+                self._segments = [s for s in self._segments if s.path != segment.path]
+            self._quarantine(segment.path, f"damaged: {why}; {segment.rows} rows are lost")
+            self.rows_dropped += segment.rows
+        return len(bad)
+
+    def merge_small(self, largest: int, fewest: int, most_bytes: int) -> bool:
+        """Write a run of at least ``fewest`` neighbouring segments below ``largest`` bytes as one."""
+        if self.folder is None:
+            return False
+        with self._rolling:
+            run: list[Segment] = []
+            size = 0
+            for segment in sorted(self._segments, key=lambda s: s.low):
+                if segment.bytes < largest and size + segment.bytes <= most_bytes and segment.columns == (run[0].columns if run else segment.columns):
+                    run.append(segment)
+                    size += segment.bytes
+                elif len(run) >= fewest:
+                    break
+                else:
+                    run, size = [], 0
+            if len(run) < fewest:
+                return False
+            import pyarrow.parquet as pq
+
+            table = pa.concat_tables([pq.read_table(s.path) for s in run]).combine_chunks()
+            merged = seg.write(self.folder, table, run[0].low, run[-1].high)
+            with self._lock:
+                gone = {s.path for s in run}
+                self._segments = [s for s in self._segments if s.path not in gone] + [merged]
+                for path in gone:
+                    self._remove(path)
+            return True
+
+    def drop_oldest_hot(self) -> int:
+        """Forget the oldest hot batch: memory is short. Its rows are counted."""
+        with self._lock:
+            for part in (self._frozen, self._hot):
+                if part is not None and part.batches:
+                    if part is self._frozen and self._rolling.locked():
+                        continue
+                    rows = part.drop_oldest()
+                    self.rows_dropped += rows
+                    if part is self._frozen and not part.batches:
+                        self._frozen = None
+                        for path in self._frozen_wals:
+                            path.unlink(missing_ok=True)
+                        self._frozen_wals = []
+                    return rows
+        return 0
+
+    @property
+    def hot_bytes(self) -> int:
+        frozen = self._frozen
+        return self._hot.bytes + (frozen.bytes if frozen is not None else 0)
+
+    @property
+    def hot_first_ns(self) -> int | None:
+        return min((h.first_ns for h in (self._frozen, self._hot) if h is not None and h.first_ns is not None), default=None)
+
+    @property
+    def wal_bytes(self) -> int:
+        return self._wal.bytes if self._wal is not None else 0
+
+    def stats(self) -> dict[str, int | None]:
+        """Rows, bytes, oldest and newest time, dropped rows."""
+        with self._lock:
+            hots = [h for h in (self._frozen, self._hot) if h is not None and h.rows]
+            firsts = [s.first_ns for s in self._segments] + [h.first_ns for h in hots if h.first_ns is not None]
+            lasts = [s.last_ns for s in self._segments] + [h.last_ns for h in hots if h.last_ns is not None]
+            return {
+                "rows": sum(s.rows for s in self._segments) + sum(h.rows for h in hots), "bytes": sum(s.bytes for s in self._segments) + sum(h.bytes for h in hots),
+                "oldestNs": min(firsts, default=None), "newestNs": max(lasts, default=None), "segments": len(self._segments), "rowsDropped": self.rows_dropped,
+            }  # fmt: skip
+
+    def close(self) -> None:
+        with self._rolling, self._lock:
+            if self._wal is not None:
+                try:
+                    self._wal.sync()
+                except OSError:
+                    pass
+                self._wal.close()
+                self._wal = None
+
+
+def _supersedes(other: Segment, segment: Segment) -> bool:
+    return other.low <= segment.low and other.high >= segment.high and (other.high - other.low) > (segment.high - segment.low)
+
+
+def _hot_overlaps(hot: HotRows, start_ns: int | None, end_ns: int | None) -> bool:
+    if hot.first_ns is None or hot.last_ns is None:
+        return False
+    return (start_ns is None or hot.last_ns >= start_ns) and (end_ns is None or hot.first_ns < end_ns)
+
+
+def time_span(batch: pa.RecordBatch) -> tuple[int, int] | None:
+    """First and last ``time_`` of a batch."""
+    import pyarrow.compute as pc
+
+    found = pc.min_max(batch.column("time_")).as_py()
+    return None if found["min"] is None else (found["min"], found["max"])
+
+
+def wal_files(folder: Path, note: Callable[[str], None], table: str) -> list[tuple[int, Path]]:
+    """The write-ahead files of a table's folder by generation; those of a newer version are left alone and noted."""
+    found = []
+    for path in sorted(folder.glob(f"*{wal.SUFFIX}")):
+        match = _WAL_NAME.match(path.name)
+        if match is None or int(match["version"]) > seg.FORMAT_VERSION:
+            note(f"{table}: {path.name} left out: a newer version's write-ahead file")
+            continue
+        found.append((int(match["generation"]), path))
+    return found
+
+
+def recover_wal(path: Path, relation: Relation, note: Callable[[str], None]) -> list[pa.RecordBatch]:
+    """The rows of a write-ahead file as batches of the table; damage is noted."""
+    from kafkascope.store.batches import conform
+
+    try:
+        found = wal.read(path)
+    except OSError as error:
+        note(f"{relation.name}: {path.name} cannot be read: {error}")
+        return []
+    if found.damaged_bytes:
+        note(f"{relation.name}: {found.damaged_bytes} bytes of {path.name} are damaged; their rows are lost")
+    return [conform(relation, batch) for batch in found.batches if batch.num_rows]
