@@ -67,7 +67,15 @@ pub trait StreamSink {
     /// The next bytes of a direction. `time_ns` is the time at which their last byte was first seen.
     fn data(&mut self, conn: ConnId, info: &ConnInfo, dir: Dir, time_ns: i64, bytes: &[u8]);
     /// The next `len` bytes of a direction will not come.
-    fn hole(&mut self, conn: ConnId, info: &ConnInfo, dir: Dir, time_ns: i64, len: u64, reason: HoleReason);
+    fn hole(
+        &mut self,
+        conn: ConnId,
+        info: &ConnInfo,
+        dir: Dir,
+        time_ns: i64,
+        len: u64,
+        reason: HoleReason,
+    );
     /// The stream is out of step: how many bytes are missing here is not known.
     fn desync(&mut self, conn: ConnId, info: &ConnInfo, dir: Dir, time_ns: i64, reason: HoleReason);
     /// Nothing more comes.

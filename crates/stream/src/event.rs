@@ -21,6 +21,14 @@ pub struct Process {
     pub start_boot_ns: u64,
 }
 
+/// Bits of `Segment::flags`.
+pub mod flag {
+    pub const FIN: u8 = 1;
+    pub const SYN: u8 = 2;
+    pub const RST: u8 = 4;
+    pub const ACK: u8 = 16;
+}
+
 /// Where a segment was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Tap {
@@ -50,6 +58,8 @@ pub struct Segment<'a> {
     pub bytes: &'a [u8],
     /// TCP flags of a packet (FIN 1, SYN 2, RST 4, ACK 16); 0 for sockets.
     pub flags: u8,
+    /// Acknowledgement number of a packet, valid with the flag ACK; 0 for sockets.
+    pub ack: u32,
     /// Counts the events of one tap of one connection, lost ones included: a jump means loss, a jump in
     /// `seq` alone means bytes left out on purpose. 0 for packets.
     pub tap_seq: u32,
@@ -62,11 +72,30 @@ pub struct Segment<'a> {
 pub enum Event<'a> {
     Segment(Segment<'a>),
     /// The handshake ended; `client` opened the connection. Packets tell the same with SYN flags.
-    Open { time_ns: i64, client: Endpoint, server: Endpoint, netns: u32, observer: Option<Process>, observer_is_client: bool },
+    Open {
+        time_ns: i64,
+        client: Endpoint,
+        server: Endpoint,
+        netns: u32,
+        observer: Option<Process>,
+        observer_is_client: bool,
+    },
     /// A socket was closed.
-    Close { time_ns: i64, local: Endpoint, remote: Endpoint, netns: u32, observer: Option<Process> },
+    Close {
+        time_ns: i64,
+        local: Endpoint,
+        remote: Endpoint,
+        netns: u32,
+        observer: Option<Process>,
+    },
     /// The process ended.
-    ProcessExit { time_ns: i64, process: Process },
+    ProcessExit {
+        time_ns: i64,
+        process: Process,
+    },
     /// `count` events did not fit a buffer between the last event and this one.
-    Lost { time_ns: i64, count: u64 },
+    Lost {
+        time_ns: i64,
+        count: u64,
+    },
 }

@@ -4,6 +4,9 @@
 
 pub mod conn;
 pub mod event;
+mod reassembly;
+pub mod streams;
 
 pub use conn::{ConnId, ConnInfo, Dir, HoleReason, StreamSink};
 pub use event::{Endpoint, Event, Process, Segment, Tap};
+pub use streams::{Limits, Stats, Streams};

@@ -1,0 +1,543 @@
+//! One direction of a connection: segments in any order in, bytes and holes in order out.
+
+use std::collections::BTreeMap;
+
+use crate::conn::{ConnId, ConnInfo, Dir, HoleReason, StreamSink};
+use crate::event::{Segment, Tap};
+use crate::streams::{Limits, Stats};
+
+/// What a chunk costs beside its bytes, so that many tiny ones are bounded too.
+const CHUNK_COST: usize = 96;
+/// Sequence numbers further away than this say nothing about before or after.
+const FAR: i64 = 1 << 30;
+
+/// Where the bytes of one direction go.
+pub(crate) struct Feed<'a> {
+    pub id: ConnId,
+    pub info: &'a mut ConnInfo,
+    pub dir: Dir,
+    pub sink: &'a mut dyn StreamSink,
+    pub stats: &'a mut Stats,
+    pub limits: &'a Limits,
+    pub now: i64,
+    /// Time of the newest `Event::Lost`.
+    pub lost_ns: i64,
+}
+
+impl Feed<'_> {
+    fn data(&mut self, time_ns: i64, bytes: &[u8]) {
+        self.info.bytes[self.dir.index()] += bytes.len() as u64;
+        self.stats.bytes += bytes.len() as u64;
+        self.sink.data(self.id, self.info, self.dir, time_ns, bytes);
+    }
+
+    fn hole(&mut self, time_ns: i64, len: u64, reason: HoleReason) {
+        self.info.bytes[self.dir.index()] += len;
+        *match reason {
+            HoleReason::NotCaptured => &mut self.stats.not_captured_bytes,
+            HoleReason::Lost => &mut self.stats.lost_bytes,
+            HoleReason::Missing => &mut self.stats.missing_bytes,
+        } += len;
+        self.sink
+            .hole(self.id, self.info, self.dir, time_ns, len, reason);
+    }
+
+    fn desync(&mut self, time_ns: i64, reason: HoleReason) {
+        self.stats.desyncs += 1;
+        self.sink
+            .desync(self.id, self.info, self.dir, time_ns, reason);
+    }
+}
+
+#[derive(Debug)]
+enum Content {
+    Bytes(Vec<u8>),
+    /// Only the length is known; given up at `until` unless another tap brings the bytes.
+    Absent {
+        reason: HoleReason,
+        until: i64,
+        taps: u8,
+    },
+}
+
+#[derive(Debug)]
+struct Chunk {
+    end: u64,
+    time_ns: i64,
+    content: Content,
+}
+
+/// How far one socket's tap has told.
+#[derive(Debug, Default, Clone, Copy)]
+struct TapPlace {
+    next: u64,
+    seq: u32,
+    seen: bool,
+}
+
+/// The first place that stops the stream.
+#[derive(Debug, Clone, Copy)]
+struct Gap {
+    at: u64,
+    since: i64,
+    /// The peer has acknowledged the missing bytes: they passed unseen.
+    proven: Option<i64>,
+}
+
+/// Offsets are sequence numbers in 64 bits: the first one plus 2^32, so that earlier ones have a place.
+#[derive(Debug, Default)]
+pub(crate) struct Flow {
+    start: Option<u64>,
+    next: u64,
+    chunks: BTreeMap<u64, Chunk>,
+    pub buffered: usize,
+    gap: Option<Gap>,
+    acked: u64,
+    fin: Option<u64>,
+    taps: [TapPlace; 2],
+    last_ns: i64,
+    /// A segment too far away to belong here; a second one near it means that the stream went on there.
+    stray: Option<u32>,
+}
+
+impl Flow {
+    pub fn started(&self) -> bool {
+        self.start.is_some()
+    }
+
+    /// The first byte's sequence number is `seq`.
+    pub fn start_at(&mut self, seq: u32) {
+        let at = (1 << 32) | u64::from(seq);
+        self.start = Some(at);
+        self.next = at;
+        self.acked = at;
+    }
+
+    /// The stream began at `seq` as far as was seen.
+    pub fn starts_with(&self, seq: u32) -> bool {
+        self.start.is_some_and(|s| s as u32 == seq)
+    }
+
+    /// Every byte up to the FIN was handed over.
+    pub fn finished(&self) -> bool {
+        self.fin.is_some_and(|fin| self.next >= fin)
+    }
+
+    fn distance(&self, seq: u32) -> i64 {
+        i64::from(seq.wrapping_sub(self.next as u32) as i32)
+    }
+
+    /// Everything that was sent before `seq` was handed over.
+    pub fn complete_up_to(&self, seq: u32) -> bool {
+        self.start.is_none() || self.distance(seq) <= 0
+    }
+
+    /// The peer has everything before `seq`.
+    pub fn acknowledged(&mut self, seq: u32, now: i64) {
+        let distance = self.distance(seq);
+        if self.start.is_none() || distance > FAR {
+            return;
+        }
+        let at = self.next.saturating_add_signed(distance);
+        self.acked = self.acked.max(at);
+        if let (Some(gap), Some((&first, _))) = (&mut self.gap, self.chunks.first_key_value())
+            && gap.proven.is_none()
+            && self.acked >= first
+        {
+            gap.proven = Some(now);
+        }
+    }
+
+    pub fn fin(&mut self, seq: u32) {
+        if self.start.is_none() {
+            self.start_at(seq);
+        }
+        let distance = self.distance(seq);
+        if distance.abs() <= FAR {
+            self.fin = Some(self.next.saturating_add_signed(distance));
+        }
+    }
+
+    /// A packet's payload.
+    pub fn packet(&mut self, seg: &Segment, feed: &mut Feed) {
+        if self.start.is_none() {
+            // A keep-alive probe repeats one byte of the past: no place to begin.
+            if seg.len <= 1 {
+                return;
+            }
+            self.start_at(seg.seq);
+        }
+        let distance = self.distance(seg.seq);
+        if distance.abs() > FAR {
+            let near = self
+                .stray
+                .is_some_and(|s| i64::from(seg.seq.wrapping_sub(s) as i32).abs() < FAR >> 6);
+            self.stray = Some(seg.seq);
+            feed.stats.strays += 1;
+            if !near {
+                return;
+            }
+            self.restart(seg.seq, HoleReason::Missing, feed);
+        }
+        self.stray = None;
+        let at = self.next.saturating_add_signed(self.distance(seg.seq));
+        self.add(at, seg, i64::MIN, 0, feed);
+    }
+
+    /// A socket's bytes; `other_end` when the other end has a tap as well.
+    pub fn tap(&mut self, seg: &Segment, other_end: bool, feed: &mut Feed) {
+        let tap = usize::from(seg.tap == Tap::Receive);
+        if self.start.is_none() {
+            self.start_at(seg.seq);
+            if feed.info.opened_seen && seg.tap_seq > 1 {
+                feed.desync(seg.time_ns, HoleReason::Lost);
+            }
+        }
+        if self.distance(seg.seq).abs() > FAR {
+            self.restart(seg.seq, HoleReason::Lost, feed);
+        }
+        let at = self.next.saturating_add_signed(self.distance(seg.seq));
+        let place = self.taps[tap];
+        let until = if other_end {
+            seg.time_ns + feed.limits.other_end_ns
+        } else {
+            i64::MIN
+        };
+        let bit = 1 << tap;
+        if place.seen && at > place.next {
+            let lost = seg.tap_seq.wrapping_sub(place.seq) > 1;
+            let reason = if lost {
+                HoleReason::Lost
+            } else {
+                HoleReason::NotCaptured
+            };
+            self.absent(
+                place.next.max(self.next),
+                at,
+                seg.time_ns,
+                reason,
+                until,
+                bit,
+                feed,
+            );
+        }
+        self.taps[tap] = TapPlace {
+            next: (at + u64::from(seg.len)).max(place.next),
+            seq: seg.tap_seq,
+            seen: true,
+        };
+        self.add(at, seg, until, bit, feed);
+    }
+
+    fn restart(&mut self, seq: u32, reason: HoleReason, feed: &mut Feed) {
+        self.flush(false, feed);
+        feed.desync(feed.now, reason);
+        let start = self.start;
+        self.start_at(seq);
+        self.start = start;
+        self.fin = None;
+        self.taps = [TapPlace::default(); 2];
+    }
+
+    fn add(&mut self, at: u64, seg: &Segment, until: i64, taps: u8, feed: &mut Feed) {
+        let bytes = &seg.bytes[..seg.bytes.len().min(seg.len as usize)];
+        let captured = at + bytes.len() as u64;
+        let end = at + u64::from(seg.len);
+        if seg.len == 0 {
+            return;
+        }
+        if end <= self.next {
+            feed.stats.repeated_bytes += u64::from(seg.len);
+            return;
+        }
+        if at <= self.next && self.chunks.is_empty() {
+            if captured > self.next {
+                feed.stats.repeated_bytes += self.next - at;
+                feed.data(seg.time_ns, &bytes[(self.next - at) as usize..]);
+                self.next = captured;
+                self.last_ns = seg.time_ns;
+            }
+        } else {
+            self.insert(
+                at,
+                captured,
+                seg.time_ns,
+                Some(bytes),
+                HoleReason::NotCaptured,
+                i64::MIN,
+                taps,
+                feed,
+            );
+        }
+        if end > captured {
+            self.absent(
+                captured.max(self.next),
+                end,
+                seg.time_ns,
+                HoleReason::NotCaptured,
+                until,
+                taps,
+                feed,
+            );
+        } else {
+            self.drain(feed);
+        }
+        while self.buffered > feed.limits.direction_bytes {
+            feed.stats.buffer_limits += 1;
+            self.give_up_first(feed);
+        }
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one range with all that is known of it"
+    )]
+    fn absent(
+        &mut self,
+        from: u64,
+        to: u64,
+        time_ns: i64,
+        reason: HoleReason,
+        until: i64,
+        taps: u8,
+        feed: &mut Feed,
+    ) {
+        if from >= to {
+            return;
+        }
+        if from == self.next && self.chunks.is_empty() && feed.now >= until {
+            feed.hole(time_ns, to - from, reason);
+            self.next = to;
+            self.last_ns = time_ns;
+            return;
+        }
+        self.insert(from, to, time_ns, None, reason, until, taps, feed);
+        self.drain(feed);
+    }
+
+    /// Puts what is new of a range between the chunks; bytes take the place of absent ones.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one range with all that is known of it"
+    )]
+    fn insert(
+        &mut self,
+        from: u64,
+        to: u64,
+        time_ns: i64,
+        bytes: Option<&[u8]>,
+        reason: HoleReason,
+        until: i64,
+        taps: u8,
+        feed: &mut Feed,
+    ) {
+        let mut at = from.max(self.next);
+        while at < to {
+            let covering = self
+                .chunks
+                .range(..=at)
+                .next_back()
+                .filter(|(_, c)| c.end > at)
+                .map(|(&start, _)| start);
+            let part_end = match covering {
+                Some(start) => to.min(self.chunks[&start].end),
+                None => self
+                    .chunks
+                    .range(at..)
+                    .next()
+                    .map_or(to, |(&start, _)| to.min(start)),
+            };
+            let mut content = match bytes {
+                Some(b) => {
+                    Content::Bytes(b[(at - from) as usize..(part_end - from) as usize].to_vec())
+                }
+                None => Content::Absent {
+                    reason,
+                    until,
+                    taps,
+                },
+            };
+            if let Some(start) = covering {
+                if let Content::Bytes(_) = self.chunks[&start].content {
+                    feed.stats.repeated_bytes += part_end - at;
+                    at = part_end;
+                    continue;
+                }
+                let old = self.take(start);
+                if let Content::Absent {
+                    reason: old_reason,
+                    until: old_until,
+                    taps: old_taps,
+                } = old.content
+                {
+                    let absent = || Content::Absent {
+                        reason: old_reason,
+                        until: old_until,
+                        taps: old_taps,
+                    };
+                    if start < at {
+                        self.put(
+                            start,
+                            Chunk {
+                                end: at,
+                                time_ns: old.time_ns,
+                                content: absent(),
+                            },
+                        );
+                    }
+                    if part_end < old.end {
+                        self.put(
+                            part_end,
+                            Chunk {
+                                end: old.end,
+                                time_ns: old.time_ns,
+                                content: absent(),
+                            },
+                        );
+                    }
+                    if let Content::Absent {
+                        reason,
+                        until,
+                        taps,
+                    } = &mut content
+                    {
+                        *taps |= old_taps;
+                        *reason = old_reason;
+                        // Neither end has the bytes: nobody else can bring them.
+                        *until = if *taps == 3 {
+                            i64::MIN
+                        } else {
+                            (*until).min(old_until)
+                        };
+                    }
+                }
+            } else if at > self.next {
+                feed.stats.reordered_bytes += part_end - at;
+            }
+            self.put(
+                at,
+                Chunk {
+                    end: part_end,
+                    time_ns,
+                    content,
+                },
+            );
+            at = part_end;
+        }
+    }
+
+    fn put(&mut self, at: u64, chunk: Chunk) {
+        self.buffered += cost(&chunk);
+        self.chunks.insert(at, chunk);
+    }
+
+    fn take(&mut self, at: u64) -> Chunk {
+        let chunk = self.chunks.remove(&at).expect("the caller found it");
+        self.buffered -= cost(&chunk);
+        chunk
+    }
+
+    /// Hands over what is in order by now.
+    pub fn drain(&mut self, feed: &mut Feed) {
+        while let Some((&start, chunk)) = self.chunks.first_key_value() {
+            if start > self.next {
+                let gap = match self.gap {
+                    Some(gap) if gap.at == self.next => gap,
+                    _ => Gap {
+                        at: self.next,
+                        since: feed.now,
+                        proven: (self.acked >= start).then_some(feed.now),
+                    },
+                };
+                self.gap = Some(gap);
+                if feed.now < gap_deadline(&gap, feed.limits) {
+                    return;
+                }
+                self.give_up_first(feed);
+                continue;
+            }
+            match chunk.content {
+                Content::Absent { until, .. } if feed.now < until => return,
+                _ => self.deliver_first(feed),
+            }
+        }
+        self.gap = None;
+    }
+
+    fn deliver_first(&mut self, feed: &mut Feed) {
+        let Some((&start, _)) = self.chunks.first_key_value() else {
+            return;
+        };
+        let chunk = self.take(start);
+        self.next = chunk.end;
+        self.last_ns = chunk.time_ns;
+        match chunk.content {
+            Content::Bytes(bytes) => feed.data(chunk.time_ns, &bytes),
+            Content::Absent { reason, .. } => feed.hole(chunk.time_ns, chunk.end - start, reason),
+        }
+    }
+
+    /// The first thing that is waited for will not come.
+    fn give_up_first(&mut self, feed: &mut Feed) {
+        let Some((&start, chunk)) = self.chunks.first_key_value() else {
+            return;
+        };
+        if start > self.next {
+            let reason = if feed.lost_ns >= self.last_ns {
+                HoleReason::Lost
+            } else {
+                HoleReason::Missing
+            };
+            feed.hole(chunk.time_ns, start - self.next, reason);
+            self.next = start;
+            self.gap = None;
+        } else {
+            self.deliver_first(feed);
+        }
+        self.drain(feed);
+    }
+
+    /// Hands over all that is there; with `end`, what the peer acknowledged beyond it as a hole.
+    pub fn flush(&mut self, end: bool, feed: &mut Feed) {
+        while !self.chunks.is_empty() {
+            self.give_up_first(feed);
+        }
+        if !end || self.start.is_none() {
+            return;
+        }
+        // An acknowledgement one beyond may count a FIN that was not seen.
+        let last = self.fin.unwrap_or(if self.acked > self.next + 1 {
+            self.acked
+        } else {
+            self.next
+        });
+        if last > self.next {
+            feed.hole(feed.now, last - self.next, HoleReason::Missing);
+            self.next = last;
+        }
+    }
+
+    /// When to give up on what is waited for, `None` when nothing is.
+    pub fn deadline(&self, limits: &Limits) -> Option<i64> {
+        let (&start, chunk) = self.chunks.first_key_value()?;
+        Some(match (&chunk.content, &self.gap) {
+            (Content::Absent { until, .. }, _) if start <= self.next => *until,
+            (_, Some(gap)) => gap_deadline(gap, limits),
+            _ => i64::MIN,
+        })
+    }
+}
+
+fn cost(chunk: &Chunk) -> usize {
+    CHUNK_COST
+        + match &chunk.content {
+            Content::Bytes(b) => b.len(),
+            Content::Absent { .. } => 0,
+        }
+}
+
+fn gap_deadline(gap: &Gap, limits: &Limits) -> i64 {
+    let late = gap.since + limits.gap_ns;
+    gap.proven
+        .map_or(late, |proven| late.min(proven + limits.proven_gap_ns))
+}

@@ -1,0 +1,676 @@
+//! All connections: which segment belongs to which, when one begins and when it ends.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::conn::{ConnId, ConnInfo, Dir, StreamSink};
+use crate::event::{Endpoint, Event, Process, Segment, Tap, flag};
+use crate::reassembly::{Feed, Flow};
+
+/// What bounds the memory and the patience of `Streams`. Times are nanoseconds of capture time.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Beyond this the connections that were quiet longest are closed.
+    pub connections: usize,
+    /// Bytes that wait for earlier ones, per direction and in all.
+    pub direction_bytes: usize,
+    pub total_bytes: usize,
+    /// How long missing bytes are waited for.
+    pub gap_ns: i64,
+    /// The same, once the peer has acknowledged them.
+    pub proven_gap_ns: i64,
+    /// How long the other end's tap may take to bring bytes that this end's tap left out.
+    pub other_end_ns: i64,
+    /// How long a closed connection is remembered, and how long a half-closed one is waited for.
+    pub linger_ns: i64,
+    pub idle_ns: i64,
+}
+
+const MS: i64 = 1_000_000;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            connections: 65_536,
+            direction_bytes: 4 << 20,
+            total_bytes: 64 << 20,
+            gap_ns: 1000 * MS,
+            proven_gap_ns: 50 * MS,
+            other_end_ns: 200 * MS,
+            linger_ns: 500 * MS,
+            idle_ns: 3_600_000 * MS,
+        }
+    }
+}
+
+/// Counters since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    pub segments: u64,
+    pub connections: u64,
+    /// Bytes handed over.
+    pub bytes: u64,
+    pub missing_bytes: u64,
+    pub lost_bytes: u64,
+    pub not_captured_bytes: u64,
+    /// Bytes seen again: retransmissions, overlaps, the other end's tap.
+    pub repeated_bytes: u64,
+    pub reordered_bytes: u64,
+    /// Segments whose sequence number has nothing to do with the stream.
+    pub strays: u64,
+    pub desyncs: u64,
+    /// Gaps given up because too many bytes waited behind them.
+    pub buffer_limits: u64,
+    /// Connections closed because there were too many.
+    pub evicted: u64,
+    /// Connections closed because nothing came for long.
+    pub idle: u64,
+    /// Segments of connections that had ended.
+    pub after_close: u64,
+    /// Events that the capture lost.
+    pub lost_events: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    netns: u32,
+    low: Endpoint,
+    high: Endpoint,
+}
+
+impl Key {
+    fn new(x: Endpoint, y: Endpoint, netns: u32) -> Key {
+        let (low, high) = if x <= y { (x, y) } else { (y, x) };
+        Key { netns, low, high }
+    }
+}
+
+struct Conn {
+    id: ConnId,
+    key: Key,
+    info: ConnInfo,
+    flows: [Flow; 2],
+    last_ns: i64,
+    /// An end is gone: when to stop waiting for the rest.
+    closing: Option<i64>,
+    closed: bool,
+    /// `Event::Close` came from a, from b.
+    ends_closed: [bool; 2],
+    /// `Event::Open` came from the client's host, from the server's.
+    opens: [bool; 2],
+    waiting: bool,
+}
+
+impl Conn {
+    fn dir(&self, src: Endpoint) -> Dir {
+        if src == self.info.a {
+            Dir::AToB
+        } else {
+            Dir::BToA
+        }
+    }
+}
+
+/// Reassembles every connection of a capture.
+pub struct Streams {
+    limits: Limits,
+    stats: Stats,
+    conns: Vec<Option<Box<Conn>>>,
+    free: Vec<usize>,
+    by_key: HashMap<Key, usize, foldhash::fast::RandomState>,
+    /// Connections with a deadline.
+    waiting: Vec<(usize, ConnId)>,
+    processes: HashSet<Process>,
+    buffered: usize,
+    now: i64,
+    ticked: i64,
+    swept: i64,
+    lost_ns: i64,
+    recent: Option<(Key, usize)>,
+}
+
+impl Default for Streams {
+    fn default() -> Self {
+        Streams::new(Limits::default())
+    }
+}
+
+impl Streams {
+    pub fn new(limits: Limits) -> Self {
+        Streams {
+            limits,
+            stats: Stats::default(),
+            conns: Vec::new(),
+            free: Vec::new(),
+            by_key: HashMap::default(),
+            waiting: Vec::new(),
+            processes: HashSet::new(),
+            buffered: 0,
+            now: i64::MIN,
+            ticked: i64::MIN,
+            swept: i64::MIN,
+            lost_ns: i64::MIN,
+            recent: None,
+        }
+    }
+
+    pub fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// Connections that are open or just ended, and bytes that wait for earlier ones.
+    pub fn sizes(&self) -> (usize, usize) {
+        (self.by_key.len(), self.buffered)
+    }
+
+    /// Takes the next observation; may hand over any number of bytes of any connection.
+    pub fn event(&mut self, event: Event, sink: &mut dyn StreamSink) {
+        match event {
+            Event::Segment(segment) => {
+                self.clock(segment.time_ns, sink);
+                self.segment(&segment, sink);
+            }
+            Event::Open {
+                time_ns,
+                client,
+                server,
+                netns,
+                observer,
+                observer_is_client,
+            } => {
+                self.clock(time_ns, sink);
+                self.open(
+                    time_ns,
+                    client,
+                    server,
+                    netns,
+                    observer,
+                    observer_is_client,
+                    sink,
+                );
+            }
+            Event::Close {
+                time_ns,
+                local,
+                remote,
+                netns,
+                observer,
+            } => {
+                self.clock(time_ns, sink);
+                self.close_end(time_ns, local, remote, netns, observer, sink);
+            }
+            Event::ProcessExit { time_ns, process } => {
+                self.clock(time_ns, sink);
+                self.exit(time_ns, process);
+            }
+            Event::Lost { time_ns, count } => {
+                self.clock(time_ns, sink);
+                self.stats.lost_events += count;
+                self.lost_ns = self.lost_ns.max(time_ns);
+            }
+        }
+    }
+
+    /// Gives up on what did not come by `now_ns`.
+    pub fn tick(&mut self, now_ns: i64, sink: &mut dyn StreamSink) {
+        self.now = self.now.max(now_ns);
+        self.ticked = self.now;
+        for (slot, id) in std::mem::take(&mut self.waiting) {
+            if let Some(conn) = self.conns[slot].as_deref_mut().filter(|c| c.id == id) {
+                conn.waiting = false;
+                self.step(slot, sink);
+            }
+        }
+        let sweep_ns = self.limits.idle_ns / 16;
+        if self.swept == i64::MIN {
+            self.swept = self.now;
+        } else if self.now - self.swept > sweep_ns {
+            self.swept = self.now;
+            let before = self.now - self.limits.idle_ns;
+            for slot in 0..self.conns.len() {
+                if self.conns[slot]
+                    .as_ref()
+                    .is_some_and(|c| c.last_ns < before)
+                {
+                    self.stats.idle += 1;
+                    self.remove(slot, sink);
+                }
+            }
+        }
+    }
+
+    /// Hands over all that waits and closes every connection.
+    pub fn finish(&mut self, sink: &mut dyn StreamSink) {
+        let mut slots: Vec<usize> = (0..self.conns.len())
+            .filter(|&s| self.conns[s].is_some())
+            .collect();
+        slots.sort_by_key(|&s| self.conns[s].as_ref().map(|c| c.id));
+        for slot in slots {
+            self.remove(slot, sink);
+        }
+        self.waiting.clear();
+    }
+
+    fn clock(&mut self, time_ns: i64, sink: &mut dyn StreamSink) {
+        self.now = self.now.max(time_ns);
+        if self.ticked == i64::MIN {
+            self.ticked = self.now;
+        } else if self.now - self.ticked > self.limits.proven_gap_ns / 2 {
+            self.tick(self.now, sink);
+        }
+    }
+
+    fn find(&mut self, key: Key) -> Option<usize> {
+        match self.recent {
+            Some((recent, slot)) if recent == key => Some(slot),
+            _ => {
+                let slot = *self.by_key.get(&key)?;
+                self.recent = Some((key, slot));
+                Some(slot)
+            }
+        }
+    }
+
+    fn segment(&mut self, seg: &Segment, sink: &mut dyn StreamSink) {
+        self.stats.segments += 1;
+        let key = Key::new(seg.src, seg.dst, seg.netns);
+        let syn = seg.flags & flag::SYN != 0;
+        let found = self.find(key);
+        let slot = match found {
+            Some(slot) if syn && self.is_another(slot, seg) => {
+                self.remove(slot, sink);
+                self.create(key, seg.src, seg.dst, seg.time_ns, sink)
+            }
+            Some(slot) => slot,
+            // A reset or a bare acknowledgement of something unknown tells nothing.
+            None if !syn && seg.len == 0 => return,
+            None => self.create(key, seg.src, seg.dst, seg.time_ns, sink),
+        };
+        let Some(conn) = self.conns[slot].as_deref_mut() else {
+            return;
+        };
+        conn.last_ns = conn.last_ns.max(seg.time_ns);
+        if conn.closed {
+            self.stats.after_close += u64::from(seg.len > 0);
+            return;
+        }
+        let dir = conn.dir(seg.src);
+        let buffered = conn.flows[0].buffered + conn.flows[1].buffered;
+        let sees_a = (dir == Dir::AToB) == (seg.tap != Tap::Receive);
+        if seg.tap == Tap::Packet {
+            conn.info.seen_packet = true;
+        } else {
+            let (seen, process) = match sees_a {
+                true => (&mut conn.info.seen_a, &mut conn.info.a_process),
+                false => (&mut conn.info.seen_b, &mut conn.info.b_process),
+            };
+            *seen = true;
+            if seg.process.is_some() && *process != seg.process {
+                *process = seg.process;
+                self.processes.extend(seg.process);
+            }
+        }
+        if seg.flags & flag::ACK != 0 {
+            let other = &mut conn.flows[dir.other().index()];
+            if syn && !other.started() {
+                other.start_at(seg.ack);
+            } else {
+                other.acknowledged(seg.ack, self.now);
+            }
+        }
+        if syn {
+            let client_dir = if seg.flags & flag::ACK == 0 {
+                dir
+            } else {
+                dir.other()
+            };
+            conn.info.client_dir = Some(client_dir);
+            conn.info.opened_seen = true;
+            let flow = &mut conn.flows[dir.index()];
+            if !flow.started() {
+                flow.start_at(seg.seq.wrapping_add(1));
+            }
+        } else {
+            let other_end = if sees_a {
+                conn.info.seen_b
+            } else {
+                conn.info.seen_a
+            };
+            let mut feed = Feed {
+                id: conn.id,
+                info: &mut conn.info,
+                dir,
+                sink,
+                stats: &mut self.stats,
+                limits: &self.limits,
+                now: self.now,
+                lost_ns: self.lost_ns,
+            };
+            let flow = &mut conn.flows[dir.index()];
+            match seg.tap {
+                Tap::Packet if seg.len > 0 => flow.packet(seg, &mut feed),
+                Tap::Packet => {}
+                _ => flow.tap(seg, other_end, &mut feed),
+            }
+            if seg.flags & flag::FIN != 0 {
+                flow.fin(seg.seq.wrapping_add(seg.len));
+            }
+            if seg.flags & flag::RST != 0 && conn.closing.is_none() {
+                let whole = flow.complete_up_to(seg.seq)
+                    && conn
+                        .flows
+                        .iter()
+                        .all(|f| f.deadline(&self.limits).is_none());
+                conn.closing = Some(if whole {
+                    i64::MIN
+                } else {
+                    seg.time_ns + self.limits.linger_ns
+                });
+            }
+        }
+        self.buffered = self.buffered + conn.flows[0].buffered + conn.flows[1].buffered - buffered;
+        if conn.closing.is_some() || conn.flows.iter().any(|f| f.finished() || f.buffered > 0) {
+            self.step(slot, sink);
+        }
+        if self.buffered > self.limits.total_bytes {
+            self.stats.buffer_limits += 1;
+            self.flush(slot, false, sink);
+        }
+    }
+
+    /// A SYN that does not repeat the one of this connection.
+    fn is_another(&self, slot: usize, seg: &Segment) -> bool {
+        let Some(conn) = &self.conns[slot] else {
+            return true;
+        };
+        let flow = &conn.flows[conn.dir(seg.src).index()];
+        let seq = seg.seq.wrapping_add(1);
+        if flow.started() {
+            !flow.starts_with(seq)
+        } else {
+            conn.closed
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of Event::Open")]
+    fn open(
+        &mut self,
+        time_ns: i64,
+        client: Endpoint,
+        server: Endpoint,
+        netns: u32,
+        observer: Option<Process>,
+        observer_is_client: bool,
+        sink: &mut dyn StreamSink,
+    ) {
+        let key = Key::new(client, server, netns);
+        let end = usize::from(!observer_is_client);
+        let found = self.find(key);
+        let known = found.filter(|&slot| {
+            self.conns[slot].as_ref().is_some_and(|c| {
+                let recent = time_ns - c.info.first_ns < self.limits.linger_ns;
+                !c.closed && c.closing.is_none() && !c.opens[end] && (recent || c.opens[1 - end])
+            })
+        });
+        let slot = match (known, found) {
+            (Some(slot), _) => slot,
+            (None, Some(slot)) => {
+                self.remove(slot, sink);
+                self.create(key, client, server, time_ns, sink)
+            }
+            (None, None) => self.create(key, client, server, time_ns, sink),
+        };
+        let Some(conn) = self.conns[slot].as_deref_mut() else {
+            return;
+        };
+        conn.opens[end] = true;
+        conn.last_ns = conn.last_ns.max(time_ns);
+        conn.info.client_dir = Some(conn.dir(client));
+        // Bytes that came before the handshake was reported are the first ones all the same.
+        conn.info.opened_seen = true;
+        self.observed(
+            slot,
+            if observer_is_client { client } else { server },
+            observer,
+        );
+    }
+
+    fn observed(&mut self, slot: usize, end: Endpoint, observer: Option<Process>) {
+        let Some(conn) = self.conns[slot].as_deref_mut() else {
+            return;
+        };
+        let (seen, process) = match end == conn.info.a {
+            true => (&mut conn.info.seen_a, &mut conn.info.a_process),
+            false => (&mut conn.info.seen_b, &mut conn.info.b_process),
+        };
+        *seen = true;
+        if observer.is_some() {
+            *process = observer;
+            self.processes.extend(observer);
+        }
+    }
+
+    fn close_end(
+        &mut self,
+        time_ns: i64,
+        local: Endpoint,
+        remote: Endpoint,
+        netns: u32,
+        observer: Option<Process>,
+        sink: &mut dyn StreamSink,
+    ) {
+        let Some(slot) = self.find(Key::new(local, remote, netns)) else {
+            return;
+        };
+        let Some(conn) = self.conns[slot].as_deref_mut() else {
+            return;
+        };
+        if conn.closed {
+            return;
+        }
+        conn.ends_closed[usize::from(local != conn.info.a)] = true;
+        conn.last_ns = conn.last_ns.max(time_ns);
+        let until = if conn.ends_closed == [true; 2] {
+            i64::MIN
+        } else {
+            time_ns + self.limits.linger_ns
+        };
+        conn.closing = Some(conn.closing.map_or(until, |c| c.min(until)));
+        if observer.is_some() {
+            self.observed(slot, local, observer);
+        }
+        self.step(slot, sink);
+    }
+
+    fn exit(&mut self, time_ns: i64, process: Process) {
+        if !self.processes.remove(&process) {
+            return;
+        }
+        for (slot, conn) in self.conns.iter_mut().enumerate() {
+            let Some(conn) = conn else { continue };
+            if conn.closing.is_none()
+                && (conn.info.a_process == Some(process) || conn.info.b_process == Some(process))
+            {
+                conn.closing = Some(time_ns + self.limits.linger_ns);
+                if !conn.waiting {
+                    conn.waiting = true;
+                    self.waiting.push((slot, conn.id));
+                }
+            }
+        }
+    }
+
+    /// Moves a connection on as far as the time allows.
+    fn step(&mut self, slot: usize, sink: &mut dyn StreamSink) {
+        let now = self.now;
+        let Some(conn) = self.conns[slot].as_deref_mut() else {
+            return;
+        };
+        if conn.closed {
+            match conn.closing {
+                Some(until) if now >= until => self.forget(slot),
+                _ => self.wait(slot),
+            }
+            return;
+        }
+        if conn
+            .flows
+            .iter()
+            .any(|f| f.deadline(&self.limits).is_some_and(|d| now >= d))
+        {
+            self.flush_due(slot, sink);
+        }
+        let Some(conn) = self.conns[slot].as_deref_mut() else {
+            return;
+        };
+        let finished = conn.flows.iter().all(Flow::finished);
+        if finished || conn.closing.is_some_and(|until| now >= until) {
+            self.end(slot, sink);
+            return;
+        }
+        if conn.closing.is_some()
+            || conn
+                .flows
+                .iter()
+                .any(|f| f.deadline(&self.limits).is_some())
+        {
+            self.wait(slot);
+        }
+    }
+
+    fn wait(&mut self, slot: usize) {
+        if let Some(conn) = self.conns[slot].as_deref_mut()
+            && !conn.waiting
+        {
+            conn.waiting = true;
+            self.waiting.push((slot, conn.id));
+        }
+    }
+
+    fn flush_due(&mut self, slot: usize, sink: &mut dyn StreamSink) {
+        self.each_flow(slot, sink, |flow, feed| flow.drain(feed));
+    }
+
+    fn flush(&mut self, slot: usize, end: bool, sink: &mut dyn StreamSink) {
+        self.each_flow(slot, sink, |flow, feed| flow.flush(end, feed));
+    }
+
+    fn each_flow(
+        &mut self,
+        slot: usize,
+        sink: &mut dyn StreamSink,
+        act: impl Fn(&mut Flow, &mut Feed),
+    ) {
+        let Some(conn) = self.conns[slot].as_deref_mut() else {
+            return;
+        };
+        for dir in [Dir::AToB, Dir::BToA] {
+            let mut feed = Feed {
+                id: conn.id,
+                info: &mut conn.info,
+                dir,
+                sink,
+                stats: &mut self.stats,
+                limits: &self.limits,
+                now: self.now,
+                lost_ns: self.lost_ns,
+            };
+            let flow = &mut conn.flows[dir.index()];
+            let before = flow.buffered;
+            act(flow, &mut feed);
+            self.buffered = self.buffered + flow.buffered - before;
+        }
+    }
+
+    /// Tells the sink that the connection ended, and remembers it for late packets.
+    fn end(&mut self, slot: usize, sink: &mut dyn StreamSink) {
+        self.flush(slot, true, sink);
+        let Some(conn) = self.conns[slot].as_deref_mut() else {
+            return;
+        };
+        if conn.closed {
+            return;
+        }
+        conn.closed = true;
+        conn.closing = Some(self.now + self.limits.linger_ns);
+        sink.close(conn.id, &conn.info, conn.last_ns);
+        self.wait(slot);
+    }
+
+    fn remove(&mut self, slot: usize, sink: &mut dyn StreamSink) {
+        self.end(slot, sink);
+        self.forget(slot);
+    }
+
+    fn forget(&mut self, slot: usize) {
+        if let Some(conn) = self.conns[slot].take() {
+            self.by_key.remove(&conn.key);
+            self.free.push(slot);
+            self.recent = None;
+        }
+    }
+
+    fn create(
+        &mut self,
+        key: Key,
+        a: Endpoint,
+        b: Endpoint,
+        time_ns: i64,
+        sink: &mut dyn StreamSink,
+    ) -> usize {
+        if self.by_key.len() >= self.limits.connections {
+            self.evict(sink);
+        }
+        self.stats.connections += 1;
+        let info = ConnInfo {
+            a,
+            b,
+            netns: key.netns,
+            client_dir: None,
+            opened_seen: false,
+            first_ns: time_ns,
+            a_process: None,
+            b_process: None,
+            seen_packet: false,
+            seen_a: false,
+            seen_b: false,
+            bytes: [0; 2],
+        };
+        let conn = Box::new(Conn {
+            id: self.stats.connections,
+            key,
+            info,
+            flows: [Flow::default(), Flow::default()],
+            last_ns: time_ns,
+            closing: None,
+            closed: false,
+            ends_closed: [false; 2],
+            opens: [false; 2],
+            waiting: false,
+        });
+        sink.open(conn.id, &conn.info);
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.conns.push(None);
+            self.conns.len() - 1
+        });
+        self.conns[slot] = Some(conn);
+        self.by_key.insert(key, slot);
+        self.recent = Some((key, slot));
+        slot
+    }
+
+    /// Makes room by closing the sixteenth that was quiet longest, so that a flood of connections stays cheap.
+    fn evict(&mut self, sink: &mut dyn StreamSink) {
+        let mut ages: Vec<(i64, usize)> = self
+            .conns
+            .iter()
+            .enumerate()
+            .filter_map(|(slot, c)| Some((c.as_ref()?.last_ns, slot)))
+            .collect();
+        let n = (ages.len() / 16).max(1).min(ages.len());
+        ages.sort_unstable();
+        for &(_, slot) in &ages[..n] {
+            self.stats.evicted += 1;
+            self.remove(slot, sink);
+        }
+    }
+}
