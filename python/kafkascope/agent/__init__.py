@@ -1,0 +1,1 @@
+"""Owns a capture, samples the host, ships batches to a store."""

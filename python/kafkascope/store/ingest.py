@@ -1,0 +1,173 @@
+"""The store's side of the link from agents: Arrow Flight, one DoPut stream per table.
+
+Each batch carries its agent's session and a sequence number. A batch whose number was already stored is acknowledged and left
+out, so that an agent may send again whatever it has no acknowledgement for.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.flight as flight
+
+from kafkascope.store.errors import StoreError
+from kafkascope.store.store import Store
+
+#: Sessions whose numbers are remembered; an older one would have to be sending again after this many newer ones.
+_SESSIONS = 4096
+
+
+class IngestServer:
+    """Takes batches from agents into ``store`` until ``close``.
+
+    ``address`` is the path of a Unix socket, or ``grpc+tcp://…`` or ``grpc+tls://…``. A ``token`` must then come with every call;
+    without one, only loopback is listened on. Raises ``StoreError`` when the address cannot be used.
+    """
+
+    def __init__(self, store: Store, address: str, *, token: str | None = None, certificate: tuple[bytes, bytes] | None = None) -> None:
+        self._path: Path | None = None
+        location = address
+        if not address.startswith("grpc"):
+            self._path = Path(address)
+            location = f"grpc+unix://{self._path.absolute()}"
+            self._make_way(self._path)
+        elif token is None and not _loopback(address):
+            raise StoreError(f"{address} is reachable from other hosts and no token is set", "set KAFKASCOPE_TOKEN, or listen on 127.0.0.1")
+        self._positions = _Positions()
+        old_umask = os.umask(0o177)
+        try:
+            self._server = _Server(store, self._positions, location, token, certificate)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise StoreError(f"cannot listen for agents on {address}: {_first_line(error)}", "is another server running?") from error
+        finally:
+            os.umask(old_umask)
+
+    @staticmethod
+    def _make_way(path: Path) -> None:
+        """Remove a socket that a killed server left behind."""
+        if len(os.fsencode(str(path.absolute()))) > 100:
+            raise StoreError(f"the socket's path is longer than the system allows: {path}", "choose a shorter folder")
+        if not path.is_socket():
+            if path.exists():
+                raise StoreError(f"{path} is in the way and is not a socket")
+            return
+        import socket
+
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(path))
+            except OSError:
+                path.unlink(missing_ok=True)
+                return
+        raise StoreError(f"another server listens on {path}", "stop it first")
+
+    @property
+    def port(self) -> int:
+        """The TCP port, 0 for a Unix socket."""
+        return self._server.port if self._path is None else 0
+
+    def stats(self) -> dict[str, int]:
+        """Batches and rows taken, batches refused and batches that came twice."""
+        return dict(self._server.counters)
+
+    def close(self) -> None:
+        """Stop listening and end the agents' streams."""
+        self._server.closing = True
+        # gRPC waits for streams that are open; agents close those that are idle, but a hanging one must not hold up the end.
+        waiter = threading.Thread(target=self._server.shutdown, name="ingest-shutdown", daemon=True)
+        waiter.start()
+        waiter.join(timeout=3)
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+
+class _Positions:
+    """The last sequence number of each session and table that is in the store."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sessions: OrderedDict[str, dict[str, int]] = OrderedDict()
+
+    def last(self, session: str, table: str) -> int:
+        with self._lock:
+            return self._sessions.get(session, {}).get(table, -1)
+
+    def set(self, session: str, table: str, sequence: int) -> None:
+        with self._lock:
+            self._sessions.setdefault(session, {})[table] = sequence
+            self._sessions.move_to_end(session)
+            while len(self._sessions) > _SESSIONS:
+                self._sessions.popitem(last=False)
+
+
+class _Server(flight.FlightServerBase):  # type: ignore[misc]
+    def __init__(self, store: Store, positions: _Positions, location: str, token: str | None, certificate: tuple[bytes, bytes] | None) -> None:
+        options: dict[str, Any] = {}
+        if token is not None:
+            options["middleware"] = {"token": _TokenFactory(token)}
+        if certificate is not None:
+            options["tls_certificates"] = [certificate]
+        self.closing = False
+        self.counters = {"batches": 0, "rows": 0, "refused": 0, "repeated": 0}
+        self._store = store
+        self._positions = positions
+        self._order = [threading.Lock() for _ in range(64)]
+        super().__init__(location, **options)
+
+    def do_put(self, context: Any, descriptor: Any, reader: Any, writer: Any) -> None:
+        table = b"/".join(descriptor.path or []).decode("utf-8", "replace")
+        for chunk in reader:
+            if self.closing:
+                raise flight.FlightUnavailableError("the server stops")
+            try:
+                tag = json.loads(chunk.app_metadata.to_pybytes())
+                session, sequence = str(tag["session"]), int(tag["sequence"])
+            except (AttributeError, ValueError, KeyError, TypeError):
+                self.counters["refused"] += 1
+                raise flight.FlightServerError("a batch without session and sequence: is the agent of another version?") from None
+            answer = self._take(table, session, sequence, chunk.data)
+            writer.write(pa.py_buffer(json.dumps(answer).encode()))
+
+    def _take(self, table: str, session: str, sequence: int, batch: Any) -> dict[str, Any]:
+        # One agent has one stream per table; a second one appears while a broken one has not ended yet.
+        with self._order[hash((session, table)) % len(self._order)]:
+            if sequence <= self._positions.last(session, table):
+                self.counters["repeated"] += 1
+                return {"sequence": sequence}
+            try:
+                self._store.append(table, batch)
+            except StoreError as error:
+                # Sending it again would not help: acknowledged, with the reason.
+                self.counters["refused"] += 1
+                self._positions.set(session, table, sequence)
+                return {"sequence": sequence, "refused": str(error)}
+            self._positions.set(session, table, sequence)
+            self.counters["batches"] += 1
+            self.counters["rows"] += batch.num_rows
+            return {"sequence": sequence}
+
+
+class _TokenFactory(flight.ServerMiddlewareFactory):  # type: ignore[misc]
+    def __init__(self, token: str) -> None:
+        self._expected = f"Bearer {token}"
+
+    def start_call(self, info: Any, headers: Any) -> None:
+        given = (headers.get("authorization") or [""])[0]
+        if not hmac.compare_digest(str(given).encode(), self._expected.encode()):
+            raise flight.FlightUnauthenticatedError("the token is missing or wrong")
+
+
+def _loopback(address: str) -> bool:
+    host = address.split("://", 1)[1].rsplit(":", 1)[0].strip("[]")
+    return host in ("127.0.0.1", "localhost", "::1")
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
