@@ -1,0 +1,277 @@
+//! Which cluster a broker's endpoint belongs to, and which node it is.
+//!
+//! A cluster is a number until its id is seen; endpoints begin as clusters of their own and are merged
+//! when a broker list, a cluster id or one process behind several listeners ties them together.
+
+use std::{collections::HashMap, net::IpAddr, net::SocketAddr, sync::Arc};
+
+use kafkascope_wire::{fields::f, tape::Object};
+
+use crate::{Body, Call, Host, bounded::Bounded, call::ProcessKey};
+
+/// A cluster, known by id or not. Only `Clusters::root` of it is a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClusterRef(u32);
+
+/// A broker's address where fetch sessions live: `Host` without the process.
+pub(crate) type BrokerKey = (u32, SocketAddr);
+
+/// What is known of the broker at one end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broker {
+    /// Empty while unknown.
+    pub cluster_id: Arc<str>,
+    pub node_id: Option<i32>,
+}
+
+struct Entry {
+    cluster: ClusterRef,
+    node_id: Option<i32>,
+}
+
+pub(crate) struct Clusters {
+    /// Union-find: a root is its own parent.
+    parents: Vec<u32>,
+    ids: HashMap<ClusterRef, Arc<str>>,
+    by_id: HashMap<Arc<str>, ClusterRef>,
+    endpoints: Bounded<BrokerKey, Entry>,
+    processes: Bounded<ProcessKey, ClusterRef>,
+    nothing: Arc<str>,
+    merged: bool,
+}
+
+impl Clusters {
+    pub fn new(limit: usize) -> Self {
+        Clusters {
+            parents: Vec::new(),
+            ids: HashMap::new(),
+            by_id: HashMap::new(),
+            endpoints: Bounded::new(limit),
+            processes: Bounded::new(limit),
+            nothing: Arc::from(""),
+            merged: false,
+        }
+    }
+
+    pub fn broker_key(&self, broker: &Host) -> BrokerKey {
+        (broker.netns, broker.addr)
+    }
+
+    pub fn root(&self, cluster: ClusterRef) -> ClusterRef {
+        let mut at = cluster.0;
+        while let Some(&parent) = self.parents.get(at as usize) {
+            if parent == at {
+                break;
+            }
+            at = parent;
+        }
+        ClusterRef(at)
+    }
+
+    /// Whether clusters were merged since the last question: keys by cluster are stale.
+    pub fn take_merged(&mut self) -> bool {
+        std::mem::take(&mut self.merged)
+    }
+
+    pub fn id(&self, cluster: ClusterRef) -> Arc<str> {
+        self.ids
+            .get(&self.root(cluster))
+            .unwrap_or(&self.nothing)
+            .clone()
+    }
+
+    /// The cluster of a broker; a new one for an endpoint never seen.
+    pub fn cluster(&mut self, broker: &Host) -> ClusterRef {
+        let key = self.broker_key(broker);
+        let here = match self.endpoints.get(&key) {
+            Some(entry) => entry.cluster,
+            None => {
+                let behind = broker.process.and_then(|p| self.processes.get(&p).copied());
+                let cluster = behind.unwrap_or_else(|| self.fresh());
+                self.endpoints.entry(key, || Entry {
+                    cluster,
+                    node_id: None,
+                });
+                cluster
+            }
+        };
+        match broker.process {
+            Some(process) => {
+                let behind = *self.processes.entry(process, || here);
+                self.union(behind, here)
+            }
+            None => self.root(here),
+        }
+    }
+
+    pub fn broker(&mut self, broker: &Host) -> Broker {
+        let cluster = self.cluster(broker);
+        let key = self.broker_key(broker);
+        Broker {
+            cluster_id: self.id(cluster),
+            node_id: self.endpoints.peek(&key).and_then(|e| e.node_id),
+        }
+    }
+
+    /// Takes cluster ids and broker lists out of a call; true when the broker is now better known.
+    pub fn learn(&mut self, call: &Call) -> bool {
+        let before = self.broker(&call.ends.broker);
+        match call.api_key {
+            3 | 60 => {
+                if let Some(body) = call.response {
+                    self.learn_list(call, &body);
+                }
+            }
+            // what the client expects of the broker (KIP-1242) holds when the broker did not refuse
+            18 => {
+                if let (Some(body), 0, true) = (call.request, call.error(), call.response.is_some())
+                {
+                    self.name(&call.ends.broker, &body.text(f::CLUSTER_ID));
+                    if let Some(node) = body.root().int(f::NODE_ID).filter(|n| *n >= 0) {
+                        self.set_node(self.broker_key(&call.ends.broker), node as i32);
+                    }
+                }
+            }
+            1 | 52..=54 | 59 | 62 | 80..=82 if before.cluster_id.is_empty() => {
+                if let (Some(body), 0) = (call.request, call.error()) {
+                    self.name(&call.ends.broker, &body.text(f::CLUSTER_ID));
+                }
+            }
+            _ => return false,
+        }
+        self.broker(&call.ends.broker) != before
+    }
+
+    /// Metadata's and DescribeCluster's broker lists.
+    fn learn_list(&mut self, call: &Call, body: &Body) {
+        let broker = &call.ends.broker;
+        self.name(broker, &body.text(f::CLUSTER_ID));
+        let cluster = self.cluster(broker);
+        let node = |b: &Object| b.int(f::NODE_ID).or_else(|| b.int(f::BROKER_ID));
+        let listed: Vec<(i32, String, u16)> = body
+            .root()
+            .items(f::BROKERS)
+            .filter_map(|b| {
+                Some((
+                    node(&b)? as i32,
+                    body.str(&b, f::HOST)?.into_owned(),
+                    b.int(f::PORT)? as u16,
+                ))
+            })
+            .collect();
+        for (node, host, port) in &listed {
+            for addr in addresses(host, broker.addr.ip()) {
+                let key = (
+                    if addr.is_loopback() { broker.netns } else { 0 },
+                    SocketAddr::new(addr, *port),
+                );
+                let entry = self.endpoints.entry(key, || Entry {
+                    cluster,
+                    node_id: None,
+                });
+                entry.node_id = Some(*node);
+                let there = entry.cluster;
+                if self.root(there) != cluster {
+                    self.adopt(key, there, cluster);
+                }
+            }
+        }
+        // advertised by a name: the port tells which broker this is, when it is one broker's only
+        let own = self.broker_key(broker);
+        let mut same_port = listed.iter().filter(|(_, host, port)| {
+            *port == broker.addr.port() && (listed.len() == 1 || host.parse::<IpAddr>().is_err())
+        });
+        if let (Some((node, ..)), None, true) = (
+            same_port.next(),
+            same_port.next(),
+            self.endpoints
+                .peek(&own)
+                .is_some_and(|e| e.node_id.is_none()),
+        ) {
+            self.set_node(own, *node);
+        }
+    }
+
+    /// Gives the broker's cluster its id, merging it with the cluster that has it already.
+    fn name(&mut self, broker: &Host, id: &str) {
+        if id.is_empty() {
+            return;
+        }
+        let here = self.cluster(broker);
+        let named = match self.by_id.get(id) {
+            Some(&there) => self.root(there),
+            None => {
+                let cluster = if self.ids.contains_key(&here) {
+                    self.fresh()
+                } else {
+                    here
+                };
+                self.ids.insert(cluster, id.into());
+                self.by_id.insert(id.into(), cluster);
+                cluster
+            }
+        };
+        if named != here {
+            self.adopt(self.broker_key(broker), here, named);
+            if let Some(process) = broker.process {
+                *self.processes.entry(process, || named) = named;
+            }
+        }
+    }
+
+    /// Moves an endpoint into a cluster: with all of its old cluster when that has no id, alone when the
+    /// endpoint now serves another cluster than it did.
+    fn adopt(&mut self, key: BrokerKey, from: ClusterRef, to: ClusterRef) {
+        if !self.ids.contains_key(&self.root(from)) {
+            self.union(to, from);
+        } else if self.ids.contains_key(&self.root(to)) {
+            self.endpoints
+                .entry(key, || Entry {
+                    cluster: to,
+                    node_id: None,
+                })
+                .cluster = to;
+        } else {
+            self.union(from, to);
+        }
+    }
+
+    fn set_node(&mut self, key: BrokerKey, node: i32) {
+        if let Some(entry) = self.endpoints.get(&key) {
+            entry.node_id = Some(node);
+        }
+    }
+
+    fn fresh(&mut self) -> ClusterRef {
+        self.parents.push(self.parents.len() as u32);
+        ClusterRef(self.parents.len() as u32 - 1)
+    }
+
+    /// Merges `b` into `a`, or the other way when only `b` has an id. Two with ids stay apart.
+    fn union(&mut self, a: ClusterRef, b: ClusterRef) -> ClusterRef {
+        let (a, b) = (self.root(a), self.root(b));
+        let (winner, loser) = match (self.ids.contains_key(&a), self.ids.contains_key(&b)) {
+            _ if a == b => return a,
+            (true, true) => return b,
+            (false, true) => (b, a),
+            _ => (a, b),
+        };
+        self.parents[loser.0 as usize] = winner.0;
+        self.merged = true;
+        winner
+    }
+
+    pub fn forgotten(&self) -> u64 {
+        self.endpoints.forgotten() + self.processes.forgotten()
+    }
+}
+
+/// The addresses that an advertised host is: itself when it is an address, loopback for `localhost` as
+/// seen from a loopback connection.
+fn addresses(host: &str, seen: IpAddr) -> Vec<IpAddr> {
+    match host.parse::<IpAddr>() {
+        Ok(addr) => vec![addr.to_canonical()],
+        Err(_) if host.eq_ignore_ascii_case("localhost") && seen.is_loopback() => vec![seen],
+        Err(_) => Vec::new(),
+    }
+}
