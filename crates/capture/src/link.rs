@@ -1,0 +1,208 @@
+//! From a link-layer frame to the TCP segment in it.
+//!
+//! Checksums are not looked at: on the sending host they are wrong, because the network card makes them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use kafkascope_stream::Endpoint;
+
+/// Link types by their numbers in capture files.
+pub mod link_type {
+    pub const NULL: u32 = 0;
+    pub const ETHERNET: u32 = 1;
+    pub const RAW_BSD: u32 = 12;
+    pub const RAW_OPENBSD: u32 = 14;
+    pub const RAW: u32 = 101;
+    pub const LOOP: u32 = 108;
+    pub const LINUX_SLL: u32 = 113;
+    pub const IPV4: u32 = 228;
+    pub const IPV6: u32 = 229;
+    pub const LINUX_SLL2: u32 = 276;
+}
+
+/// A TCP segment as far as it was captured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tcp<'p> {
+    pub src: Endpoint,
+    pub dst: Endpoint,
+    pub seq: u32,
+    pub ack: u32,
+    pub flags: u8,
+    /// Payload by the IP header's length: padding does not count, what the snap length cut off does.
+    pub len: u32,
+    pub bytes: &'p [u8],
+}
+
+/// What a frame holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frame<'p> {
+    Tcp(Tcp<'p>),
+    /// Part of a fragmented IP packet; the length of what it carries.
+    Fragment,
+    /// Cut before the end of the TCP header.
+    Cut,
+    /// Neither IP nor TCP.
+    Other,
+}
+
+/// Whether frames of this link type can be read.
+pub fn knows(link: u32) -> bool {
+    use link_type::*;
+    matches!(
+        link,
+        NULL | ETHERNET | RAW_BSD | RAW_OPENBSD | RAW | LOOP | LINUX_SLL | IPV4 | IPV6 | LINUX_SLL2
+    )
+}
+
+/// Reads a frame of which `data` was captured and `length` bytes were on the wire.
+pub fn parse(link: u32, data: &[u8], length: u32) -> Frame<'_> {
+    use link_type::*;
+    let at = match link {
+        ETHERNET => return ethernet(data, length),
+        NULL | LOOP => 4,
+        RAW | RAW_BSD | RAW_OPENBSD | IPV4 | IPV6 => 0,
+        LINUX_SLL => return by_ethertype(data, 14, 16, length),
+        LINUX_SLL2 => return by_ethertype(data, 0, 20, length),
+        _ => return Frame::Other,
+    };
+    ip(data, at, length)
+}
+
+fn u16_at(data: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_be_bytes(*data.get(at..)?.first_chunk()?))
+}
+
+fn u32_at(data: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(*data.get(at..)?.first_chunk()?))
+}
+
+fn ethernet(data: &[u8], length: u32) -> Frame<'_> {
+    by_ethertype(data, 12, 14, length)
+}
+
+/// `at` is where the protocol number stands and `payload` where what it names begins.
+fn by_ethertype(data: &[u8], mut at: usize, mut payload: usize, length: u32) -> Frame<'_> {
+    loop {
+        match u16_at(data, at) {
+            Some(0x0800 | 0x86dd) => return ip(data, payload, length),
+            // VLAN tags, one or several.
+            Some(0x8100 | 0x88a8 | 0x9100) => {
+                at = payload + 2;
+                payload += 4;
+            }
+            Some(_) => return Frame::Other,
+            None => return Frame::Cut,
+        }
+    }
+}
+
+fn ip(data: &[u8], at: usize, length: u32) -> Frame<'_> {
+    match data.get(at).map(|first| first >> 4) {
+        Some(4) => ipv4(data, at, length),
+        Some(6) => ipv6(data, at, length),
+        Some(_) => Frame::Other,
+        None => Frame::Cut,
+    }
+}
+
+fn ipv4(data: &[u8], at: usize, length: u32) -> Frame<'_> {
+    let Some(header) = data.get(at..at + 20) else {
+        return Frame::Cut;
+    };
+    let header_len = usize::from(header[0] & 15) * 4;
+    if header_len < 20 {
+        return Frame::Other;
+    }
+    if header[9] != 6 {
+        return Frame::Other;
+    }
+    if u16::from_be_bytes([header[6], header[7]]) & 0x3fff != 0 {
+        return Frame::Fragment;
+    }
+    let total = usize::from(u16::from_be_bytes([header[2], header[3]]));
+    // Segmentation offload leaves the length 0.
+    let end = if total == 0 {
+        length as usize
+    } else {
+        at + total
+    };
+    let addr = |i: usize| {
+        IpAddr::V4(Ipv4Addr::new(
+            header[i],
+            header[i + 1],
+            header[i + 2],
+            header[i + 3],
+        ))
+    };
+    tcp(data, at + header_len, end, addr(12), addr(16))
+}
+
+fn ipv6(data: &[u8], at: usize, length: u32) -> Frame<'_> {
+    let Some(header) = data.get(at..).and_then(|d| d.first_chunk::<40>()) else {
+        return Frame::Cut;
+    };
+    let payload = usize::from(u16::from_be_bytes([header[4], header[5]]));
+    let end = if payload == 0 {
+        length as usize
+    } else {
+        at + 40 + payload
+    };
+    let addr = |from: usize| {
+        let octets: [u8; 16] = std::array::from_fn(|i| header[from + i]);
+        IpAddr::V6(Ipv6Addr::from(octets)).to_canonical()
+    };
+    let (mut next, mut place) = (header[6], at + 40);
+    loop {
+        match next {
+            6 => return tcp(data, place, end, addr(8), addr(24)),
+            // Hop-by-hop, routing, destination options, fragment, authentication.
+            0 | 43 | 60 | 44 | 51 => {
+                let Some(extension) = data.get(place..place + 8) else {
+                    return Frame::Cut;
+                };
+                if next == 44 && u16::from_be_bytes([extension[2], extension[3]]) & 0xfff9 != 0 {
+                    return Frame::Fragment;
+                }
+                place += match next {
+                    44 => 8,
+                    51 => (usize::from(extension[1]) + 2) * 4,
+                    _ => (usize::from(extension[1]) + 1) * 8,
+                };
+                next = extension[0];
+            }
+            _ => return Frame::Other,
+        }
+    }
+}
+
+/// `end` is where the IP packet ends in the whole frame.
+fn tcp(data: &[u8], at: usize, end: usize, src: IpAddr, dst: IpAddr) -> Frame<'_> {
+    let Some(header) = data.get(at..at + 20) else {
+        return Frame::Cut;
+    };
+    let payload = at + usize::from(header[12] >> 4) * 4;
+    if payload < at + 20 || payload > end {
+        return Frame::Other;
+    }
+    let (Some(src_port), Some(dst_port)) = (u16_at(header, 0), u16_at(header, 2)) else {
+        return Frame::Cut;
+    };
+    let (Some(seq), Some(ack)) = (u32_at(header, 4), u32_at(header, 8)) else {
+        return Frame::Cut;
+    };
+    Frame::Tcp(Tcp {
+        src: Endpoint {
+            addr: src,
+            port: src_port,
+        },
+        dst: Endpoint {
+            addr: dst,
+            port: dst_port,
+        },
+        seq,
+        ack,
+        flags: header[13],
+        len: (end - payload) as u32,
+        bytes: data.get(payload..end.min(data.len())).unwrap_or(&[]),
+    })
+}
