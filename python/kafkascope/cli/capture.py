@@ -8,6 +8,9 @@ from typing import Any
 from kafkascope.cli import output as out
 from kafkascope.cli.errors import FAILED, WRONG_USE, CommandError
 
+#: A capture may be from any year; rows of it are not old.
+_ANY_AGE_S = 1e10
+
 
 def run_on_captures(files: Sequence[str], library: Any, request: dict[str, Any], vis: Mapping[str, Any] | None) -> tuple[list[out.Output], list[str]]:
     """The result tables of a script over ``files``, and what was not seen. ``start_time`` reaches over the whole capture unless given."""
@@ -35,7 +38,7 @@ def load_captures(files: Sequence[str]) -> tuple[Any, int, int, list[str]]:
     from kafkascope import _core
     from kafkascope.store import Store
 
-    store = Store(None)
+    store = Store(None, retention_age_s=_ANY_AGE_S, retention_bytes=1 << 62)
     try:
         pipeline = _core.FilePipeline(list(files))
         while (batches := pipeline.next()) is not None:
@@ -52,7 +55,11 @@ def load_captures(files: Sequence[str]) -> tuple[Any, int, int, list[str]]:
     firsts = [row["first"] for row in times if row["first"] is not None]
     # A request's row has the time of the request: its response, and rows timed by it, may come a long poll later.
     lasts = [row["last"] for row in times if row["last"] is not None] + [summary.get("last_ns") or 0]
-    return store, min(firsts, default=0), max(lasts, default=0), _notes(summary)
+    dropped = store.stats()["rowsDroppedByMemory"]
+    notes = _notes(summary)
+    if dropped:
+        notes.append(f"{dropped:,} of the oldest rows did not fit into memory; read the capture in parts")
+    return store, min(firsts, default=0), max(lasts, default=0), notes
 
 
 def _notes(summary: Mapping[str, Any]) -> list[str]:
