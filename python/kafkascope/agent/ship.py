@@ -45,12 +45,13 @@ class Shipper:
     """
 
     def __init__(self, address: str, *, token: str | None = None, root_certificate: bytes | None = None, max_bytes: int = 64 << 20,
-                 log: Callable[[str], None] = lambda _: None) -> None:
+                 asid: int = 0, log: Callable[[str], None] = lambda _: None) -> None:
         self._location = address if address.startswith("grpc") else f"grpc+unix://{address}"
         self._token = token
         self._root = root_certificate
         self._max_bytes = max_bytes
         self._log = log
+        self._asid = asid
         self.session = uuid.uuid4().hex
         self._queue: deque[_Item] = deque()
         self._unacknowledged: deque[_Item] = deque()
@@ -93,6 +94,12 @@ class Shipper:
             self.rows_dropped.clear()
             self.rows_refused.clear()
             return found
+
+    def put_back_dropped(self, rows: dict[str, int]) -> None:
+        """What ``take_dropped`` gave could not be told: it is given again."""
+        with self._condition:
+            for table, count in rows.items():
+                self.rows_dropped[table] = self.rows_dropped.get(table, 0) + count
 
     @property
     def queued_bytes(self) -> int:
@@ -153,7 +160,7 @@ class Shipper:
         self._close_streams(idle_s=_IDLE_STREAM_S)
         for item in window:
             stream = self._stream(item)
-            tag = json.dumps({"session": self.session, "sequence": item.sequence}).encode()
+            tag = json.dumps({"session": self.session, "asid": self._asid, "sequence": item.sequence}).encode()
             stream.writer.write_with_metadata(item.batch, pa.py_buffer(tag))
         for item in window:
             raw = self._streams[item.table].reader.read()

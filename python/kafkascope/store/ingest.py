@@ -95,6 +95,16 @@ class _Positions:
         self._lock = threading.Lock()
         self._sessions: OrderedDict[str, dict[str, int]] = OrderedDict()
 
+    def is_new(self, session: str) -> bool:
+        """Whether the session is heard of for the first time; it is known from now on."""
+        with self._lock:
+            if session in self._sessions:
+                return False
+            self._sessions[session] = {}
+            while len(self._sessions) > _SESSIONS:
+                self._sessions.popitem(last=False)
+            return True
+
     def last(self, session: str, table: str) -> int:
         with self._lock:
             return self._sessions.get(session, {}).get(table, -1)
@@ -103,8 +113,6 @@ class _Positions:
         with self._lock:
             self._sessions.setdefault(session, {})[table] = sequence
             self._sessions.move_to_end(session)
-            while len(self._sessions) > _SESSIONS:
-                self._sessions.popitem(last=False)
 
 
 class _Server(flight.FlightServerBase):  # type: ignore[misc]
@@ -128,10 +136,12 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
                 raise flight.FlightUnavailableError("the server stops")
             try:
                 tag = json.loads(chunk.app_metadata.to_pybytes())
-                session, sequence = str(tag["session"]), int(tag["sequence"])
+                session, sequence, asid = str(tag["session"]), int(tag["sequence"]), int(tag["asid"])
             except (AttributeError, ValueError, KeyError, TypeError):
                 self.counters["refused"] += 1
-                raise flight.FlightServerError("a batch without session and sequence: is the agent of another version?") from None
+                raise flight.FlightServerError("a batch without session, sequence and agent: is the agent of another version?") from None
+            if self._positions.is_new(session):
+                self._store.agent_started(asid)
             answer = self._take(table, session, sequence, chunk.data)
             writer.write(pa.py_buffer(json.dumps(answer).encode()))
 

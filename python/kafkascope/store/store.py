@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from kafkascope.store import batches, catalogue, topics
 from kafkascope.store.catalogue import Kind
@@ -145,6 +146,22 @@ class Store:
             raise UnknownTable(f"rows of '{table}' are computed and not stored")
         if failure is not None:
             self._disk_refused(failure)
+
+    def agent_started(self, asid: int) -> None:
+        """An agent began anew and will tell what is there: what an earlier run of it left as running has ended."""
+        now = time.time_ns()
+        processes = self.newest["md_process"].table()
+        running = processes.filter(pc.and_(pc.equal(processes.column("asid"), asid), pc.equal(processes.column("stop_time"), 0)))
+        nodes = pc.unique(running.column("node_name"))
+        pods = self.newest["md_pod"].table()
+        pods = pods.filter(pc.and_(pc.is_in(pods.column("node_name"), value_set=nodes), pc.equal(pods.column("stop_time"), 0)))
+        containers = self.newest["md_container"].table()
+        containers = containers.filter(pc.and_(pc.is_in(containers.column("pod_id"), value_set=pc.unique(pods.column("pod_id"))), pc.equal(containers.column("stop_time"), 0)))
+        for table, ended in (("md_process", running), ("md_pod", pods), ("md_container", containers)):
+            for name in ("stop_time", "time_"):
+                ended = ended.set_column(ended.schema.get_field_index(name), ended.schema.field(name), pa.repeat(pa.scalar(now), ended.num_rows))
+            for batch in ended.combine_chunks().to_batches():
+                self.append(table, batch)
 
     def _disk_refused(self, error: OSError) -> None:
         self._refused_until = time.monotonic() + _DISK_RETRY_S

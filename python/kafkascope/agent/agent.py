@@ -1,0 +1,184 @@
+"""The agent's loop: what the capture saw and what the host says, to the store."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kafkascope.agent.ship import Shipper
+from kafkascope.metadata import rows
+from kafkascope.metadata.host import machine_id
+from kafkascope.metadata.sampler import Sampler
+
+POLL_MS = 50
+HEARTBEAT_NS = 1_000_000_000
+_UPID_COLUMNS = ("upid", "remote_upid", "client_upid", "broker_upid")
+SOURCES = ("auto", "ebpf", "packet", "none")
+
+
+class Pipeline(Protocol):
+    """The core's live capture (``kafkascope._core.LivePipeline``)."""
+
+    @property
+    def hook(self) -> str: ...
+    def poll(self, timeout_ms: int) -> Mapping[str, Any]: ...
+    def stats(self) -> Mapping[str, int]: ...
+    def learn_topics(self, names: list[tuple[str, str]]) -> None: ...
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an agent needs to know. ``source`` ``none`` samples the host without capturing."""
+
+    server: str
+    source: str = "auto"
+    asid: int = 1
+    token: str | None = None
+    root_certificate: bytes | None = None
+    interfaces: tuple[str, ...] = ()
+    exclude_pids: tuple[int, ...] = ()
+    queue_bytes: int = 64 << 20
+    pods_folder: str | None = None
+    #: Stays the same over restarts, so that a server shows one agent and not its every run.
+    agent_id: str = ""
+
+
+def open_pipeline(settings: Settings) -> Pipeline | None:
+    """Start capturing; ``None`` for source ``none``. Raises the core's ``CaptureError``."""
+    if settings.source == "none":
+        return None
+    from kafkascope import _core  # type: ignore[attr-defined]
+
+    pipeline: Pipeline = _core.LivePipeline(
+        settings.source, asid=settings.asid, exclude_pids=[os.getpid(), *settings.exclude_pids], interfaces=list(settings.interfaces) or None
+    )
+    return pipeline
+
+
+class Agent:
+    """Polls the capture, follows the host, ships both. Runs in the caller's thread until ``stop``."""
+
+    def __init__(self, settings: Settings, *, pipeline: Pipeline | None, sampler: Sampler | None = None, shipper: Shipper | None = None,
+                 log: logging.Logger | None = None) -> None:
+        self.settings = settings
+        self._agent_id = settings.agent_id or str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{settings.asid}.{machine_id()}"))
+        self.log = log or logging.getLogger("kafkascope.agent")
+        self._pipeline = pipeline
+        self._connected = False
+        self.sampler = sampler or Sampler(settings.asid, pods=_pods(settings, self.log.warning), log=self.log.warning)
+        self.shipper = shipper or Shipper(settings.server, token=settings.token, root_certificate=settings.root_certificate, max_bytes=settings.queue_bytes,
+                                          asid=settings.asid, log=self.log.info)  # fmt: skip
+        self.started_ns = time.time_ns()
+        self._next_heartbeat_ns = 0
+        self._stop = False
+        self._dropped_total = 0
+        self._lost_told = 0
+
+    def run(self) -> None:
+        """Until ``stop``: one round every 50 ms. Raises the core's ``CaptureError`` when the capture breaks."""
+        while not self._stop:
+            self.round(POLL_MS)
+
+    def stop(self) -> None:
+        """End ``run`` after its round; safe in a signal handler."""
+        self._stop = True
+
+    def round(self, timeout_ms: int) -> None:
+        """Ship what was captured within ``timeout_ms``, and what is due of the host."""
+        if self._pipeline is not None:
+            self._ship_captured(self._pipeline.poll(timeout_ms))
+        else:
+            time.sleep(timeout_ms / 1000)
+        if self.shipper.connected and not self._connected:
+            # A store without a folder begins empty: it must hear of everything, not only of changes.
+            self.sampler.tell_everything_again()
+        self._connected = self.shipper.connected
+        self._ship(self.sampler.due())
+        topics = self.sampler.take_topic_names()
+        if topics and self._pipeline is not None:
+            self._pipeline.learn_topics(topics)
+        now = time.time_ns()
+        if not 0 <= self._next_heartbeat_ns - now <= HEARTBEAT_NS:
+            self._next_heartbeat_ns = now + HEARTBEAT_NS
+            self._heartbeat(now, "AGENT_STATE_HEALTHY")
+
+    def close(self) -> None:
+        """Ship what the capture still holds, say goodbye, stop."""
+        if self._pipeline is not None:
+            try:
+                self._ship_captured(self._pipeline.poll(0))
+                self._heartbeat(time.time_ns(), "AGENT_STATE_DISCONNECTED")
+            finally:
+                self._pipeline.close()
+        else:
+            self._heartbeat(time.time_ns(), "AGENT_STATE_DISCONNECTED")
+        left = self.shipper.close()
+        if left:
+            self.log.warning("rows could not be shipped", extra={"rows": left})
+
+    def _ship_captured(self, captured: Mapping[str, Any]) -> None:
+        batches = [(table, pa.record_batch(batch)) for table, batch in captured.items()]
+        # Processes first: their rows are there when a query meets what they sent.
+        self._ship(self.sampler.told(self._new_upids(batch for _, batch in batches)))
+        self._ship(batches)
+
+    def _new_upids(self, batches: Iterable[pa.RecordBatch]) -> set[str]:
+        found: set[str] = set()
+        for batch in batches:
+            for name in _UPID_COLUMNS:
+                place = batch.schema.get_field_index(name)
+                if place >= 0:
+                    found.update(value for value in pc.unique(batch.column(place)).to_pylist() if value)
+        return found
+
+    def _ship(self, batches: Iterable[tuple[str, pa.RecordBatch]]) -> None:
+        for table, batch in batches:
+            self.shipper.submit(table, batch)
+
+    def _heartbeat(self, now_ns: int, state: str) -> None:
+        stats = dict(self._pipeline.stats()) if self._pipeline is not None else {}
+        dropped = self.shipper.take_dropped()
+        loss = [{"time_": now_ns, "reason": "limit", "events": count, "bytes": 0, "detail": f"rows of {table} that could not be shipped to the store"}
+                for table, count in dropped.items() if table != "kafka_loss"]  # fmt: skip
+        if dropped:
+            self._dropped_total += sum(dropped.values())
+            self.log.warning("rows dropped: the store is away or too slow", extra={"rows": sum(dropped.values()), "total": self._dropped_total})
+        if loss and not self.shipper.submit("kafka_loss", rows.build("kafka_loss", loss)):
+            self.shipper.put_back_dropped(dropped)
+        lost = stats.get("events_lost", stats.get("lost_events", 0))
+        if lost > self._lost_told:
+            self.log.warning("the capture lost events", extra={"events": lost - self._lost_told, "total": lost})
+            self._lost_told = lost
+        self.shipper.submit("md_agent", rows.build("md_agent", [{
+            "time_": now_ns, "agent_id": self._agent_id, "asid": self.settings.asid, "hostname": self.sampler.host.hostname,
+            "ip_address": self.sampler.host.address, "agent_state": state, "create_time": self.started_ns,
+            "hook": self._pipeline.hook if self._pipeline is not None else "none", "events": stats.get("events", 0), "events_lost": lost,
+            "detail": self._detail(),
+        }]))  # fmt: skip
+
+    def _detail(self) -> str:
+        """What limits this agent, in words; empty when nothing does."""
+        found = []
+        if self._pipeline is None:
+            found.append("does not capture")
+        if self._dropped_total:
+            found.append(f"{self._dropped_total} rows not shipped")
+        if self.sampler.processes.not_followed:
+            found.append("more processes than it follows")
+        found += [f"{path}: {problem}" for path, problem in sorted(self.sampler.pods.problems.items())]
+        return "; ".join(found)
+
+
+def _pods(settings: Settings, log: Callable[[str], None]) -> Any:
+    from kafkascope.metadata.pods import PodsFolder
+
+    return PodsFolder(settings.pods_folder, log)

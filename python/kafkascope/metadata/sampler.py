@@ -1,0 +1,116 @@
+"""Everything the agent knows about its host, as batches, as often as each is due."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pyarrow as pa
+
+from kafkascope.metadata import rows
+from kafkascope.metadata.entities import Entities
+from kafkascope.metadata.host import Host, this_host
+from kafkascope.metadata.logdirs import LogDirectories, TopicName
+from kafkascope.metadata.pods import PodsFolder
+from kafkascope.metadata.proc import Proc, boot_time_ns
+from kafkascope.metadata.processes import ProcessTable
+from kafkascope.metadata.stats import ProcessSampler, network_rows
+
+Batches = list[tuple[str, pa.RecordBatch]]
+
+_SCAN_NS = 200_000_000
+_SAMPLE_NS = 1_000_000_000
+#: Everything is told again this often, so that a store which lost it has it again.
+_AGAIN_NS = 300 * 1_000_000_000
+_ROWS_A_BATCH = 16_384
+
+
+class Sampler:
+    """Watches processes, pods, interfaces and log directories. Not thread-safe."""
+
+    def __init__(self, asid: int, *, proc: Proc | None = None, pods: PodsFolder | None = None, host: Host | None = None, boot_ns: int | None = None,
+                 log: Callable[[str], None] = lambda _: None) -> None:
+        self.host = host or this_host()
+        self._proc = proc or Proc()
+        self.pods = pods or PodsFolder(log=log)
+        self.processes = ProcessTable(self._proc, asid, self.host.hostname, boot_time_ns() if boot_ns is None else boot_ns)
+        self.stats = ProcessSampler(self._proc)
+        self._entities = Entities()
+        self._log_directories = LogDirectories(self._proc)
+        self._host_netns = self._proc.netns(1)
+        self._next_scan_ns = self._next_sample_ns = 0
+        self._next_again_ns: int | None = None
+        self._node_told = ""
+        self._topics: list[TopicName] = []
+        self._all_topics: dict[str, TopicName] = {}
+
+    def due(self, now_ns: int | None = None) -> Batches:
+        """What is due now; nothing most of the time when called often."""
+        now = time.time_ns() if now_ns is None else now_ns
+        found: dict[str, list[dict[str, Any]]] = {}
+        batches: Batches = []
+        if now >= self._next_scan_ns or now < self._next_scan_ns - _SCAN_NS:
+            self._next_scan_ns = now + _SCAN_NS
+            if self.pods.changed():
+                _add(found, self._entities.update(self.pods.world, now))
+                _add(found, {"md_process": self.processes.set_world(self.pods.world, now)})
+            _add(found, {"md_process": self.processes.scan(now)})
+        if now >= self._next_sample_ns or now < self._next_sample_ns - _SAMPLE_NS:
+            self._next_sample_ns = now + _SAMPLE_NS
+            alive = self.processes.processes.values()
+            batches.append(("process_stats", self.stats.sample(alive, now)))
+            _add(found, {"network_stats": network_rows(self._proc, alive, self._host_netns, now)})
+            for name in self._log_directories.look(alive, now):
+                self._topics.append(name)
+                self._all_topics[name.topic_id] = name
+                _add(found, {"kafka_topic_names": [_topic_row(name, now)]})
+        if self._next_again_ns is None:
+            # The first round tells everything by itself.
+            self._next_again_ns = now + _AGAIN_NS
+        elif now >= self._next_again_ns:
+            self._next_again_ns = now + _AGAIN_NS
+            self._node_told = ""
+            self._everything(found, now)
+        if self._node_told != self.processes.node_name:
+            self._node_told = self.processes.node_name
+            _add(found, {"md_node": [self.host.node_row(now, self._node_told)]})
+        return batches + _batches(found)
+
+    def tell_everything_again(self) -> None:
+        """The store may have lost what it was told: the next ``due`` tells it again."""
+        if self._next_again_ns is not None:
+            self._next_again_ns = 0
+
+    def _everything(self, found: dict[str, list[dict[str, Any]]], now: int) -> None:
+        for table, some in self._entities.all_rows(now).items():
+            found[table] = [row for row in found.get(table, ()) if row.get("stop_time")] + some
+        found["md_process"] = [row for row in found.get("md_process", ()) if row.get("stop_time")] + self.processes.all_rows(now)
+        found["kafka_topic_names"] = [_topic_row(name, now) for name in self._all_topics.values()]
+
+    def told(self, upids: Iterable[str], now_ns: int | None = None) -> Batches:
+        """Rows of processes that appear in captured data and were not known."""
+        return _batches({"md_process": self.processes.told(upids, time.time_ns() if now_ns is None else now_ns)})
+
+    def take_topic_names(self) -> list[tuple[str, str]]:
+        """(topic id, name) of brokers' log directories, each once, for the decoder."""
+        taken, self._topics = self._topics, []
+        return [(name.topic_id, name.topic) for name in taken]
+
+
+def _topic_row(name: TopicName, now: int) -> dict[str, Any]:
+    return {"time_": now, "cluster_id": name.cluster_id, "topic_id": name.topic_id, "topic": name.topic, "source": "log_directory"}
+
+
+def _add(found: dict[str, list[dict[str, Any]]], more: dict[str, list[dict[str, Any]]]) -> None:
+    for table, some in more.items():
+        if some:
+            found.setdefault(table, []).extend(some)
+
+
+def _batches(found: dict[str, list[dict[str, Any]]]) -> Batches:
+    batches: Batches = []
+    for table, some in found.items():
+        for first in range(0, len(some), _ROWS_A_BATCH):
+            batches.append((table, rows.build(table, some[first : first + _ROWS_A_BATCH])))
+    return batches
