@@ -1,0 +1,174 @@
+/** A time chart: one line or area per series, a cursor that all charts of the page share, values in the legend. */
+import { useEffect, useMemo, useRef, useState } from "react";
+import uPlot from "uplot";
+import type { DisplaySpec, ResultTable } from "../api";
+import { numberFormat, significant, visible } from "../model/format";
+import { type Theme, useTheme } from "../model/theme";
+import { seriesColor, seriesDash } from "./palette";
+import { type ChartData, chartData, stack } from "./series";
+
+const SYNC = "page";
+
+export function TimeChart({ table, spec, name, range }: { table: ResultTable; spec: DisplaySpec; name: string; range: [number, number] | null }) {
+  const data = useMemo(() => chartData(table, spec), [table, spec]);
+  if (typeof data === "string") return <p className="none">The chart cannot be drawn: {data}. The data drawer (d) has the rows.</p>;
+  return <Plot data={data} name={name} range={range} label={axisLabel(spec)} />;
+}
+
+function axisLabel(spec: DisplaySpec): string {
+  const axis = spec.yAxis as { label?: string } | null | undefined;
+  return typeof axis?.label === "string" ? axis.label : "";
+}
+
+interface PlotProps {
+  data: ChartData;
+  name: string;
+  range: [number, number] | null;
+  label: string;
+}
+
+function Plot({ data, name, range, label }: PlotProps) {
+  const theme = useTheme();
+  const host = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const [at, setAt] = useState<number | null>(null);
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const [pointed, setPointed] = useState<string | null>(null);
+  const format = useMemo(() => numberFormat(data.column) ?? ((value: number) => significant(value)), [data.column]);
+  const names = data.series.map((series) => series.name);
+  const shape = JSON.stringify([theme, names, data.mode, data.stacked, data.column, label]);
+  const values = useMemo(() => aligned(data), [data]);
+  const latest = useRef({ values, range });
+  useEffect(() => { latest.current = { values, range }; });
+
+  useEffect(() => {
+    const element = host.current;
+    if (!element) return;
+    const size = () => ({ width: element.clientWidth, height: Math.max(element.clientHeight, 80) });
+    const made = new uPlot({ ...options(data, theme, format, label, setAt, () => latest.current.range), ...size() }, latest.current.values, element);
+    plot.current = made;
+    const observer = new ResizeObserver(() => { made.setSize(size()); });
+    observer.observe(element);
+    return () => {
+      observer.disconnect();
+      made.destroy();
+      plot.current = null;
+    };
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- the shape holds what a plot is made from; new values are set below
+  }, [shape]);
+
+  useEffect(() => {
+    const made = plot.current;
+    if (!made) return;
+    // Zoomed charts keep what the user looks at; the others follow the clock.
+    const zoomed = (made as { zoomed?: boolean }).zoomed === true;
+    made.setData(values, !zoomed);
+    if (zoomed) made.redraw();
+  }, [values, range?.[0], range?.[1]]); // eslint-disable-line react-hooks/exhaustive-deps -- a range is its two ends
+
+  useEffect(() => {
+    const made = plot.current;
+    if (!made) return;
+    made.series.forEach((series, index) => {
+      if (index === 0) return;
+      const own = names[data.stacked ? names.length - index : index - 1] ?? "";
+      const bright = pointed !== null ? pointed === own : chosen.size === 0 || chosen.has(own);
+      series.alpha = bright ? 1 : 0.2;
+      series.width = pointed === own ? 3 : 1.6;
+    });
+    made.redraw(false);
+  }, [chosen, pointed, shape]); // eslint-disable-line react-hooks/exhaustive-deps -- names and stacking are part of the shape
+
+  const toggle = (series: string) => {
+    const next = new Set(chosen);
+    if (!next.delete(series)) next.add(series);
+    setChosen(next.size === names.length ? new Set() : next);
+  };
+  const time = at === null ? undefined : data.times[at];
+  return (
+    <div className="chart" data-testid={`chart-${name}`} data-series={names.length}>
+      {label !== "" && <div className="axis-label">{label}{time === undefined ? "" : <span className="muted"> at {new Date(time * 1000).toLocaleTimeString()}</span>}</div>}
+      <div className="plot" ref={host} role="img" aria-label={`${name}: ${names.length} series, ${data.times.length} points in time`} />
+      <ul className="legend" aria-label="series">
+        {data.series.map((series, index) => {
+          const value = at === null ? lastValue(series.values) : series.values[at];
+          return (
+            <li key={series.name}>
+              <button
+                type="button" data-testid="legend-item" data-series={series.name} aria-pressed={chosen.has(series.name)} className={chosen.size > 0 && !chosen.has(series.name) ? "faded" : undefined} title={`${visible(series.name)}: mean ${format(series.mean)}. Click to single out`}
+                onClick={() => { toggle(series.name); }} onContextMenu={(event) => { event.preventDefault(); setChosen(new Set()); }} onPointerEnter={() => { setPointed(series.name); }} onPointerLeave={() => { setPointed(null); }}
+              >
+                <svg width="18" height="8" aria-hidden="true"><path d="M0 4H18" stroke={seriesColor(index, theme)} strokeWidth="3" strokeDasharray={seriesDash(index).join(" ")} /></svg>
+                <bdi className="legend-name">{visible(series.name) || "(no name)"}</bdi>
+                <span className="legend-value">{value === null || value === undefined ? "–" : format(value)}</span>
+              </button>
+            </li>
+          );
+        })}
+        {data.leftOut > 0 && <li className="state-warn">{data.leftOut} smaller series left out: choose fewer with the arguments</li>}
+      </ul>
+    </div>
+  );
+}
+
+function lastValue(values: ChartData["series"][number]["values"]): number | null {
+  for (let index = values.length - 1; index >= 0; index -= 1) {
+    const value = values[index];
+    if (value !== null && value !== undefined) return value;
+  }
+  return null;
+}
+
+/** Stacked series are drawn from the top sum down, so that each area covers only its own part. */
+function aligned(data: ChartData): uPlot.AlignedData {
+  if (!data.stacked) return [data.times, ...data.series.map((series) => series.values)] as uPlot.AlignedData;
+  return [data.times, ...stack(data.series).reverse()] as uPlot.AlignedData;
+}
+
+function options(data: ChartData, theme: Theme, format: (value: number) => string, label: string, setAt: (at: number | null) => void, range: () => [number, number] | null): Omit<uPlot.Options, "width" | "height"> {
+  const css = getComputedStyle(document.documentElement);
+  const [text, grid, font] = [css.getPropertyValue("--muted"), css.getPropertyValue("--line"), "11px system-ui, sans-serif"];
+  const axis = { stroke: text, font, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1, size: 4 } };
+  const longest = Math.max(...data.series.flatMap((series) => [format(series.mean).length, format(lastValue(series.values) ?? 0).length]), 4);
+  const count = data.series.length;
+  const drawn = data.stacked ? [...data.series.keys()].reverse() : [...data.series.keys()];
+  return {
+    legend: { show: false },
+    padding: [10, 12, 0, 0],
+    cursor: { sync: { key: SYNC, setSeries: false }, drag: { x: true, y: false }, points: { size: 7 }, focus: { prox: 24 } },
+    scales: {
+      x: { time: true, range: (self, low, high) => {
+        const shared = range();
+        const zoomed = (self as { zoomed?: boolean }).zoomed === true;
+        return !zoomed && shared ? shared : [low, high > low ? high : low + 1];
+      } },
+      y: { range: (_, low, high) => [Math.min(low ?? 0, 0), nice(high ?? 0)] },
+    },
+    axes: [{ ...axis, space: 70, values: (_, splits, __, ___, step) => splits.map((split) => clock(split, step)) }, { ...axis, size: Math.min(Math.max(longest * 7 + 12, 44), 96), space: 34, values: (_, splits) => splits.map((split) => format(split)) }],
+    series: [{}, ...drawn.map((index): uPlot.Series => ({
+      label: data.series[index]?.name ?? label,
+      stroke: seriesColor(index, theme), width: 1.6, dash: seriesDash(index),
+      ...(data.mode === "area" ? { fill: `${seriesColor(index, theme)}${data.stacked ? "66" : "22"}` } : {}),
+      ...(data.mode === "points" ? { paths: () => null, points: { show: true, size: 4 } } : count > 12 ? { points: { show: false } } : {}),
+    }))], // prettier-ignore
+    hooks: {
+      setCursor: [(self) => { setAt(self.cursor.idx ?? null); }],
+      setSelect: [(self) => { if (self.select.width > 0) (self as { zoomed?: boolean }).zoomed = true; }],
+      ready: [(self) => { self.over.addEventListener("dblclick", () => { (self as { zoomed?: boolean }).zoomed = false; }, true); }],
+    },
+  };
+}
+
+/** The top of the y axis: stays until a value leaves it, then goes up by a round amount. */
+function nice(high: number): number {
+  if (!(high > 0)) return 1;
+  const power = 10 ** Math.floor(Math.log10(high));
+  const steps = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10];
+  return power * (steps.find((step) => step * power >= high * 1.02) ?? 12);
+}
+
+function clock(seconds: number, step: number): string {
+  const date = new Date(seconds * 1000);
+  const parts: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit", hour12: false, ...(step < 60 ? { second: "2-digit" } : {}), ...(step >= 21600 ? { day: "2-digit", month: "short" } : {}) };
+  return date.toLocaleString("en-GB", parts);
+}

@@ -1,0 +1,135 @@
+/** Where nodes and edges go: in layers from left to right, or free. Boxes never overlap. */
+import dagre from "@dagrejs/dagre";
+import { forceCollide, forceLink, forceManyBody, forceSimulation, forceX, forceY, type SimulationLinkDatum, type SimulationNodeDatum } from "d3-force";
+import { middle } from "../model/format";
+import type { GraphModel } from "./model";
+
+export interface Box {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+  text: string;
+}
+
+export interface Layout {
+  boxes: Map<string, Box>;
+  /** Points of each edge, from border to border. */
+  paths: Map<string, { x: number; y: number }[]>;
+  width: number;
+  height: number;
+}
+
+const LABEL_LIMIT = 34;
+const CHAR_WIDTH = 7.1;
+export const NODE_HEIGHT = 30;
+const ICON_WIDTH = 26;
+
+/** Scripts with full-width letters take about two columns; emoji too. */
+export function textWidth(text: string): number {
+  let width = 0;
+  for (const char of text) width += (char.codePointAt(0) ?? 0) >= 0x1100 ? CHAR_WIDTH * 1.8 : CHAR_WIDTH;
+  return width;
+}
+
+function size(label: string): { text: string; width: number; height: number } {
+  const text = middle(label, LABEL_LIMIT);
+  return { text, width: Math.ceil(textWidth(text)) + ICON_WIDTH + 12, height: NODE_HEIGHT };
+}
+
+/** Layers from left to right, in the order of the edges. */
+export function layeredLayout(model: GraphModel): Layout {
+  const graph = new dagre.graphlib.Graph({ multigraph: true });
+  const crowded = model.nodes.length > 25;
+  graph.setGraph({ rankdir: "LR", nodesep: crowded ? 8 : 18, ranksep: crowded ? 110 : 130, edgesep: 8, marginx: 12, marginy: 12, ranker: "network-simplex" });
+  const sizes = new Map(model.nodes.map((node) => [node.id, size(node.label)]));
+  for (const node of model.nodes) graph.setNode(node.id, { ...sizes.get(node.id) });
+  for (const edge of model.edges) if (edge.lane === 0) graph.setEdge(edge.from, edge.to, { minlen: 1 }, edge.id);
+  dagre.layout(graph);
+  const boxes = new Map<string, Box>();
+  for (const node of model.nodes) {
+    const { x, y } = graph.node(node.id) as { x: number; y: number };
+    const own = sizes.get(node.id);
+    if (own) boxes.set(node.id, { x, y, ...own });
+  }
+  const paths = new Map<string, { x: number; y: number }[]>();
+  for (const edge of model.edges) {
+    const found = edge.lane === 0 ? (graph.edge({ v: edge.from, w: edge.to, name: edge.id }) as { points?: { x: number; y: number }[] } | undefined)?.points : undefined;
+    if (found && edge.from !== edge.to) paths.set(edge.id, found);
+  }
+  return extent(boxes, paths);
+}
+
+interface Body extends SimulationNodeDatum {
+  id: string;
+  width: number;
+}
+
+/** A free arrangement by forces, then pushed apart until no two boxes overlap. Starts from the same places each time. */
+export function freeLayout(model: GraphModel, edgeLength: number): Layout {
+  const sizes = new Map(model.nodes.map((node) => [node.id, size(node.label)]));
+  const bodies: Body[] = model.nodes.map((node, index) => {
+    const angle = index * 2.4;
+    const radius = 30 * Math.sqrt(index + 1);
+    return { id: node.id, width: sizes.get(node.id)?.width ?? 100, x: radius * Math.cos(angle), y: radius * Math.sin(angle) };
+  });
+  const links: SimulationLinkDatum<Body>[] = model.edges.filter((edge) => edge.from !== edge.to).map((edge) => ({ source: edge.from, target: edge.to }));
+  const simulation = forceSimulation(bodies)
+    .force("link", forceLink<Body, SimulationLinkDatum<Body>>(links).id((body) => body.id).distance(Math.min(Math.max(edgeLength, 80), 320)))
+    .force("charge", forceManyBody().strength(-420))
+    .force("collide", forceCollide<Body>((body) => body.width / 2.6))
+    .force("x", forceX().strength(0.03))
+    .force("y", forceY().strength(0.06))
+    .stop();
+  simulation.tick(model.nodes.length > 300 ? 120 : 260);
+  const boxes = new Map<string, Box>();
+  for (const body of bodies) {
+    const own = sizes.get(body.id);
+    if (own) boxes.set(body.id, { x: body.x ?? 0, y: body.y ?? 0, ...own });
+  }
+  separate([...boxes.values()]);
+  return extent(boxes, new Map());
+}
+
+/** Pushes overlapping boxes apart along the shorter way. */
+export function separate(boxes: Box[], gap = 8): void {
+  for (let round = 0; round < 200; round += 1) {
+    let moved = false;
+    for (let i = 0; i < boxes.length; i += 1)
+      for (let j = i + 1; j < boxes.length; j += 1) {
+        const [a, b] = [boxes[i], boxes[j]];
+        if (!a || !b) continue;
+        const dx = (a.width + b.width) / 2 + gap - Math.abs(a.x - b.x);
+        const dy = (a.height + b.height) / 2 + gap - Math.abs(a.y - b.y);
+        if (dx <= 0 || dy <= 0) continue;
+        moved = true;
+        const axis = dx < dy ? "x" : "y";
+        const push = (Math.min(dx, dy) / 2 + 0.5) * (a[axis] < b[axis] ? -1 : 1);
+        a[axis] += push;
+        b[axis] -= push;
+      }
+    if (!moved) return;
+  }
+}
+
+function extent(boxes: Map<string, Box>, paths: Layout["paths"]): Layout {
+  const all = [...boxes.values()];
+  const left = Math.min(...all.map((box) => box.x - box.width / 2), 0) - 12;
+  const top = Math.min(...all.map((box) => box.y - box.height / 2), 0) - 12;
+  for (const box of all) {
+    box.x -= left;
+    box.y -= top;
+  }
+  const moved = new Map([...paths].map(([id, points]) => [id, points.map((point) => ({ x: point.x - left, y: point.y - top }))]));
+  return {
+    boxes,
+    paths: moved,
+    width: Math.max(...all.map((box) => box.x + box.width / 2), 40) + 12,
+    height: Math.max(...all.map((box) => box.y + box.height / 2), 40) + 12,
+  };
+}
+
+/** What decides the layout; as long as it stays the same, nothing moves. */
+export function layoutKey(model: GraphModel, layered: boolean): string {
+  return JSON.stringify([layered, model.nodes.map((node) => [node.id, node.label]), model.edges.map((edge) => edge.id)]);
+}

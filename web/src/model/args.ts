@@ -1,0 +1,103 @@
+/** A script's arguments: what holds, what is missing, where values for a drop-down come from. */
+import type { ScriptSummary, Variable } from "../api";
+
+export type Args = Record<string, string>;
+
+/** The value that holds for a variable: the given one; an empty one means the default. */
+export function effective(variable: Variable, args: Args): string {
+  const given = args[variable.name];
+  return given === undefined || given === "" ? (variable.defaultValue ?? "") : given;
+}
+
+/** Required variables without a value. */
+export function missing(variables: readonly Variable[], args: Args): Variable[] {
+  return variables.filter((variable) => variable.required && effective(variable, args) === "");
+}
+
+/** The arguments that a run sends: only variables of the script, only values that differ from the default. */
+export function toSend(variables: readonly Variable[], args: Args): Args {
+  const sent: Args = {};
+  for (const variable of variables) {
+    const given = args[variable.name];
+    if (given !== undefined && given !== "") sent[variable.name] = given;
+  }
+  return sent;
+}
+
+const BY_TYPE: Record<string, string> = { PX_NAMESPACE: "namespace", PX_POD: "pod", PX_SERVICE: "service", PX_NODE: "node" };
+const BY_NAME: [RegExp, string][] = [
+  [/^topic/, "topic"],
+  [/group/, "group"],
+  [/^(producer|consumer|client(_id)?)$/, "client"],
+  [/^(source|destination)_filter$/, "pod"],
+  [/^namespace$/, "namespace"],
+  [/^pod$/, "pod"],
+];
+
+/** The kind of entity whose names fit a variable, or `null` when any text does. */
+export function entityKind(variable: Variable): string | null {
+  const byType = BY_TYPE[variable.type];
+  if (byType) return byType;
+  if (variable.type !== "PX_STRING") return null;
+  return BY_NAME.find(([pattern]) => pattern.test(variable.name))?.[1] ?? null;
+}
+
+export const isTime = (variable: Variable): boolean => variable.name === "start_time" || variable.name === "start";
+
+export const TIME_PRESETS: { value: string; detail: string }[] = [
+  { value: "-1m", detail: "last minute" },
+  { value: "-5m", detail: "last 5 minutes" },
+  { value: "-15m", detail: "last 15 minutes" },
+  { value: "-30m", detail: "last 30 minutes" },
+  { value: "-1h", detail: "last hour" },
+  { value: "-6h", detail: "last 6 hours" },
+  { value: "-24h", detail: "last day" },
+];
+
+/** A greater window than `start`, for a run that found nothing; `null` when there is none in the list. */
+export function longerWindow(start: string): string | null {
+  const seconds = windowSeconds(start);
+  if (seconds === null) return null;
+  return TIME_PRESETS.find((preset) => (windowSeconds(preset.value) ?? 0) > seconds)?.value ?? null;
+}
+
+/** Seconds of a relative start time such as `-5m`. */
+export function windowSeconds(start: string): number | null {
+  const found = /^-(\d+)(ms|s|m|h|d)$/.exec(start.trim());
+  if (!found) return null;
+  const unit: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86400 };
+  return Number(found[1]) * (unit[found[2] ?? ""] ?? 0);
+}
+
+/** `-5m` as people say it. */
+export function windowText(start: string): string {
+  const known = TIME_PRESETS.find((preset) => preset.value === start);
+  if (known) return known.detail;
+  const found = /^-(\d+)(ms|s|m|h|d)$/.exec(start.trim());
+  const names: Record<string, string> = { ms: "ms", s: "seconds", m: "minutes", h: "hours", d: "days" };
+  return found ? `last ${found[1] ?? ""} ${names[found[2] ?? ""] ?? ""}` : start;
+}
+
+/** Scripts whose name or description has every word of the query; matches in the name first. */
+export function searchScripts(scripts: readonly ScriptSummary[], query: string): ScriptSummary[] {
+  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
+  const scored = scripts.flatMap((script) => {
+    if (script.hidden && words.length === 0) return [];
+    const name = script.name.toLowerCase();
+    const text = `${name} ${script.short} ${script.long}`.toLowerCase();
+    if (!words.every((word) => text.includes(word) || isSubsequence(word, name))) return [];
+    const score = words.reduce((sum, word) => sum + (name.includes(word) ? (name.split("/").pop() ?? "").startsWith(word) ? 0 : 1 : text.includes(word) ? 2 : 3), 0);
+    return [{ script, score }];
+  });
+  return scored.sort((a, b) => a.score - b.score || rank(a.script) - rank(b.script) || a.script.name.localeCompare(b.script.name)).map((s) => s.script);
+}
+
+function rank(script: ScriptSummary): number {
+  return script.name.startsWith("px/kafka_") ? 0 : script.name.startsWith("px/") ? 1 : 2;
+}
+
+function isSubsequence(needle: string, text: string): boolean {
+  let at = 0;
+  for (const char of text) if (char === needle[at]) at += 1;
+  return at === needle.length;
+}

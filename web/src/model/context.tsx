@@ -1,0 +1,46 @@
+/** What every part of the page may need: where it is, what it can go to, the clock. */
+import { createContext, useContext, useEffect, useState } from "react";
+import type { ScriptSummary } from "../api";
+import { ENTITY_SCRIPTS } from "./values";
+import { linkPlace, type Place } from "./location";
+import type { Column } from "../api";
+
+export interface PageContext {
+  place: Place;
+  go: (place: Place, replace?: boolean) => void;
+  scripts: readonly ScriptSummary[];
+  /** Names that are pods, for columns which do not say so. */
+  pods: ReadonlySet<string>;
+  relativeTimes: boolean;
+  toggleTimes: () => void;
+  say: (text: string) => void;
+}
+
+export const Page = createContext<PageContext | null>(null);
+
+export function usePage(): PageContext {
+  const page = useContext(Page);
+  if (!page) throw new Error("usePage outside of the page");
+  return page;
+}
+
+/** The place that a value of a column leads to; `null` when the library has no script for it. */
+export function entityPlace(page: PageContext, column: Column, value: string): Place | null {
+  const target = ENTITY_SCRIPTS[column.semanticType] ?? (page.pods.has(value) ? ENTITY_SCRIPTS.POD_NAME : undefined);
+  if (!target || value === "" || !page.scripts.some((script) => script.name === target.script)) return null;
+  return linkPlace(page.place, target.script, { [target.arg]: value });
+}
+
+/** The time, every second; one timer per user of it, and none while the page is hidden. */
+export function useNow(periodMs = 1000): number {
+  const [now, setNow] = useState(() => Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => {
+      if (!document.hidden) setNow(Date.now());
+    }, periodMs);
+    return () => {
+      clearInterval(timer);
+    };
+  }, [periodMs]);
+  return now;
+}

@@ -1,0 +1,74 @@
+/** The address bar is the page's state: script and arguments in path and query, how it is looked at in the fragment. */
+import type { Args } from "./args";
+
+export interface Place {
+  /** The script's name; `null` on the start page. */
+  script: string | null;
+  args: Args;
+  view: View;
+}
+
+export interface View {
+  /** Milliseconds between runs; 0 is paused. `undefined` is the default. */
+  refresh?: number;
+  /** The widget shown alone. */
+  widget?: string;
+  /** The text that runs instead of the library's. */
+  pxl?: string;
+  vis?: string;
+}
+
+export const HOME_SCRIPT = "px/kafka_overview";
+export const DEFAULT_REFRESH_MS = 5000;
+
+const decode = (text: string): string => {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+};
+
+/** Reads `/script/px/name?arg=value#refresh=10s`; also links of the form `?script=px/name&arg=value`. */
+export function parsePlace(pathname: string, search: string, hash: string): Place {
+  const query = new URLSearchParams(search);
+  const args: Args = Object.fromEntries([...query.entries()].filter(([name]) => name !== "script"));
+  const path = /^\/script\/(.+?)\/?$/.exec(pathname)?.[1];
+  const script = path !== undefined ? path.split("/").map(decode).join("/") : query.get("script");
+  return { script: script === "" ? null : script, args, view: parseView(hash) };
+}
+
+function parseView(hash: string): View {
+  const fields = new URLSearchParams(hash.replace(/^#/, ""));
+  const view: View = {};
+  const refresh = fields.get("refresh");
+  if (refresh === "off") view.refresh = 0;
+  else if (refresh !== null && /^\d+s$/.test(refresh)) view.refresh = Number(refresh.slice(0, -1)) * 1000;
+  for (const name of ["widget", "pxl", "vis"] as const) {
+    const value = fields.get(name);
+    if (value !== null) view[name] = value;
+  }
+  return view;
+}
+
+/** The address of a place; parsing it gives the place back. */
+export function formatPlace(place: Place): string {
+  const path = place.script === null ? "/" : `/script/${place.script.split("/").map(encodeURIComponent).join("/")}`;
+  const query = new URLSearchParams(Object.entries(place.args).filter(([, value]) => value !== "")).toString();
+  const fields = new URLSearchParams();
+  const { refresh, widget, pxl, vis } = place.view;
+  if (refresh !== undefined && refresh !== DEFAULT_REFRESH_MS) fields.set("refresh", refresh === 0 ? "off" : `${Math.round(refresh / 1000)}s`);
+  if (widget !== undefined) fields.set("widget", widget);
+  if (pxl !== undefined) fields.set("pxl", pxl);
+  if (vis !== undefined) fields.set("vis", vis);
+  const hash = fields.toString();
+  return `${path}${query === "" ? "" : `?${query}`}${hash === "" ? "" : `#${hash}`}`;
+}
+
+/** A link from a cell keeps the time window unless it names its own. */
+export function linkPlace(from: Place, script: string, args: Args): Place {
+  const start = from.args.start_time;
+  const kept: Args = start !== undefined ? { start_time: start } : {};
+  const view: View = from.view.refresh === undefined ? {} : { refresh: from.view.refresh };
+  return { script, args: { ...kept, ...args }, view };
+}

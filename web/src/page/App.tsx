@@ -1,0 +1,134 @@
+/** The page: what the address says is what runs and shows. */
+import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react";
+import type { RunRequest, ScriptSummary, Variable } from "../api";
+import { SCRATCH } from "../bar/ScriptPicker";
+import { TopBar } from "../bar/TopBar";
+import { missing as missingOf, toSend } from "../model/args";
+import { Page, type PageContext } from "../model/context";
+import { DEFAULT_REFRESH_MS, HOME_SCRIPT, type Place } from "../model/location";
+import { usePlace } from "../model/usePlace";
+import { DataDrawer } from "./DataDrawer";
+import { Help } from "./Help";
+import { Problem } from "./Problem";
+import { useKeys } from "./useKeys";
+import { useLive } from "./useLive";
+import { usePods, useScripts, useScriptText, useStatus } from "./useServer";
+import { Welcome } from "./Welcome";
+import { WidgetGrid } from "./WidgetGrid";
+
+const EditorPanel = lazy(() => import("../editor/EditorPanel"));
+
+/** The variables of a script, or those of the vis spec that runs instead. */
+function variablesOf(summary: ScriptSummary | undefined, vis: Record<string, unknown> | null): Variable[] {
+  if (!vis) return summary?.variables ?? [];
+  const given = Array.isArray(vis.variables) ? (vis.variables as Partial<Variable>[]) : [];
+  return given.flatMap((variable) => (typeof variable.name === "string" ? [{ type: "PX_STRING", description: "", validValues: [], ...variable, name: variable.name, required: variable.defaultValue === undefined }] : []));
+}
+
+function parseVis(text: string | undefined): Record<string, unknown> | null {
+  if (text === undefined) return null;
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return typeof parsed === "object" && parsed !== null ? (parsed as Record<string, unknown>) : null;
+  } catch {
+    return null;
+  }
+}
+
+function requestOf(place: Place, script: string, variables: readonly Variable[], vis: Record<string, unknown> | null): RunRequest {
+  const { pxl } = place.view;
+  return { ...(script === SCRATCH ? {} : { script }), ...(pxl === undefined ? {} : { pxl }), ...(vis ? { vis } : {}), args: toSend(variables, place.args) };
+}
+
+export function App() {
+  const [place, go] = usePlace();
+  const { scripts, failure: scriptsFailure, retry } = useScripts();
+  const { status, failure: statusFailure } = useStatus();
+  const pods = usePods();
+  const [open, setOpen] = useState({ editor: false, data: false, help: false });
+  const [relativeTimes, setRelativeTimes] = useState(false);
+  const [notice, setNotice] = useState<string | null>(null);
+
+  const script = place.script ?? HOME_SCRIPT;
+  const summary = scripts?.find((candidate) => candidate.name === script);
+  const scratch = script === SCRATCH;
+  const vis = useMemo(() => parseVis(place.view.vis), [place.view.vis]);
+  const variables = useMemo(() => variablesOf(summary, vis), [summary, vis]);
+  const missing = missingOf(variables, place.args);
+  const intervalMs = place.view.refresh ?? DEFAULT_REFRESH_MS;
+  const runnable = scripts !== null && missing.length === 0 && (!scratch || place.view.pxl !== undefined);
+  const request = useMemo(() => (runnable ? requestOf(place, script, variables, vis) : null), [runnable, place, script, variables, vis]);
+  const [live, runNow] = useLive(request, intervalMs);
+  const editorOpen = open.editor || (scratch && place.view.pxl === undefined);
+  const text = useScriptText(editorOpen && !scratch && summary ? script : null);
+
+  useEffect(() => {
+    document.title = place.script === null ? "Kafkascope" : `${script} · Kafkascope`;
+  }, [place.script, script]);
+  useEffect(() => {
+    if (notice === null) return;
+    const timer = setTimeout(() => { setNotice(null); }, 3000);
+    return () => { clearTimeout(timer); };
+  }, [notice]);
+
+  const toggle = (what: "editor" | "data" | "help") => { setOpen((old) => ({ ...old, [what]: !old[what] })); };
+  const pause = () => { go({ ...place, view: { ...place.view, refresh: intervalMs === 0 ? DEFAULT_REFRESH_MS : 0 } }, true); };
+  const toggleTimes = useCallback(() => { setRelativeTimes((old) => !old); }, []);
+  const focus = (selector: string) => () => { document.querySelector<HTMLElement>(selector)?.focus(); };
+  useKeys({
+    "/": () => { document.querySelector<HTMLElement>('[data-shortcut="script"]')?.click(); },
+    r: runNow, p: pause, e: () => { toggle("editor"); }, d: () => { toggle("data"); }, t: toggleTimes, "?": () => { toggle("help"); },
+    f: focus(".widget .filter input"),
+    j: focus("main [role=grid]"), k: focus("main [role=grid]"),
+    Escape: () => { setOpen({ editor: false, data: false, help: false }); },
+  }); // prettier-ignore
+
+  const page: PageContext = useMemo(() => ({ place, go, scripts: scripts ?? [], pods, relativeTimes, toggleTimes, say: setNotice }), [place, go, scripts, pods, relativeTimes, toggleTimes]);
+  // Content of another script must not stand under this one's name; of other arguments it may, until the answer comes.
+  const fits = live.answered !== null && live.answered.script === (scratch ? undefined : script);
+  const result = fits ? live.result : null;
+  const outdated = live.answered !== request && JSON.stringify(live.answered) !== JSON.stringify(request);
+  const error = scriptsFailure ?? (runnable ? live.error : null);
+
+  return (
+    <Page value={page}>
+      <div className={`page${editorOpen ? " with-editor" : ""}`}>
+        <TopBar
+          script={script} edited={!scratch && (place.view.pxl !== undefined || place.view.vis !== undefined)} variables={variables} missing={missing.length > 0} live={live} intervalMs={intervalMs}
+          status={status} failure={statusFailure} open={{ editor: editorOpen, data: open.data }} onRun={runNow} onPause={pause} onToggle={toggle}
+        />
+        <div className="body">
+          <main data-testid="main" aria-busy={live.loading}>
+            {place.script === null && <Welcome status={status} failure={statusFailure} result={result} />}
+            {error && <Problem error={error} stale={result !== null} onRetry={scriptsFailure ? retry : runNow} onEdit={error.kind === "script" ? () => { setOpen((old) => ({ ...old, editor: true })); } : undefined} />}
+            {missing.length > 0 && <Missing names={missing} />}
+            {scratch && place.view.pxl === undefined && <p className="none">Write a script and run it with Ctrl+Enter.</p>}
+            {result?.messages.filter((message) => message.level !== "info").map((message) => <p key={message.text} className={`note level-${message.level}`} role="status">{message.text}</p>)}
+            {result ? <WidgetGrid result={result} faded={outdated || error !== null} /> : runnable && !error && <Skeleton />}
+          </main>
+          {editorOpen && (
+            <Suspense fallback={<section className="editor"><p className="none">loading the editor…</p></section>}>
+              <EditorPanel script={scratch ? null : text} error={live.error?.kind === "script" ? live.error : null} onRunSame={runNow} onClose={() => { setOpen((old) => ({ ...old, editor: false })); if (scratch && place.view.pxl === undefined) go({ ...place, script: null }); }} />
+            </Suspense>
+          )}
+        </div>
+        {open.data && <DataDrawer result={result} onClose={() => { setOpen((old) => ({ ...old, data: false })); }} />}
+        {open.help && <Help onClose={() => { setOpen((old) => ({ ...old, help: false })); }} />}
+        {notice !== null && <p className="notice" role="status" data-testid="notice">{notice}</p>}
+      </div>
+    </Page>
+  );
+}
+
+function Missing({ names }: { names: Variable[] }) {
+  return (
+    <div className="none" data-testid="missing-arguments">
+      <p><strong>Choose {names.map((variable) => variable.name).join(" and ")} first.</strong></p>
+      {names.map((variable) => <p key={variable.name} className="muted">{variable.name}: {variable.description}</p>)}
+    </div>
+  );
+}
+
+function Skeleton() {
+  return <div className="skeleton" aria-label="running">{[0, 1, 2].map((each) => <div key={each} />)}</div>;
+}

@@ -1,0 +1,29 @@
+/** Why a widget has nothing to show, and what to do about it. */
+import type { ResultTable, RunResult } from "../api";
+import { effective, longerWindow, windowText } from "../model/args";
+import { usePage } from "../model/context";
+import { visible } from "../model/format";
+
+export function Empty({ table, result }: { table: ResultTable; result: RunResult }) {
+  const { place, go, scripts } = usePage();
+  const variables = scripts.find((script) => script.name === result.script)?.variables ?? [];
+  const start = variables.find((variable) => variable.name === "start_time");
+  const window = start ? effective(start, place.args) : "";
+  const narrowing = variables.filter((variable) => variable !== start && (place.args[variable.name] ?? "") !== "" && !variable.required);
+  const longer = longerWindow(window);
+  const reasons = result.messages.map((message) => message.text);
+  return (
+    <div className="none" data-testid="empty">
+      <p>
+        <strong>No rows{window !== "" ? ` in the ${windowText(window).replace(/^last/, "last")}` : ""}</strong>
+        {narrowing.length > 0 && <> for {narrowing.map((variable) => `${variable.name} ${visible(place.args[variable.name] ?? "")}`).join(", ")}</>}
+      </p>
+      {reasons.length > 0 ? reasons.slice(0, 2).map((reason) => <p key={reason}>{reason}.</p>) : <p className="muted">The script ran; nothing it looks for was seen.</p>}
+      <p className="steps">
+        {narrowing.length > 0 && <button type="button" onClick={() => { go({ ...place, args: Object.fromEntries(Object.entries(place.args).filter(([name]) => !narrowing.some((variable) => variable.name === name))) }); }}>clear {narrowing.map((variable) => variable.name).join(", ")}</button>}
+        {longer !== null && start && <button type="button" onClick={() => { go({ ...place, args: { ...place.args, start_time: longer } }); }}>look at the {windowText(longer)}</button>}
+      </p>
+      <p className="sr">table {table.name}</p>
+    </div>
+  );
+}

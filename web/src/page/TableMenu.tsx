@@ -1,0 +1,47 @@
+/** Copy and save a table. */
+import { useEffect, useRef, useState } from "react";
+import type { ResultTable } from "../api";
+import { usePage } from "../model/context";
+import { copyText, download, toCsv, toJson } from "../table/export";
+import { Icon } from "./Icon";
+
+export function TableMenu({ table }: { table: ResultTable }) {
+  const page = usePage();
+  const [open, setOpen] = useState(false);
+  const root = useRef<HTMLSpanElement>(null);
+  useEffect(() => {
+    if (!open) return;
+    const outside = (event: Event) => {
+      if (event instanceof KeyboardEvent ? event.key === "Escape" : !root.current?.contains(event.target as Node)) setOpen(false);
+    };
+    document.addEventListener("pointerdown", outside);
+    document.addEventListener("keydown", outside);
+    return () => {
+      document.removeEventListener("pointerdown", outside);
+      document.removeEventListener("keydown", outside);
+    };
+  }, [open]);
+  const csv = () => toCsv(table.columns, table.rows);
+  const json = () => toJson(table.columns, table.rows);
+  const copy = (text: string, what: string) => {
+    setOpen(false);
+    void copyText(text).then((done) => { page.say(done ? `${table.numRows} rows copied as ${what}` : "the browser did not let the page copy"); });
+  };
+  const save = (name: string, type: string, text: string) => {
+    setOpen(false);
+    download(name, type, text);
+  };
+  return (
+    <span className="menu" ref={root}>
+      <button type="button" className="icon-button" data-testid={`export-${table.name}`} aria-haspopup="menu" aria-expanded={open} title="copy or save" aria-label={`copy or save ${table.name}`} onClick={() => { setOpen(!open); }}><Icon name="copy" /></button>
+      {open && (
+        <div className="popover menu-list" role="menu">
+          <button type="button" role="menuitem" onClick={() => { copy(csv(), "CSV"); }}>copy as CSV</button>
+          <button type="button" role="menuitem" onClick={() => { copy(json(), "JSON"); }}>copy as JSON</button>
+          <button type="button" role="menuitem" onClick={() => { save(`${table.name}.csv`, "text/csv", csv()); }}>save CSV</button>
+          <button type="button" role="menuitem" onClick={() => { save(`${table.name}.json`, "application/json", json()); }}>save JSON</button>
+        </div>
+      )}
+    </span>
+  );
+}

@@ -1,0 +1,116 @@
+/** One widget: its frame, what it shows, and what it says when it cannot. */
+import { Component, type ReactNode, useState } from "react";
+import type { ResultTable, RunResult, WidgetSpec } from "../api";
+import { barData, type Bars, histogramData } from "../chart/bars";
+import { BarView } from "../chart/BarView";
+import { TimeChart } from "../chart/TimeChart";
+import { GraphWidget } from "../graph/GraphWidget";
+import { usePage } from "../model/context";
+import { formatCell, grouped } from "../model/format";
+import { DataTable } from "../table/DataTable";
+import { Empty } from "./Empty";
+import { Icon } from "./Icon";
+import { TableMenu } from "./TableMenu";
+
+interface Props {
+  widget: WidgetSpec;
+  result: RunResult;
+  range: [number, number] | null;
+  alone: boolean;
+}
+
+/** `types.px.dev/px.vispb.Table` → `Table`. */
+export const kindOf = (widget: WidgetSpec): string => (widget.displaySpec["@type"] ?? "").split(".").pop() ?? "";
+
+export function Widget({ widget, result, range, alone }: Props) {
+  const { place, go } = usePage();
+  const [filter, setFilter] = useState("");
+  const table = result.tables.find((candidate) => candidate.name === widget.table);
+  const kind = kindOf(widget);
+  const tabular = isTable(kind);
+  const maximise = () => {
+    const { widget: alreadyAlone, ...view } = place.view;
+    go({ ...place, view: alone ? view : { ...view, widget: widget.name } });
+  };
+  return (
+    <section className={`widget kind-${kind.toLowerCase()}`} data-testid={`widget-${widget.name}`} data-kind={kind} data-rows={table?.numRows ?? ""} aria-label={widget.name}>
+      <header>
+        <h2>{widget.name}</h2>
+        <span className="muted count">{table && tabular ? rowCount(table) : null}</span>
+        {table?.truncated && <span className="state-warn" title="the result was cut at the limit of rows">cut: first {grouped(table.numRows)} rows, refine with the arguments</span>}
+        <span className="spacer" />
+        {tabular && table && table.rows.length > 0 && (
+          <label className="filter"><Icon name="search" /><span className="sr">filter rows</span>
+            <input type="search" data-testid={`filter-${widget.name}`} placeholder="filter" value={filter} title="words; column:word looks in one column" onChange={(event) => { setFilter(event.target.value); }} onKeyDown={(event) => { if (event.key === "Escape") setFilter(""); }} />
+          </label>
+        )}
+        {table && <TableMenu table={table} />}
+        <button type="button" className="icon-button" onClick={maximise} title={alone ? "back to all widgets" : "show alone"} aria-label={alone ? "back to all widgets" : `show ${widget.name} alone`}><Icon name={alone ? "shrink" : "expand"} /></button>
+      </header>
+      <div className="widget-body">
+        <Guard key={result.script}>
+          {!table ? <p className="none">The script gave no table “{widget.table}”. It gave {result.tables.map((each) => each.name).join(", ") || "none"}.</p>
+            : table.rows.length === 0 && kind !== "TextChart" ? <Empty table={table} result={result} />
+              : <Content kind={kind} widget={widget} table={table} range={range} filter={filter} />}
+        </Guard>
+      </div>
+    </section>
+  );
+}
+
+const isTable = (kind: string): boolean => !["Graph", "RequestGraph", "TimeseriesChart", "BarChart", "PieChart", "HistogramChart", "StatChart", "GaugeChart", "TextChart"].includes(kind);
+
+export const rowCount = (table: ResultTable): string => `${grouped(table.numRows)} row${table.numRows === 1 ? "" : "s"}`;
+
+function Content({ kind, widget, table, range, filter }: { kind: string; widget: WidgetSpec; table: ResultTable; range: [number, number] | null; filter: string }) {
+  const spec = widget.displaySpec;
+  const gutter = typeof spec.gutterColumn === "string" ? spec.gutterColumn : undefined;
+  const asTable = <DataTable table={table} name={widget.name} filter={filter} gutter={gutter} />;
+  switch (kind) {
+    case "Table":
+    case "":
+      return asTable;
+    case "Graph":
+    case "RequestGraph":
+      return <GraphWidget table={table} spec={spec} name={widget.name} />;
+    case "TimeseriesChart":
+      return <TimeChart table={table} spec={spec} name={widget.name} range={range} />;
+    case "BarChart":
+    case "PieChart":
+      return <BarsOr data={barData(table, spec)} name={widget.name} />;
+    case "HistogramChart":
+      return <BarsOr data={histogramData(table, spec)} name={widget.name} />;
+    case "StatChart":
+    case "GaugeChart":
+      return <Stat table={table} spec={spec} />;
+    case "TextChart":
+      return <p className="text-chart">{typeof spec.body === "string" ? spec.body : ""}</p>;
+    default:
+      return <div className="fallback"><p className="note" data-testid="fallback-note">{kind} is not drawn here; its rows are.</p>{asTable}</div>;
+  }
+}
+
+function BarsOr({ data, name }: { data: Bars | string; name: string }) {
+  return typeof data === "string" ? <p className="none">The chart cannot be drawn: {data}. The data drawer (d) has the rows.</p> : <BarView data={data} name={name} />;
+}
+
+function Stat({ table, spec }: { table: ResultTable; spec: Record<string, unknown> }) {
+  const fields = (spec.stat ?? spec.gauge ?? spec) as { value?: string };
+  const at = table.columns.findIndex((column) => column.name === fields.value);
+  const column = table.columns[at] ?? table.columns[0];
+  const row = table.rows[table.rows.length - 1];
+  if (!column || !row) return null;
+  return <p className="stat">{formatCell(row[Math.max(at, 0)] ?? null, column)}<span className="muted">{column.name}</span></p>;
+}
+
+/** A fault in one widget leaves the others. */
+class Guard extends Component<{ children: ReactNode }, { problem: string | null }> {
+  override state = { problem: null };
+  static getDerivedStateFromError(error: unknown) {
+    return { problem: error instanceof Error ? error.message : String(error) };
+  }
+  override render() {
+    if (this.state.problem === null) return this.props.children;
+    return <p className="none">This widget failed: {this.state.problem} <button type="button" className="link" onClick={() => { this.setState({ problem: null }); }}>try again</button></p>;
+  }
+}

@@ -1,0 +1,49 @@
+/** Nested values as a tree that opens and closes. */
+import { useState } from "react";
+import { visible } from "../model/format";
+
+interface Props {
+  value: unknown;
+  name?: string;
+  /** Levels that are open at first. */
+  depth?: number;
+}
+
+const MAX_CHILDREN = 200;
+
+export function JsonTree({ value, name, depth = 3 }: Props) {
+  const [open, setOpen] = useState(depth > 0);
+  const [all, setAll] = useState(false);
+  const key = name === undefined ? null : <><span className="json-key">{visible(name)}</span>: </>;
+  if (typeof value !== "object" || value === null) return <div className="json-line">{key}<Leaf value={value} /></div>;
+  const entries = Array.isArray(value) ? value.map((item, index): [string, unknown] => [String(index), item]) : Object.entries(value);
+  const [begin, end] = Array.isArray(value) ? ["[", "]"] : ["{", "}"];
+  if (entries.length === 0) return <div className="json-line">{key}<span className="muted">{begin}{end}</span></div>;
+  const shown = all ? entries : entries.slice(0, MAX_CHILDREN);
+  return (
+    <div className="json-node">
+      <button type="button" className="json-toggle" aria-expanded={open} onClick={() => { setOpen(!open); }}>
+        <span className="caret" aria-hidden="true">{open ? "▾" : "▸"}</span>{key}
+        <span className="muted">{open ? begin : `${begin}${Array.isArray(value) ? `${entries.length} items` : preview(entries)}${end}`}</span>
+      </button>
+      {open && (
+        <div className="json-children">
+          {shown.map(([child, item]) => <JsonTree key={child} name={child} value={item} depth={depth - 1} />)}
+          {shown.length < entries.length && <button type="button" className="link" onClick={() => { setAll(true); }}>{entries.length - shown.length} more</button>}
+        </div>
+      )}
+    </div>
+  );
+}
+
+function preview(entries: [string, unknown][]): string {
+  const names = entries.slice(0, 3).map(([name]) => name).join(", ");
+  return entries.length > 3 ? `${names}, …` : names;
+}
+
+function Leaf({ value }: { value: unknown }) {
+  if (value === "") return <span className="muted">(empty string)</span>;
+  if (typeof value === "string") return <bdi className="json-string">{visible(value)}</bdi>;
+  if (value === null || value === undefined) return <span className="muted">null</span>;
+  return <span className="json-number">{String(value)}</span>;
+}

@@ -1,0 +1,70 @@
+/** Sorting, filtering and identity of a table's rows; no DOM here. */
+import type { Cell, Column, ResultTable } from "../api";
+import { isQuantiles, isReference, isStatus, plainText, type Quantiles, type SortKey, sortKey } from "../model/values";
+
+export interface Sort {
+  column: number;
+  descending: boolean;
+}
+
+/** What a table is sorted by before anybody says: newest first where there is a time, otherwise by the first column. */
+export function initialSort(columns: readonly Column[]): Sort | null {
+  if (columns.length === 0) return null;
+  const time = columns.findIndex((column) => column.type === "TIME64NS");
+  return time >= 0 ? { column: time, descending: true } : { column: 0, descending: false };
+}
+
+const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
+
+function compare(a: SortKey, b: SortKey): number {
+  if (typeof a === "string" || typeof b === "string") return collator.compare(String(a), String(b));
+  if (a === null || b === null) return 0;
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Indices of `rows` in order. Unknown values come last in both directions; equal rows keep their order. */
+export function sortRows(rows: readonly Cell[][], columns: readonly Column[], sort: Sort | null, percentile: keyof Quantiles = "p99", from?: readonly number[]): number[] {
+  const order = from ? [...from] : rows.map((_, index) => index);
+  const column = sort ? columns[sort.column] : undefined;
+  if (!sort || !column) return order;
+  const keys = new Map<number, SortKey>();
+  for (const index of order) keys.set(index, sortKey(rows[index]?.[sort.column] ?? null, column, percentile));
+  const sign = sort.descending ? -1 : 1;
+  return order.sort((x, y) => {
+    const a = keys.get(x) ?? null;
+    const b = keys.get(y) ?? null;
+    if (a === null || b === null) return a === b ? x - y : a === null ? 1 : -1;
+    return sign * compare(a, b) || x - y;
+  });
+}
+
+/** Rows that hold every word of the query; `column:word` looks in one column only. */
+export function filterRows(rows: readonly Cell[][], columns: readonly Column[], query: string): number[] {
+  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
+  if (words.length === 0) return rows.map((_, index) => index);
+  const tests = words.map((word) => {
+    const [name, ...rest] = word.split(":");
+    const only = rest.length > 0 ? columns.findIndex((column) => column.name.toLowerCase() === name) : -1;
+    return only >= 0 ? { only, text: rest.join(":") } : { only: -1, text: word };
+  });
+  const kept: number[] = [];
+  rows.forEach((row, index) => {
+    const texts = columns.map((column, at) => plainText(row[at] ?? null, column).toLowerCase());
+    if (tests.every(({ only, text }) => (only >= 0 ? (texts[only] ?? "").includes(text) : texts.some((candidate) => candidate.includes(text))))) kept.push(index);
+  });
+  return kept;
+}
+
+/** A row's identity from one run to the next: what names it, not what is measured. Equal names are told apart by their order. */
+export function rowKeys(table: ResultTable): string[] {
+  const naming = table.columns.flatMap((column, index) =>
+    (column.type === "STRING" && !isQuantiles(column) && !isStatus(column)) || column.type === "TIME64NS" || column.type === "UINT128" || isReference(column) ? [index] : [],
+  );
+  const seen = new Map<string, number>();
+  return table.rows.map((row) => {
+    const base = naming.map((index) => String(row[index] ?? "").slice(0, 200)).join("\u0001");
+    const count = seen.get(base) ?? 0;
+    seen.set(base, count + 1);
+    return count === 0 ? base : `${base}\u0001#${count}`;
+  });
+}

@@ -1,0 +1,33 @@
+/** Column widths from what is in the columns; they stay while the columns stay, so that nothing jumps. */
+import type { Column, ResultTable } from "../api";
+import { formatCell } from "../model/format";
+import { isQuantiles, isReference, isStatus, nestedJson, scriptReference } from "../model/values";
+
+const CHAR = 7.3;
+const PADDING = 22;
+const SAMPLE = 100;
+
+export function columnWidth(table: ResultTable, index: number): number {
+  const column = table.columns[index] as Column;
+  const header = column.name.length * 7.6 + PADDING + 14;
+  if (isQuantiles(column)) return Math.max(header, 300);
+  if (column.type === "TIME64NS") return Math.max(header, 186);
+  let longest = 0;
+  for (const row of table.rows.slice(0, SAMPLE)) {
+    const value = row[index] ?? null;
+    const text = isReference(column) ? (scriptReference(value)?.label ?? "") : isStatus(column) ? "Terminated" : formatCell(value, column);
+    longest = Math.max(longest, text.length);
+    if (longest > 60 && nestedJson(value) !== undefined) return 360;
+  }
+  return Math.round(Math.min(Math.max(header, longest * CHAR + PADDING, 64), 420));
+}
+
+/** Widths that fill what the table has, the surplus going to the texts. */
+export function fill(widths: readonly number[], columns: readonly Column[], available: number): number[] {
+  const total = widths.reduce((sum, width) => sum + width, 0);
+  const surplus = available - total;
+  if (surplus <= 0) return [...widths];
+  const share = columns.map((column, index) => (column.type === "STRING" && !isStatus(column) ? (widths[index] ?? 0) * 3 : (widths[index] ?? 0)));
+  const shares = share.reduce((sum, each) => sum + each, 0) || 1;
+  return widths.map((width, index) => width + Math.floor((surplus * (share[index] ?? 0)) / shares));
+}

@@ -1,0 +1,15 @@
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  plugins: [react()],
+  build: {
+    outDir: "../python/kafkascope/server/static",
+    emptyOutDir: true,
+    // The server's content security policy allows no inline script and no data: font.
+    assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 700,
+    target: "es2022",
+  },
+  test: { include: ["tests/**/*.test.ts"], environment: "node" },
+});
