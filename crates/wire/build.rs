@@ -16,15 +16,31 @@ fn main() {
     let mut names = BTreeSet::new();
     for file in files {
         let part = fs::read_to_string(&file).expect("schema files are UTF-8");
-        names.extend(part.lines().filter(|l| l.starts_with(' ')).filter_map(|l| l.split_whitespace().next()).map(str::to_owned));
+        names.extend(
+            part.lines()
+                .filter(|l| l.starts_with(' '))
+                .filter_map(|l| l.split_whitespace().next())
+                .map(str::to_owned),
+        );
         // `!` lines name the file for the parser's messages.
-        writeln!(text, "! {}\n{part}", file.file_name().expect("a file").to_string_lossy()).expect("writing to a String");
+        writeln!(
+            text,
+            "! {}\n{part}",
+            file.file_name().expect("a file").to_string_lossy()
+        )
+        .expect("writing to a String");
     }
     let mut consts = String::new();
     let mut table = String::from("static NAMES: &[(&str, &str)] = &[(\"\", \"\"),\n");
     for (i, name) in names.iter().enumerate() {
         let snake = snake(name);
-        writeln!(consts, "pub const {}: FieldId = {};", snake.to_uppercase(), i + 1).expect("writing to a String");
+        writeln!(
+            consts,
+            "pub const {}: FieldId = {};",
+            snake.to_uppercase(),
+            i + 1
+        )
+        .expect("writing to a String");
         writeln!(table, "(\"{name}\", \"{snake}\"),").expect("writing to a String");
     }
     table.push_str("];\n");

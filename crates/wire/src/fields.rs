@@ -18,7 +18,10 @@ include!(concat!(env!("OUT_DIR"), "/field_names.rs"));
 
 /// The number of a camelCase name, `None` when no schema uses it.
 pub fn id(name: &str) -> Option<FieldId> {
-    NAMES.binary_search_by(|(camel, _)| (*camel).cmp(name)).ok().map(|i| i as FieldId)
+    NAMES
+        .binary_search_by(|(camel, _)| (*camel).cmp(name))
+        .ok()
+        .map(|i| i as FieldId)
 }
 
 /// Kafka's name, camelCase; empty for `f::NONE`.

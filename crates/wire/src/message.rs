@@ -27,7 +27,11 @@ pub struct Message {
 
 impl Message {
     pub fn view(&self) -> View<'_> {
-        View { data: &self.data, holes: &self.holes, declared: self.declared }
+        View {
+            data: &self.data,
+            holes: &self.holes,
+            declared: self.declared,
+        }
     }
 }
 
@@ -64,7 +68,16 @@ pub enum Protocol {
 pub enum Item {
     Exchange(Box<Exchange>),
     /// A stretch of a Kafka connection that gave no messages.
-    Unreadable { side: Side, first_ns: i64, last_ns: i64, bytes: u64, why: &'static str },
+    Unreadable {
+        side: Side,
+        first_ns: i64,
+        last_ns: i64,
+        bytes: u64,
+        why: &'static str,
+    },
     /// A verdict about the connection; may come more than once.
-    Protocol { protocol: Protocol, client_is_first: bool },
+    Protocol {
+        protocol: Protocol,
+        client_is_first: bool,
+    },
 }

@@ -5,11 +5,21 @@
 pub enum Outcome {
     Complete,
     /// The capture ends inside the message; everything before `at` was delivered.
-    Truncated { at: u32, field: u16 },
+    Truncated {
+        at: u32,
+        field: u16,
+    },
     /// Bytes are missing in the middle, inside something that is not opaque.
-    Gap { at: u32, field: u16 },
+    Gap {
+        at: u32,
+        field: u16,
+    },
     /// The bytes are there and do not fit the schema.
-    Malformed { at: u32, field: u16, why: &'static str },
+    Malformed {
+        at: u32,
+        field: u16,
+        why: &'static str,
+    },
     /// API or version without a schema; only the header was read.
     UnknownVersion,
 }

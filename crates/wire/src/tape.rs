@@ -25,18 +25,33 @@ pub enum Value {
     Float(f64),
     Uuid([u8; 16]),
     /// Range in `View::data`, UTF-8 not checked.
-    Str { start: u32, len: u32 },
-    Bytes { start: u32, len: u32 },
+    Str {
+        start: u32,
+        len: u32,
+    },
+    Bytes {
+        start: u32,
+        len: u32,
+    },
     /// A records field, or a bytes field not captured whole: declared size, and the range in
     /// `View::data` of the part that was captured. A hole in it is no fault.
-    Records { size: u32, start: u32, captured: u32 },
+    Records {
+        size: u32,
+        start: u32,
+        captured: u32,
+    },
     /// `n` elements follow, then `End`. For a struct element each begins with `Struct` and ends with `End`.
-    Array { n: u32 },
+    Array {
+        n: u32,
+    },
     Struct,
     /// Ends the innermost open `Array` or `Struct`. Missing ends at the tape's end mean a cut message.
     End,
     /// A tagged field that no schema names.
-    UnknownTag { tag: u32, size: u32 },
+    UnknownTag {
+        tag: u32,
+        size: u32,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -143,7 +158,12 @@ impl<'t> Object<'t> {
 
     /// The elements of an array of anything; nothing when absent or null.
     pub fn elements(&self, field: FieldId) -> Fields<'t> {
-        Fields { rest: self.get(field).filter(|f| matches!(f.node.value, Value::Array { .. })).map_or(&[], |f| f.inner) }
+        Fields {
+            rest: self
+                .get(field)
+                .filter(|f| matches!(f.node.value, Value::Array { .. }))
+                .map_or(&[], |f| f.inner),
+        }
     }
 
     pub fn nodes(&self) -> &'t [Node] {
@@ -165,7 +185,13 @@ impl<'t> Field<'t> {
 
     /// The elements of an array, else nothing.
     pub fn elements(&self) -> Fields<'t> {
-        Fields { rest: if matches!(self.node.value, Value::Array { .. }) { self.inner } else { &[] } }
+        Fields {
+            rest: if matches!(self.node.value, Value::Array { .. }) {
+                self.inner
+            } else {
+                &[]
+            },
+        }
     }
 }
 
@@ -193,7 +219,10 @@ impl<'t> Iterator for Fields<'t> {
             }
             if depth == 0 {
                 self.rest = &rest[i + 1..];
-                return Some(Field { node, inner: &rest[..i] });
+                return Some(Field {
+                    node,
+                    inner: &rest[..i],
+                });
             }
         }
         self.rest = &[];
@@ -206,7 +235,11 @@ mod tests {
     use super::*;
 
     fn node(field: FieldId, value: Value) -> Node {
-        Node { field, at: 0, value }
+        Node {
+            field,
+            at: 0,
+            value,
+        }
     }
 
     fn topics() -> Tape {
@@ -231,8 +264,18 @@ mod tests {
         let tape = topics();
         assert_eq!(tape.root().int(1), Some(7));
         assert_eq!(tape.root().value(4), Some(Value::Null));
-        assert_eq!(tape.root().int(3), None, "a field of an inner struct is no field of the outer one");
-        assert_eq!(tape.root().items(2).filter_map(|t| t.int(3)).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(
+            tape.root().int(3),
+            None,
+            "a field of an inner struct is no field of the outer one"
+        );
+        assert_eq!(
+            tape.root()
+                .items(2)
+                .filter_map(|t| t.int(3))
+                .collect::<Vec<_>>(),
+            [1, 2]
+        );
         assert_eq!(tape.walk().last().map(|(depth, _)| depth), Some(0));
     }
 
@@ -240,7 +283,9 @@ mod tests {
     fn a_cut_tape_gives_what_it_has() {
         let whole = topics();
         for n in 0..whole.nodes.len() {
-            let cut = Tape { nodes: whole.nodes[..n].to_vec() };
+            let cut = Tape {
+                nodes: whole.nodes[..n].to_vec(),
+            };
             let seen: Vec<_> = cut.root().items(2).filter_map(|t| t.int(3)).collect();
             assert!([1, 2].starts_with(&seen));
         }

@@ -25,7 +25,11 @@ pub struct View<'a> {
 
 impl<'a> View<'a> {
     pub fn whole(data: &'a [u8]) -> Self {
-        View { data, holes: &[], declared: data.len() as u32 }
+        View {
+            data,
+            holes: &[],
+            declared: data.len() as u32,
+        }
     }
 
     /// A string of this message; bytes that are not UTF-8 become U+FFFD.
@@ -65,10 +69,18 @@ impl<'a> View<'a> {
 
     /// The captured bytes that follow `at` of the message without a gap, at most `len`.
     pub fn from(&self, at: u32, len: u32) -> &'a [u8] {
-        let Some(start) = self.index_of(at) else { return &[] };
-        let until = self.holes.iter().find(|h| h.at > at).map_or(self.declared, |h| h.at);
+        let Some(start) = self.index_of(at) else {
+            return &[];
+        };
+        let until = self
+            .holes
+            .iter()
+            .find(|h| h.at > at)
+            .map_or(self.declared, |h| h.at);
         let len = len.min(until - at) as usize;
-        self.data.get(start as usize..start as usize + len).unwrap_or(&[])
+        self.data
+            .get(start as usize..start as usize + len)
+            .unwrap_or(&[])
     }
 }
 
@@ -79,11 +91,27 @@ mod tests {
     #[test]
     fn places_in_the_message_map_to_captured_bytes() {
         // message 0..10, captured 0..3 and 5..8
-        let view = View { data: b"abcfgh", holes: &[Hole { at: 3, len: 2 }, Hole { at: 8, len: 2 }], declared: 10 };
+        let view = View {
+            data: b"abcfgh",
+            holes: &[Hole { at: 3, len: 2 }, Hole { at: 8, len: 2 }],
+            declared: 10,
+        };
         let seen: Vec<_> = (0..11).map(|at| view.index_of(at)).collect();
         assert_eq!(
             seen,
-            [Some(0), Some(1), Some(2), None, None, Some(3), Some(4), Some(5), None, None, None]
+            [
+                Some(0),
+                Some(1),
+                Some(2),
+                None,
+                None,
+                Some(3),
+                Some(4),
+                Some(5),
+                None,
+                None,
+                None
+            ]
         );
         assert_eq!(view.from(1, 10), b"bc");
         assert_eq!(view.from(5, 2), b"fg");

@@ -1,0 +1,270 @@
+//! Reads a body by its plan onto a tape.
+
+use crate::{
+    apis,
+    cursor::{Cursor, Fault, PAST_END},
+    fields::f,
+    outcome::Outcome,
+    plan::{Op, Plan, Read},
+    tape::{FieldId, Node, Tape, Value},
+    view::View,
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    Request,
+    Response,
+}
+
+const UNSUPPORTED_VERSION: i16 = 35;
+const API_VERSIONS: i16 = 18;
+
+/// Reads the body that begins at `at` of the message. The tape is cleared first and then holds all that could be read.
+///
+/// Never panics, and never takes more memory than the captured bytes justify.
+pub fn decode(
+    api_key: i16,
+    version: i16,
+    direction: Direction,
+    view: &View,
+    at: u32,
+    tape: &mut Tape,
+) -> Outcome {
+    tape.nodes.clear();
+    let version = body_version(api_key, version, direction, view, at);
+    match apis::plans(api_key, direction).and_then(|plans| plans.get(version)) {
+        Some(plan) => run(plan, view, at, tape, true),
+        None => Outcome::UnknownVersion,
+    }
+}
+
+/// The version that the body is written in: a broker that does not know the version of an ApiVersions request answers with
+/// version 0 and error 35 (KIP-511).
+pub fn body_version(api_key: i16, version: i16, direction: Direction, view: &View, at: u32) -> i16 {
+    let refused = api_key == API_VERSIONS
+        && direction == Direction::Response
+        && Cursor::new(view, at).i16() == Ok(UNSUPPORTED_VERSION);
+    if refused { 0 } else { version }
+}
+
+/// `whole`: bytes behind the last field are a fault.
+pub(crate) fn run(plan: &Plan, view: &View, at: u32, tape: &mut Tape, whole: bool) -> Outcome {
+    let mut decoder = Decoder {
+        cursor: Cursor::new(view, at),
+        plan,
+        nodes: &mut tape.nodes,
+        field: f::NONE,
+    };
+    let read = if at > view.declared {
+        Err(PAST_END)
+    } else {
+        decoder.fields(0)
+    };
+    let (at, field) = (decoder.cursor.at, decoder.field);
+    match read {
+        Ok(()) if whole && decoder.cursor.remaining() > 0 => Outcome::Malformed {
+            at,
+            field: f::NONE,
+            why: "bytes behind the last field",
+        },
+        Ok(()) => Outcome::Complete,
+        Err(Fault::End) => Outcome::Truncated { at, field },
+        Err(Fault::Hole) => Outcome::Gap { at, field },
+        Err(Fault::Bad(why)) => Outcome::Malformed { at, field, why },
+    }
+}
+
+struct Decoder<'p, 'v, 't> {
+    cursor: Cursor<'v>,
+    plan: &'p Plan,
+    nodes: &'t mut Vec<Node>,
+    /// Being read.
+    field: FieldId,
+}
+
+impl<'p> Decoder<'p, '_, '_> {
+    // The depth of this recursion is that of the schema.
+    fn fields(&mut self, index: u16) -> Result<(), Fault> {
+        let plan: &'p Plan = self.plan;
+        let of = &plan.structs[index as usize];
+        for op in &of.ops {
+            self.op(op)?;
+        }
+        if of.flexible {
+            self.tags(&of.tags)?;
+        }
+        Ok(())
+    }
+
+    fn tags(&mut self, known: &[(u32, Op)]) -> Result<(), Fault> {
+        self.field = f::NONE;
+        let count = self.cursor.uvarint()?;
+        for _ in 0..count {
+            self.field = f::NONE;
+            let at = self.cursor.at;
+            let tag = self.cursor.uvarint()?;
+            let size = self.cursor.uvarint()?;
+            if size > self.cursor.remaining() {
+                return Err(PAST_END);
+            }
+            let Some((_, op)) = known.iter().find(|(t, _)| *t == tag) else {
+                self.nodes.push(Node {
+                    field: f::NONE,
+                    at,
+                    value: Value::UnknownTag { tag, size },
+                });
+                self.cursor.skip(size)?;
+                continue;
+            };
+            let outer = self.cursor.limit;
+            self.cursor.limit = self.cursor.at + size;
+            self.op(op)?;
+            if self.cursor.remaining() > 0 {
+                return Err(Fault::Bad("a tagged field is longer than its value"));
+            }
+            self.cursor.limit = outer;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn push(&mut self, at: u32, value: Value) {
+        self.nodes.push(Node {
+            field: self.field,
+            at,
+            value,
+        });
+    }
+
+    #[inline]
+    fn op(&mut self, op: &Op) -> Result<(), Fault> {
+        self.field = op.field;
+        let at = self.cursor.at;
+        let value = match op.read {
+            Read::Bool => Value::Bool(self.cursor.i8()? != 0),
+            Read::Int8 => Value::Int(i64::from(self.cursor.i8()?)),
+            Read::Int16 => Value::Int(i64::from(self.cursor.i16()?)),
+            Read::Int32 => Value::Int(i64::from(self.cursor.i32()?)),
+            Read::Int64 => Value::Int(self.cursor.i64()?),
+            Read::Uint16 => Value::Int(i64::from(self.cursor.i16()? as u16)),
+            Read::Uint32 => Value::Int(i64::from(self.cursor.i32()? as u32)),
+            Read::Float64 => Value::Float(f64::from_be_bytes(self.cursor.array()?)),
+            Read::Uuid => Value::Uuid(self.cursor.array()?),
+            Read::String => match self.length(op, true)? {
+                None => Value::Null,
+                Some(len) => {
+                    let start = self.cursor.pos();
+                    self.cursor.take(len as usize)?;
+                    Value::Str { start, len }
+                }
+            },
+            Read::Bytes | Read::Records => match self.length(op, false)? {
+                None => Value::Null,
+                Some(size) => return self.opaque(op, at, size),
+            },
+            Read::Struct(index) => {
+                if op.nullable {
+                    match self.cursor.i8()? {
+                        -1 => {
+                            self.push(at, Value::Null);
+                            return Ok(());
+                        }
+                        1 => {}
+                        _ => return Err(Fault::Bad("neither null nor a struct")),
+                    }
+                }
+                return self.structure(op.field, at, index);
+            }
+            Read::Array(index) => return self.array(op, at, index),
+        };
+        self.push(at, value);
+        Ok(())
+    }
+
+    fn structure(&mut self, field: FieldId, at: u32, index: u16) -> Result<(), Fault> {
+        self.nodes.push(Node {
+            field,
+            at,
+            value: Value::Struct,
+        });
+        self.fields(index)?;
+        self.nodes.push(Node {
+            field,
+            at: self.cursor.at,
+            value: Value::End,
+        });
+        Ok(())
+    }
+
+    fn array(&mut self, op: &Op, at: u32, index: u16) -> Result<(), Fault> {
+        let Some(n) = self.length(op, false)? else {
+            self.push(at, Value::Null);
+            return Ok(());
+        };
+        let plan: &'p Plan = self.plan;
+        let element = &plan.elements[index as usize];
+        if u64::from(n) * u64::from(element.min_size) > u64::from(self.cursor.remaining()) {
+            return Err(Fault::Bad("more elements than the message has room for"));
+        }
+        self.push(at, Value::Array { n });
+        if let Read::Struct(index) = element.op.read {
+            for _ in 0..n {
+                let at = self.cursor.at;
+                self.structure(op.field, at, index)?;
+            }
+        } else {
+            for _ in 0..n {
+                self.op(&element.op)?;
+            }
+        }
+        self.nodes.push(Node {
+            field: op.field,
+            at: self.cursor.at,
+            value: Value::End,
+        });
+        Ok(())
+    }
+
+    fn opaque(&mut self, op: &Op, at: u32, size: u32) -> Result<(), Fault> {
+        let content = self.cursor.at;
+        let start = self.cursor.pos();
+        let captured = self.cursor.skip(size)?;
+        let (at, value) = if op.read == Read::Records || captured < size {
+            (
+                content,
+                Value::Records {
+                    size,
+                    start,
+                    captured,
+                },
+            )
+        } else {
+            (at, Value::Bytes { start, len: size })
+        };
+        self.push(at, value);
+        Ok(())
+    }
+
+    /// A length or count in the encoding of the field; `None` for null.
+    #[inline]
+    fn length(&mut self, op: &Op, short: bool) -> Result<Option<u32>, Fault> {
+        let length = if op.compact {
+            self.cursor.uvarint()?.checked_sub(1)
+        } else {
+            let signed = if short {
+                i32::from(self.cursor.i16()?)
+            } else {
+                self.cursor.i32()?
+            };
+            if signed < -1 {
+                return Err(Fault::Bad("negative length"));
+            }
+            u32::try_from(signed).ok()
+        };
+        match length {
+            Some(n) if n > self.cursor.remaining() => Err(PAST_END),
+            None if !op.nullable => Err(Fault::Bad("null where no null is allowed")),
+            _ => Ok(length),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Request and response headers.
+
+use crate::{
+    apis,
+    cursor::{Cursor, Fault},
+    view::View,
+};
+
+const CONTROLLED_SHUTDOWN: i16 = 7;
+const API_VERSIONS: i16 = 18;
+
+/// A request's header; `body_at` is where the body begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestHeader<'v> {
+    pub api_key: i16,
+    pub api_version: i16,
+    pub correlation_id: i32,
+    /// UTF-8 not checked.
+    pub client_id: Option<&'v [u8]>,
+    pub body_at: u32,
+}
+
+/// `None` when the header was not captured whole or is none. The header of a version without a schema is read as that of
+/// the newest known one.
+pub fn request<'v>(view: &View<'v>) -> Option<RequestHeader<'v>> {
+    let mut c = Cursor::new(view, 0);
+    let api_key = c.i16().ok()?;
+    let api_version = c.i16().ok()?;
+    let correlation_id = c.i32().ok()?;
+    let mut header = RequestHeader {
+        api_key,
+        api_version,
+        correlation_id,
+        client_id: None,
+        body_at: 8,
+    };
+    if api_key == CONTROLLED_SHUTDOWN && api_version == 0 {
+        return Some(header);
+    }
+    header.client_id = match c.i16().ok()? {
+        -1 => None,
+        n => Some(c.take(usize::try_from(n).ok()?).ok()?),
+    };
+    if is_flexible(api_key, api_version) {
+        skip_tags(&mut c).ok()?;
+    }
+    header.body_at = c.at;
+    Some(header)
+}
+
+/// The correlation id of a response; `None` when it was not captured.
+pub fn correlation_id(view: &View) -> Option<i32> {
+    Cursor::new(view, 0).i32().ok()
+}
+
+/// Where the body of a response begins; `None` when the header was not captured whole.
+pub fn response_body_at(api_key: i16, api_version: i16, view: &View) -> Option<u32> {
+    let mut c = Cursor::new(view, 4);
+    // A client reads this response before it knows what the broker can do.
+    if api_key != API_VERSIONS && is_flexible(api_key, api_version) {
+        skip_tags(&mut c).ok()?;
+    }
+    (c.at >= 4).then_some(c.at)
+}
+
+fn is_flexible(api_key: i16, version: i16) -> bool {
+    apis::api(api_key).is_some_and(|a| {
+        a.flexible
+            .has(version.clamp(a.versions.low, a.versions.high))
+    })
+}
+
+fn skip_tags(c: &mut Cursor) -> Result<(), Fault> {
+    for _ in 0..c.uvarint()? {
+        c.uvarint()?;
+        let size = c.uvarint()?;
+        c.skip(size)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_of_all_versions() {
+        for (bytes, client, body_at) in [
+            (&b"\0\x07\0\0\0\0\0\x01rest"[..], None, 8),
+            (b"\0\x07\0\x01\0\0\0\x01\0\x02meX", Some(&b"me"[..]), 12),
+            (b"\0\x12\0\0\0\0\0\x01\xff\xff", None, 10),
+            (b"\0\x12\0\x03\0\0\0\x01\0\0\0X", Some(b""), 11),
+            (
+                b"\0\x12\0\x03\0\0\0\x01\0\x01a\x01\x05\x02zzX",
+                Some(b"a"),
+                16,
+            ),
+        ] {
+            let header = request(&View::whole(bytes)).unwrap();
+            assert_eq!(
+                (header.client_id, header.body_at, header.correlation_id),
+                (client, body_at, 1)
+            );
+        }
+        assert_eq!(
+            request(&View::whole(b"\0\x12\0\x03\0\0\0\x01\0\x09a")),
+            None
+        );
+    }
+
+    #[test]
+    fn the_response_header_of_api_versions_has_no_tags() {
+        let view = View::whole(b"\0\0\0\x07\0\0\0\0\0");
+        assert_eq!(response_body_at(18, 3, &view), Some(4));
+        assert_eq!(response_body_at(3, 9, &view), Some(5));
+        assert_eq!(response_body_at(3, 8, &view), Some(4));
+        assert_eq!(correlation_id(&view), Some(7));
+    }
+}

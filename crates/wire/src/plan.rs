@@ -1,0 +1,183 @@
+//! A message definition for one version: what to read, one op after the other, without a version in sight.
+
+use std::sync::OnceLock;
+
+use crate::{
+    schema::{FieldDef, MessageDef, Type},
+    tape::FieldId,
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Read {
+    Bool,
+    Int8,
+    Int16,
+    Int32,
+    Int64,
+    Uint16,
+    Uint32,
+    Float64,
+    Uuid,
+    /// Length of 2 bytes; `compact` below makes it a varint.
+    String,
+    /// Length of 4 bytes.
+    Bytes,
+    Records,
+    /// Index in `Plan::structs`.
+    Struct(u16),
+    /// Index in `Plan::elements`.
+    Array(u16),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Op {
+    pub field: FieldId,
+    pub read: Read,
+    pub nullable: bool,
+    pub compact: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct StructPlan {
+    pub ops: Box<[Op]>,
+    /// Tagged fields follow, perhaps none.
+    pub flexible: bool,
+    pub tags: Box<[(u32, Op)]>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Element {
+    pub op: Op,
+    /// No element is shorter than this: bounds an array's count by the bytes that remain.
+    pub min_size: u32,
+}
+
+/// Struct 0 is the message.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub structs: Vec<StructPlan>,
+    pub elements: Vec<Element>,
+}
+
+impl Plan {
+    pub(crate) fn compile(message: &MessageDef, version: i16) -> Plan {
+        let mut plan = Plan {
+            structs: Vec::new(),
+            elements: Vec::new(),
+        };
+        plan.add_struct(&message.fields, version, message.flexible.has(version));
+        plan
+    }
+
+    /// The index of the struct and the least size of its values.
+    fn add_struct(&mut self, fields: &[FieldDef], version: i16, flexible: bool) -> (u16, u32) {
+        let index = self.structs.len();
+        self.structs.push(StructPlan {
+            ops: Box::new([]),
+            flexible,
+            tags: Box::new([]),
+        });
+        let (mut ops, mut tags) = (Vec::new(), Vec::new());
+        let mut min_size = u32::from(flexible);
+        for field in fields.iter().filter(|f| f.versions.has(version)) {
+            let (op, size) = self.op(field, version, flexible);
+            match field.tag {
+                Some((tag, versions)) if versions.has(version) => tags.push((tag, op)),
+                _ => {
+                    ops.push(op);
+                    min_size += size;
+                }
+            }
+        }
+        self.structs[index] = StructPlan {
+            ops: ops.into(),
+            flexible,
+            tags: tags.into(),
+        };
+        (index as u16, min_size)
+    }
+
+    fn op(&mut self, field: &FieldDef, version: i16, flexible: bool) -> (Op, u32) {
+        let compact = flexible && !field.plain;
+        let nullable = field.nullable.has(version);
+        let length = |plain: u32| if compact { 1 } else { plain };
+        let (read, size) = match field.ty {
+            Type::Bool => (Read::Bool, 1),
+            Type::Int8 => (Read::Int8, 1),
+            Type::Int16 => (Read::Int16, 2),
+            Type::Int32 => (Read::Int32, 4),
+            Type::Int64 => (Read::Int64, 8),
+            Type::Uint16 => (Read::Uint16, 2),
+            Type::Uint32 => (Read::Uint32, 4),
+            Type::Float64 => (Read::Float64, 8),
+            Type::Uuid => (Read::Uuid, 16),
+            Type::String => (Read::String, length(2)),
+            Type::Bytes => (Read::Bytes, length(4)),
+            Type::Records => (Read::Records, length(4)),
+            Type::Struct => {
+                let (index, size) = self.add_struct(&field.children, version, flexible);
+                (
+                    Read::Struct(index),
+                    if nullable && !field.array { 1 } else { size },
+                )
+            }
+        };
+        if !field.array {
+            return (
+                Op {
+                    field: field.id,
+                    read,
+                    nullable,
+                    compact,
+                },
+                size,
+            );
+        }
+        let element = Op {
+            field: field.id,
+            read,
+            nullable: false,
+            compact,
+        };
+        self.elements.push(Element {
+            op: element,
+            min_size: size.max(1),
+        });
+        let read = Read::Array((self.elements.len() - 1) as u16);
+        (
+            Op {
+                field: field.id,
+                read,
+                nullable,
+                compact,
+            },
+            length(4),
+        )
+    }
+}
+
+/// The plans of a message, each compiled when it is first asked for.
+#[derive(Debug)]
+pub(crate) struct Plans {
+    pub message: &'static MessageDef,
+    plans: Box<[OnceLock<Plan>]>,
+}
+
+impl Plans {
+    pub(crate) fn new(message: &'static MessageDef) -> Plans {
+        let count = message.versions.high - message.versions.low + 1;
+        Plans {
+            message,
+            plans: (0..count).map(|_| OnceLock::new()).collect(),
+        }
+    }
+
+    pub(crate) fn get(&self, version: i16) -> Option<&Plan> {
+        let index = usize::try_from(version.checked_sub(self.message.versions.low)?).ok()?;
+        Some(
+            self.plans
+                .get(index)?
+                .get_or_init(|| Plan::compile(self.message, version)),
+        )
+    }
+}
