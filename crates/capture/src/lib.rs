@@ -1,10 +1,14 @@
 //! Where bytes come from: capture files, packets of interfaces, sockets of the kernel. All of them deliver
 //! `stream::Event`s.
 
+#[cfg(target_os = "linux")]
+pub mod af_packet;
+mod error;
 pub mod file;
 mod input;
 pub mod link;
 mod pcap;
 mod pcapng;
 
+pub use error::CaptureError;
 pub use file::{CaptureFileError, FileSource};
