@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import click
 
@@ -67,8 +67,8 @@ def run(script: str | None, script_args: tuple[str, ...], output: str, file: str
     for message in result["messages"]:
         click.echo(f"px: {message['text']}", err=True)
     if sys.stderr.isatty() and script is not None:
-        query = urlencode({"script": result["script"], **request["args"]})
-        click.echo(f"\nLive: {server.url}/live?{query}", err=True)
+        query = urlencode(request["args"])
+        click.echo(f"\nLive: {server.url}/script/{quote(result['script'])}{'?' if query else ''}{query}", err=True)
 
 
 def parse_arguments(words: tuple[str, ...]) -> dict[str, str]:

@@ -156,7 +156,7 @@ class Machine:
         click.echo(f"Kafkascope is at {self.url}   (Ctrl-C ends it)")
         if self.settings.demo:
             base = self.url.split("?")[0]
-            click.echo(f"Walk: {base}live?script=px%2Fkafka_overview&namespace={self.settings.demo}   (docs/tutorial.md tells the way)")
+            click.echo(f"Walk: {base}script/px/kafka_overview?namespace={self.settings.demo}   (docs/tutorial.md tells the way)")
         sys.stdout.flush()
         while not self.stopping:
             assert self.server is not None
