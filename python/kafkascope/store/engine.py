@@ -8,6 +8,7 @@ import re
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from kafkascope.store import catalogue
 from kafkascope.store.catalogue import Relation
 from kafkascope.store.errors import QueryError, QueryTimeout, QueryTooLarge, UnknownTable
 from kafkascope.store.segments import Segment
-from kafkascope.store.table import ObservedTable, Snapshot
+from kafkascope.store.table import Snapshot
 
 if TYPE_CHECKING:
     from kafkascope.store.store import Store
@@ -51,6 +52,8 @@ class DuckDBEngine:
         self._connection.execute("SET lock_configuration = true")
         self._lock = threading.Lock()
         self._closed = False
+        self._verifying = threading.Lock()
+        self._verify_after = 0.0
 
     # ---- for the compiler ----
 
@@ -109,14 +112,21 @@ class DuckDBEngine:
             except duckdb.OutOfMemoryException as error:
                 raise QueryTooLarge(f"the query needs more than its {self._store.query_memory >> 20} MiB of memory") from error
             except duckdb.Error as error:
-                if self._store.folder is not None and isinstance(error, _MAYBE_DAMAGE) and any(t.leave_out_damaged() for t in self._tables(sql)):
+                if not isinstance(error, _FAULT_OF_THE_QUERY) and self._left_out_damage(sql):
                     raise _Damaged from error
                 raise QueryError(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
             finally:
                 timer.cancel()
 
-    def _tables(self, sql: str) -> list[ObservedTable]:
-        return [self._store.observed[name] for name in {match[1] for match in _SCAN.finditer(sql)} if name in self._store.observed]
+    def _left_out_damage(self, sql: str) -> bool:
+        """Whether segments that the query reads turned out to be damaged; they are left out from now on."""
+        with self._verifying:
+            if self._store.folder is None or time.monotonic() < self._verify_after:
+                return False
+            tables = [self._store.observed[name] for name in {match[1] for match in _SCAN.finditer(sql)} if name in self._store.observed]
+            bad = sum(table.leave_out_damaged() for table in tables)
+            self._verify_after = 0.0 if bad else time.monotonic() + _VERIFY_EVERY_S
+            return bad > 0
 
     @contextlib.contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -163,7 +173,12 @@ class _Damaged(Exception):
     pass
 
 
-_MAYBE_DAMAGE = (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException, duckdb.InternalException, duckdb.FatalException)
+_FAULT_OF_THE_QUERY = (
+    duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException, duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.PermissionException,
+    duckdb.NotImplementedException, duckdb.SyntaxException,
+)  # fmt: skip
+#: Reading every segment is dear, and a query may fail in ways that only look like damage.
+_VERIFY_EVERY_S = 10.0
 #: Metadata holds until a newer row comes, however old it is.
 _TIMELESS = frozenset(name for name, relation in catalogue.load().items() if relation.key is not None)
 _TOPIC_NAMES_VIEW = '"newest:kafka_topic_names"'

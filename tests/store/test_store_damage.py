@@ -1,0 +1,281 @@
+"""Kills, damage, full disks, limits: as little as possible is lost, and it is said."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+from kafkascope.store import Store, wal
+from kafkascope.store.errors import StoreError, StoreInUse, UnreadableStore
+
+WRITER = """
+    import sys, time
+    from pathlib import Path
+    sys.path.insert(0, sys.argv[2])
+    from conftest import make_rows
+    from kafkascope.store import Store
+    store = Store(Path(sys.argv[1]), maintenance_s=0.05)
+    batch = make_rows("kafka_produce", 100)
+    n = 0
+    while True:
+        store.append("kafka_produce", batch)
+        n += 1
+        if n % 20 == 0:
+            store.roll()
+        print(n, flush=True)
+"""
+
+
+@pytest.mark.parametrize("after_s", [0.05, 0.2, 0.5])
+def test_a_kill_loses_nothing_that_append_had_returned_from(folder, count, after_s):
+    writer = subprocess.Popen([sys.executable, "-c", textwrap.dedent(WRITER), str(folder), os.path.dirname(__file__)], stdout=subprocess.PIPE, text=True)
+    assert writer.stdout is not None
+    writer.stdout.readline()
+    time.sleep(after_s)
+    writer.send_signal(signal.SIGKILL)
+    with writer.stdout:
+        said = [int(line) for line in writer.stdout.read().split("\n")[:-1] if line] or [1]
+    writer.wait()
+    with Store(folder) as store:
+        rows = count(store)
+        assert rows % 100 == 0
+        assert said[-1] * 100 <= rows <= (said[-1] + 1) * 100
+        assert list(store.notes) == []
+
+
+@pytest.mark.parametrize("cut", [1, 20, 1000])
+def test_a_write_ahead_file_cut_in_its_last_record_gives_the_records_before(folder, rows, count, cut):
+    with Store(folder) as store:
+        for _ in range(3):
+            store.append("kafka_produce", rows("kafka_produce", 10))
+    (path,) = (folder / "kafka_produce").glob("*.wal")
+    os.truncate(path, path.stat().st_size - cut)
+    with Store(folder) as store:
+        assert count(store) == 20
+        assert list(store.notes) == []
+
+
+def test_a_damaged_record_costs_only_itself_and_is_told(folder, rows, count):
+    with Store(folder) as store:
+        for n in range(4):
+            store.append("kafka_produce", rows("kafka_produce", 10, start=n))
+    (path,) = (folder / "kafka_produce").glob("*.wal")
+    raw = bytearray(path.read_bytes())
+    starts = [i for i in range(len(raw)) if raw.startswith(wal.MAGIC, i)]
+    raw[starts[2] + 200] ^= 0xFF
+    path.write_bytes(raw)
+    with Store(folder) as store:
+        assert count(store) == 30
+        (note,) = store.notes
+        assert "damaged; their rows are lost" in note
+
+
+def test_a_segment_whose_footer_is_gone_is_left_out_and_told_and_the_others_answer(folder, rows, count):
+    with Store(folder) as store:
+        for start in (1000, 2000):
+            store.append("kafka_produce", rows("kafka_produce", 10, start=start))
+            store.roll()
+    first = min((folder / "kafka_produce").glob("*.parquet"))
+    os.truncate(first, first.stat().st_size // 2)
+    with Store(folder) as store:
+        assert count(store) == 10
+        assert "left out" in store.notes[0]
+    with Store(folder) as store:
+        assert count(store) == 10
+        assert list(store.notes) == [], "it was told, and does not come up again"
+
+
+def test_a_segment_that_breaks_while_the_store_is_open_is_left_out_of_the_answer(folder, rows):
+    with Store(folder) as store:
+        for start in (1000, 2000):
+            store.append("kafka_produce", rows("kafka_produce", 5000, start=start, client_id=lambda i: f"client {i * 7919}"))
+            store.roll()
+        first = min((folder / "kafka_produce").glob("*.parquet"))
+        raw = bytearray(first.read_bytes())
+        raw[4 : len(raw) // 2] = os.urandom(len(raw) // 2 - 4)
+        first.write_bytes(raw)
+        engine = store.engine()
+        everything = engine.scan("kafka_produce", None, None, rows("kafka_produce").schema.names)
+        found = engine.execute(f"SELECT count(DISTINCT client_id) AS n, count(*) AS rows FROM ({everything})", timeout_s=20).to_pylist()[0]
+        assert found == {"n": 5000, "rows": 5000}
+        assert "5000 rows are lost" in store.notes[0]
+
+
+def test_a_temporary_file_of_a_killed_roll_is_removed(folder, rows, count):
+    with Store(folder) as store:
+        store.append("kafka_produce", rows("kafka_produce", 10))
+        store.roll()
+    (segment,) = (folder / "kafka_produce").glob("*.parquet")
+    (folder / "kafka_produce" / (segment.name + ".tmp")).write_bytes(b"half")
+    with Store(folder) as store:
+        assert count(store) == 10
+    assert not list(folder.rglob("*.tmp"))
+
+
+def test_rows_are_not_doubled_when_the_write_ahead_file_outlived_its_segment(folder, rows, count):
+    with Store(folder) as store:
+        store.append("kafka_produce", rows("kafka_produce", 10))
+        (path,) = (folder / "kafka_produce").glob("*.wal")
+        kept = path.read_bytes()
+        store.roll()
+    path.write_bytes(kept)
+    with Store(folder) as store:
+        assert count(store) == 10
+    assert not path.exists()
+
+
+def test_merged_segments_hold_the_same_rows_and_are_not_doubled_by_those_they_replace(folder, rows, count):
+    with Store(folder) as store:
+        for n in range(10):
+            store.append("kafka_produce", rows("kafka_produce", 10, start=n * 100))
+            store.roll()
+        table = store.observed["kafka_produce"]
+        olds = {path: path.read_bytes() for path in (folder / "kafka_produce").glob("*.parquet")}
+        assert table.merge_small(largest=1 << 20, fewest=8, most_bytes=64 << 20)
+        assert count(store) == 100
+        assert len(table.segments) == 1
+    for path, raw in list(olds.items())[:3]:
+        path.write_bytes(raw)
+    with Store(folder) as store:
+        assert count(store) == 100
+        assert len(list((folder / "kafka_produce").glob("*.parquet"))) == 1
+
+
+def test_two_processes_do_not_share_a_folder(folder):
+    with Store(folder), pytest.raises(StoreInUse, match="another process"):
+        Store(folder)
+    Store(folder).close()
+
+
+@pytest.mark.parametrize(
+    ("prepare", "words"),
+    [
+        (lambda f: (f / "kafkascope-store.json").write_text('{"format": 99}'), "format 99, this version reads up to 1"),
+        (lambda f: (f / "letters.txt").write_text("mine"), "is not empty and not a store"),
+    ],
+    ids=["newer", "foreign"],
+)
+def test_a_folder_that_is_no_store_of_this_version_is_left_alone(folder, prepare, words):
+    folder.mkdir()
+    prepare(folder)
+    before = sorted(path.name for path in folder.iterdir())
+    with pytest.raises(UnreadableStore, match=words):
+        Store(folder)
+    assert sorted(path.name for path in folder.iterdir() if path.name != "lock") == before
+
+
+def test_a_damaged_marker_costs_nothing_and_is_told(folder, rows, count):
+    with Store(folder) as store:
+        store.append("kafka_produce", rows("kafka_produce", 10))
+    (folder / "kafkascope-store.json").write_bytes(b"\0\0")
+    with Store(folder) as store:
+        assert count(store) == 10
+        assert "damaged" in store.notes[0]
+
+
+@pytest.mark.parametrize("size", ["", "lots", "-1GB", "0", "1 apple"])
+def test_a_size_that_is_none_is_refused(size):
+    with pytest.raises(StoreError, match="expected a size"):
+        Store(None, memory_limit=size)
+
+
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """A file system of 8 MiB."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small file system needs root")
+    place = tmp_path / "disk"
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(place)], capture_output=True).returncode:
+        pytest.skip("this system allows no mounts")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_a_full_disk_stops_storing_not_capturing_and_it_begins_again_with_space(tiny_disk, rows, count, monkeypatch):
+    monkeypatch.setattr("kafkascope.store.store._DISK_RETRY_S", 0.1)
+    ballast = tiny_disk / "ballast"
+    with Store(tiny_disk / "store", min_free_bytes=1, maintenance_s=0.05) as store:
+        store.append("kafka_produce", rows("kafka_produce", 1000))
+        descriptor = os.open(ballast, os.O_WRONLY | os.O_CREAT)
+        with pytest.raises(OSError, match="No space left"):
+            while True:
+                os.write(descriptor, bytes(65536))
+        os.close(descriptor)
+        for n in range(20):
+            store.append("kafka_produce", rows("kafka_produce", 1000, start=n))
+        assert count(store) == 21_000
+        assert store.stats()["storing"] is False
+        assert re.search("No space left|free on the disk", store.stats()["problem"])
+        ballast.unlink()
+        deadline = time.monotonic() + 5
+        while not store.stats()["storing"] and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert store.stats()["problem"] is None
+        store.roll()
+        assert count(store) == 21_000
+    with Store(tiny_disk / "store", min_free_bytes=1) as store:
+        assert count(store) == 21_000
+
+
+def test_a_disk_below_its_reserve_is_not_filled_further(folder, rows, count):
+    with Store(folder, min_free_bytes="1000TB", maintenance_s=0.02) as store:
+        deadline = time.monotonic() + 5
+        while store.stats()["storing"] and time.monotonic() < deadline:
+            time.sleep(0.01)
+        store.append("kafka_produce", rows("kafka_produce", 10))
+        assert "must stay free" in store.stats()["problem"]
+        assert not list((folder / "kafka_produce").iterdir())
+        assert count(store) == 10
+
+
+def test_retention_by_bytes_drops_the_oldest_segments_of_any_table(folder, rows, count):
+    with Store(folder, maintenance_s=60) as store:
+        for n, table in enumerate(["kafka_fetch", "kafka_produce", "kafka_fetch", "kafka_produce"]):
+            store.append(table, rows(table, 2000, start=time.time_ns() + n * 10_000, client_id=lambda i: f"client {i * 7919}"))
+            store.roll()
+        sizes = [s.bytes for t in ("kafka_fetch", "kafka_produce") for s in store.observed[t].segments]
+        store.retention_bytes = sum(sizes) - 1
+        store.maintain()
+        assert (count(store, "kafka_fetch"), count(store, "kafka_produce")) == (2000, 4000)
+        assert store.stats()["rowsDroppedByRetention"] == 2000
+        assert len(list(folder.rglob("*.parquet"))) == 3
+
+
+def test_retention_by_age_drops_what_is_wholly_too_old(folder, rows, count):
+    with Store(folder, retention_age_s=3600, maintenance_s=60) as store:
+        for age in (7200, 10):
+            store.append("kafka_produce", rows("kafka_produce", 10, start=time.time_ns() - age * 1_000_000_000))
+            store.roll()
+        store.maintain()
+        assert count(store) == 10
+
+
+def test_a_segment_that_a_query_reads_goes_only_after_it(folder, rows):
+    with Store(folder, maintenance_s=60) as store:
+        store.append("kafka_produce", rows("kafka_produce", 10))
+        store.roll()
+        table = store.observed["kafka_produce"]
+        snapshot = table.snapshot(None, None)
+        (segment,) = snapshot.segments
+        table.drop(segment)
+        assert segment.path.exists()
+        snapshot.release()
+        assert not segment.path.exists()
+
+
+@pytest.mark.parametrize("on_disk", [True, False], ids=["folder", "memory"])
+def test_memory_is_bounded_and_what_that_costs_is_counted(folder, rows, count, on_disk):
+    with Store(folder if on_disk else None, memory_limit="16MB", min_free_bytes="1000TB", maintenance_s=60) as store:
+        store.maintain()
+        for n in range(100):
+            store.append("kafka_produce", rows("kafka_produce", 2000, start=time.time_ns() + n))
+        store.maintain()
+        stats = store.stats()
+        assert stats["hotBytes"] <= stats["hotLimit"]
+        assert stats["rowsDroppedByMemory"] + count(store) == 200_000
+        assert stats["rowsDroppedByMemory"] > 0
