@@ -1,0 +1,139 @@
+"""The Kafka Monitoring walk in a real browser, as a new user would take it.
+
+Slow: a real broker, real services, live capture, Chromium. With ``KAFKASCOPE_PICTURES=DIR`` each page is saved as a picture for the docs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import CHROMIUM, CHROMIUM_FLAGS, px
+from playwright.sync_api import Locator, Page, expect, sync_playwright
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+PICTURES = os.environ.get("KAFKASCOPE_PICTURES")
+expect.set_options(timeout=30_000)
+
+
+@pytest.fixture(scope="module")
+def page(server: str) -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        problems: list[str] = []
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        page.goto(server)
+        yield page
+        browser.close()
+        assert problems == [], "the page reported errors"
+
+
+def picture(page: Page, name: str) -> None:
+    if PICTURES:
+        page.wait_for_timeout(500)
+        Path(PICTURES).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=str(Path(PICTURES) / f"{name}.png"))
+
+
+def choose_script(page: Page, name: str) -> None:
+    page.get_by_test_id("script-picker").click()
+    page.get_by_test_id("script-picker-input").fill(name)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(re.escape(name)))
+
+
+def set_argument(page: Page, name: str, value: str) -> None:
+    page.get_by_test_id(f"arg-{name}").click()
+    page.get_by_test_id(f"arg-{name}-input").fill(value)
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id(f"arg-{name}")).to_contain_text(value)
+
+
+def rows(page: Page, widget: str) -> Locator:
+    return page.get_by_test_id(f"widget-{widget}").get_by_test_id("row")
+
+
+def test_the_overview_shows_who_produces_and_who_consumes(page: Page) -> None:
+    choose_script(page, "px/kafka_overview")
+    set_argument(page, "namespace", "px-kafka")
+    graph = page.get_by_test_id("widget-Kafka Flow Graph")
+    for name in ("topic/order", "shipping", "invoicing"):
+        expect(graph.get_by_test_id("graph-node").filter(has_text=name).first).to_be_visible()
+    expect(graph.get_by_test_id("graph-edge")).to_have_count(3)
+    expect(rows(page, "Kafka Topics")).to_have_count(1)
+    expect(rows(page, "Kafka Topics").first).to_contain_text("order")
+    graph.get_by_test_id("graph-edge").first.hover()
+    expect(page.get_by_test_id("graph-tooltip")).to_contain_text("record_throughput")
+    page.mouse.move(5, 5)
+    picture(page, "kafka_overview")
+
+
+def test_a_pod_is_a_link_to_its_health(page: Page) -> None:
+    page.get_by_test_id("widget-Kafka Consumer Pods").get_by_role("link", name=re.compile("px-kafka/invoicing")).click()
+    expect(page).to_have_url(re.compile("px/pod"))
+    expect(page.get_by_test_id("arg-pod")).to_contain_text("invoicing")
+    expect(page.get_by_test_id("main")).to_contain_text("Running")
+    page.wait_for_timeout(2_000)
+    picture(page, "pod")
+    page.go_back()
+    expect(page).to_have_url(re.compile("px/kafka_overview"))
+
+
+def test_requests_open_with_their_bodies(page: Page) -> None:
+    choose_script(page, "px/kafka_data")
+    table = page.get_by_test_id("widget-Table")
+    expect(rows(page, "Table").first).to_be_visible()
+    page.get_by_test_id("filter-Table").get_by_role("textbox").or_(page.get_by_test_id("filter-Table").locator("input")).first.fill("Produce")
+    produce = table.get_by_test_id("row").filter(has_text="Produce").first
+    produce.click()
+    detail = page.get_by_test_id("row-detail")
+    expect(detail).to_be_visible()
+    for text in ("order", "partitions", "message_set", "base_offset"):
+        expect(detail).to_contain_text(text)
+    picture(page, "kafka_data")
+    page.keyboard.press("Escape")
+
+
+def test_the_delay_is_seen_where_it_is(page: Page) -> None:
+    choose_script(page, "px/kafka_producer_consumer_latency")
+    set_argument(page, "namespace", "px-kafka")
+    set_argument(page, "topic", "order")
+    chart = page.get_by_test_id("widget-Kafka Producer-Consumer Delay (seconds)")
+    expect(chart.get_by_test_id("legend-item").filter(has_text="shipping").first).to_be_visible()
+    expect(chart.get_by_test_id("legend-item").filter(has_text="invoicing").first).to_be_visible(timeout=60_000)
+    if PICTURES:
+        page.wait_for_timeout(120_000)
+    picture(page, "kafka_producer_consumer_latency")
+    set_argument(page, "consumer", "invoicing")
+    expect(chart.get_by_test_id("legend-item")).to_have_count(5, timeout=90_000)
+
+
+def test_new_members_are_seen_joining(page: Page) -> None:
+    scaled = px("demo", "scale", "px-kafka", "shipping", "3")
+    assert scaled.returncode == 0, scaled.stderr
+    choose_script(page, "px/kafka_consumer_rebalancing")
+    groups = rows(page, "Consumer Groups")
+    until = time.monotonic() + 60
+    while time.monotonic() < until and not re.search(r"shipping\s*3", " ".join(groups.all_inner_texts()).replace("\n", " ")):
+        page.wait_for_timeout(1_000)
+    assert re.search(r"shipping\s*3", " ".join(groups.all_inner_texts()).replace("\n", " "))
+    expect(rows(page, "Consumer Rebalancing Delay").filter(has_text="shipping").first).to_be_visible()
+    expect(rows(page, "Consumer Rebalancing Events").filter(has_text="JoinGroup").first).to_be_visible()
+    picture(page, "kafka_consumer_rebalancing")
+
+
+def test_a_mistake_in_the_editor_is_marked(page: Page) -> None:
+    choose_script(page, "px/kafka_overview")
+    page.get_by_test_id("editor-toggle").click()
+    editor = page.get_by_test_id("editor").locator(".cm-content").first
+    editor.click()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("import px\ndf = px.DataFrame('kafka_evnts.beta')\npx.display(df)\n")
+    page.get_by_test_id("editor-run").click()
+    expect(page.get_by_test_id("editor-error").first).to_contain_text("kafka_events.beta")
