@@ -1,0 +1,217 @@
+//! A decoded body as JSON: as Kafka's own request log prints it, or as PxL scripts know it.
+//!
+//! The first style has Kafka's names and values to the letter, so that the two can be compared field by
+//! field; what is ours stands beside them under names that no message has.
+
+mod json;
+mod secrets;
+mod snake;
+
+use kafkascope_wire::fields::{self, f};
+use kafkascope_wire::{Direction, FieldId, Node, Tape, Value, View};
+
+pub use json::{write_escaped, write_string};
+
+/// How names and values are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// As Kafka's request log: camelCase, UUIDs in Kafka's text, bytes in base64, record sets by size.
+    RequestLog,
+    /// As `kafka_events.beta`: snake_case, with the shapes that Pixie's scripts read.
+    Snake,
+}
+
+/// What is known beside the message itself.
+pub type TopicName<'a> = &'a dyn Fn(&[u8; 16]) -> Option<String>;
+
+/// Appends the JSON of what `tape` holds. A tape that was cut gives valid JSON of its beginning.
+#[expect(clippy::too_many_arguments, reason = "a message and how to write it")]
+pub fn write_body(
+    out: &mut String,
+    style: Style,
+    api_key: i16,
+    version: i16,
+    direction: Direction,
+    tape: &Tape,
+    view: &View,
+    topic_name: TopicName,
+) {
+    if style == Style::Snake && snake::write(out, api_key, version, direction, tape, view, topic_name) {
+        return;
+    }
+    Writer { out, style, api_key, view, topic_name, tags: Vec::new() }.body(&tape.nodes);
+}
+
+struct Level {
+    array: bool,
+    empty: bool,
+}
+
+struct Writer<'w, 'v> {
+    out: &'w mut String,
+    style: Style,
+    api_key: i16,
+    view: &'w View<'v>,
+    topic_name: TopicName<'w>,
+    /// Unknown tagged fields of the open structs: depth, tag, size.
+    tags: Vec<(usize, u32, u32)>,
+}
+
+impl Writer<'_, '_> {
+    fn body(&mut self, nodes: &[Node]) {
+        let mut levels = vec![Level { array: false, empty: true }];
+        self.out.push('{');
+        for (i, node) in nodes.iter().enumerate() {
+            let depth = levels.len();
+            match node.value {
+                Value::End if depth > 1 => {
+                    self.close(&mut levels);
+                    continue;
+                }
+                Value::End => continue,
+                Value::UnknownTag { tag, size } => {
+                    self.tags.push((depth, tag, size));
+                    continue;
+                }
+                _ => {}
+            }
+            let Some(level) = levels.last_mut() else { return };
+            if level.array {
+                if !std::mem::replace(&mut level.empty, false) {
+                    self.out.push(',');
+                }
+            } else if !matches!(node.value, Value::Records { .. }) {
+                self.key(level, self.name(node.field), "");
+            }
+            match node.value {
+                Value::Null => self.out.push_str("null"),
+                Value::Bool(b) => self.out.push_str(if b { "true" } else { "false" }),
+                Value::Int(n) => {
+                    json::write_int(self.out, n);
+                    if n != 0 && !level.array {
+                        self.error_name(level, node.field, n);
+                    }
+                }
+                Value::Float(x) => json::write_float(self.out, x),
+                Value::Uuid(id) => {
+                    json::write_uuid(self.out, &id);
+                    if node.field == f::TOPIC_ID && !level.array && !named_beside(nodes, i) {
+                        self.topic_name(level, &id);
+                    }
+                }
+                Value::Str { .. } => {
+                    if secrets::hides(self.api_key, nodes, i, self.view) {
+                        self.out.push_str(secrets::MASKED);
+                    } else {
+                        json::write_string(self.out, &self.view.str(node.value).unwrap_or_default());
+                    }
+                }
+                Value::Bytes { .. } => {
+                    if secrets::hides(self.api_key, nodes, i, self.view) {
+                        self.out.push_str(secrets::MASKED);
+                    } else {
+                        json::write_bytes(self.out, self.view.bytes(node.value).unwrap_or_default());
+                        if !level.array {
+                            self.blob(level, node);
+                        }
+                    }
+                }
+                Value::Records { size, .. } => self.records(level, node, size),
+                Value::Array { .. } => {
+                    self.out.push('[');
+                    levels.push(Level { array: true, empty: true });
+                }
+                Value::Struct => {
+                    self.out.push('{');
+                    levels.push(Level { array: false, empty: true });
+                }
+                Value::End | Value::UnknownTag { .. } => {}
+            }
+        }
+        while !levels.is_empty() {
+            self.close(&mut levels);
+        }
+    }
+
+    fn name(&self, field: FieldId) -> &'static str {
+        match self.style {
+            Style::RequestLog => fields::name(field),
+            Style::Snake => fields::snake_name(field),
+        }
+    }
+
+    fn pick(&self, camel: &'static str, snake: &'static str) -> &'static str {
+        if self.style == Style::RequestLog { camel } else { snake }
+    }
+
+    fn key(&mut self, level: &mut Level, name: &str, suffix: &str) {
+        if !std::mem::replace(&mut level.empty, false) {
+            self.out.push(',');
+        }
+        self.out.push('"');
+        self.out.push_str(name);
+        self.out.push_str(suffix);
+        self.out.push_str("\":");
+    }
+
+    fn close(&mut self, levels: &mut Vec<Level>) {
+        let depth = levels.len();
+        let Some(mut level) = levels.pop() else { return };
+        if level.array {
+            self.out.push(']');
+            return;
+        }
+        if self.tags.last().is_some_and(|(d, _, _)| *d == depth) {
+            self.key(&mut level, self.pick("unknownTags", "unknown_tags"), "");
+            let first = self.tags.iter().position(|(d, _, _)| *d == depth).unwrap_or(0);
+            for (i, (_, tag, size)) in self.tags.drain(first..).enumerate() {
+                self.out.push(if i == 0 { '[' } else { ',' });
+                self.out.push_str("{\"tag\":");
+                json::write_int(self.out, i64::from(tag));
+                self.out.push_str(",\"size\":");
+                json::write_int(self.out, i64::from(size));
+                self.out.push('}');
+            }
+            self.out.push(']');
+        }
+        self.out.push('}');
+    }
+
+    fn error_name(&mut self, level: &mut Level, field: FieldId, code: i64) {
+        let name = self.name(field);
+        let Some(stem) = name.strip_suffix(self.pick("rrorCode", "rror_code")) else { return };
+        let _ = (level, stem, code);
+    }
+
+    fn topic_name(&mut self, level: &mut Level, id: &[u8; 16]) {
+        if let Some(name) = (self.topic_name)(id) {
+            self.key(level, self.pick("topicName", "topic_name"), "");
+            json::write_string(self.out, &name);
+        }
+    }
+
+    fn records(&mut self, level: &mut Level, node: &Node, size: u32) {
+        if level.array {
+            self.out.push_str("null");
+            return;
+        }
+        let name = self.name(node.field);
+        // Kafka logs a share group's record sets as empty bytes, all others by their size.
+        if self.api_key == 78 && self.style == Style::RequestLog {
+            self.key(level, name, "");
+            self.out.push_str("\"\"");
+        }
+        self.key(level, name, self.pick("SizeInBytes", "_size_in_bytes"));
+        json::write_int(self.out, i64::from(size));
+    }
+
+    fn blob(&mut self, level: &mut Level, node: &Node) {
+        let _ = (level, node);
+    }
+}
+
+/// The topic's name stands right before or behind its id.
+fn named_beside(nodes: &[Node], i: usize) -> bool {
+    let is_name = |n: &Node| matches!(n.field, f::NAME | f::TOPIC | f::TOPIC_NAME) && matches!(n.value, Value::Str { .. });
+    i.checked_sub(1).and_then(|before| nodes.get(before)).is_some_and(is_name) || nodes.get(i + 1).is_some_and(is_name)
+}

@@ -1,0 +1,271 @@
+//! The five bodies whose shape PxL scripts rely on: `req_body` and `resp` of `kafka_events.beta`.
+//!
+//! Fields that a version does not have carry the value that means absent: scripts compare, and know no null.
+
+use kafkascope_wire::fields::f;
+use kafkascope_wire::tape::Object;
+use kafkascope_wire::{Direction, FieldId, Tape, Value, View};
+
+use super::{TopicName, json};
+
+/// Writes the body when its API has a shape of its own.
+pub fn write(
+    out: &mut String,
+    api_key: i16,
+    _version: i16,
+    direction: Direction,
+    tape: &Tape,
+    view: &View,
+    topic_name: TopicName,
+) -> bool {
+    let mut w = Shape { out, view, topic_name, empty: true };
+    let root = tape.root();
+    match (api_key, direction) {
+        (0, Direction::Request) => w.object(|w| w.produce_request(root)),
+        (0, Direction::Response) => w.object(|w| w.produce_response(root)),
+        (1, Direction::Request) => w.object(|w| w.fetch_request(root)),
+        (1, Direction::Response) => w.object(|w| w.fetch_response(root)),
+        (3, Direction::Request) => w.object(|w| w.metadata_request(root)),
+        (11, Direction::Request) => w.object(|w| w.join_request(root)),
+        (11, Direction::Response) => w.object(|w| w.join_response(root)),
+        (14, Direction::Request) => w.object(|w| w.sync_request(root)),
+        (14, Direction::Response) => w.object(|w| w.sync_response(root)),
+        _ => return false,
+    }
+    true
+}
+
+struct Shape<'w, 'v> {
+    out: &'w mut String,
+    view: &'w View<'v>,
+    topic_name: TopicName<'w>,
+    /// Nothing was written yet into the innermost object or array.
+    empty: bool,
+}
+
+impl Shape<'_, '_> {
+    fn object(&mut self, inside: impl FnOnce(&mut Self)) {
+        self.separate();
+        self.out.push('{');
+        self.empty = true;
+        inside(self);
+        self.out.push('}');
+        self.empty = false;
+    }
+
+    fn array(&mut self, key: &str, inside: impl FnOnce(&mut Self)) {
+        self.key(key);
+        self.out.push('[');
+        self.empty = true;
+        inside(self);
+        self.out.push(']');
+        self.empty = false;
+    }
+
+    fn separate(&mut self) {
+        if !std::mem::replace(&mut self.empty, false) {
+            self.out.push(',');
+        }
+    }
+
+    fn key(&mut self, key: &str) {
+        self.separate();
+        self.out.push('"');
+        self.out.push_str(key);
+        self.out.push_str("\":");
+    }
+
+    fn int(&mut self, key: &str, object: Object, field: FieldId, absent: i64) {
+        self.key(key);
+        json::write_int(self.out, object.int(field).unwrap_or(absent));
+    }
+
+    fn bool(&mut self, key: &str, object: Object, field: FieldId) {
+        self.key(key);
+        self.out.push_str(if object.bool(field) == Some(true) { "true" } else { "false" });
+    }
+
+    fn str(&mut self, key: &str, object: Object, field: FieldId) {
+        self.key(key);
+        json::write_string(self.out, &object.str(self.view, field).unwrap_or_default());
+    }
+
+    /// The name on the wire, or the one that belongs to the id; the id itself follows where there is one.
+    fn topic(&mut self, object: Object, field: FieldId) {
+        self.key("name");
+        let id = object.uuid(f::TOPIC_ID).filter(|id| *id != [0; 16]);
+        match (object.str(self.view, field), id) {
+            (Some(name), _) => json::write_string(self.out, &name),
+            (None, Some(id)) => json::write_string(self.out, &(self.topic_name)(&id).unwrap_or_default()),
+            (None, None) => self.out.push_str("\"\""),
+        }
+    }
+
+    fn topic_id(&mut self, object: Object) {
+        if let Some(id) = object.uuid(f::TOPIC_ID) {
+            self.key("topic_id");
+            json::write_uuid(self.out, &id);
+        }
+    }
+
+    fn items(&mut self, key: &str, object: Object, field: FieldId, each: impl Fn(&mut Self, Object)) {
+        self.array(key, |w| {
+            for item in object.items(field) {
+                w.object(|w| each(w, item));
+            }
+        });
+    }
+
+    fn records(&mut self, object: Object) {
+        self.key("message_set");
+        let size = match object.value(f::RECORDS) {
+            Some(Value::Records { size, .. }) => size,
+            _ => 0,
+        };
+        self.out.push_str("{\"size\":");
+        json::write_int(self.out, i64::from(size));
+        self.out.push('}');
+    }
+
+    fn produce_request(&mut self, root: Object) {
+        self.str("transactional_id", root, f::TRANSACTIONAL_ID);
+        self.int("acks", root, f::ACKS, 0);
+        self.int("timeout_ms", root, f::TIMEOUT_MS, 0);
+        self.items("topics", root, f::TOPIC_DATA, |w, topic| {
+            w.topic(topic, f::NAME);
+            w.items("partitions", topic, f::PARTITION_DATA, |w, p| {
+                w.int("index", p, f::INDEX, -1);
+                w.records(p);
+            });
+            w.topic_id(topic);
+        });
+    }
+
+    fn produce_response(&mut self, root: Object) {
+        self.items("topics", root, f::RESPONSES, |w, topic| {
+            w.topic(topic, f::NAME);
+            w.items("partitions", topic, f::PARTITION_RESPONSES, |w, p| {
+                w.int("index", p, f::INDEX, -1);
+                w.int("error_code", p, f::ERROR_CODE, 0);
+                w.int("base_offset", p, f::BASE_OFFSET, -1);
+                w.int("log_append_time_ms", p, f::LOG_APPEND_TIME_MS, -1);
+                w.int("log_start_offset", p, f::LOG_START_OFFSET, -1);
+                w.items("record_errors", p, f::RECORD_ERRORS, |w, e| {
+                    w.int("batch_index", e, f::BATCH_INDEX, -1);
+                    w.str("error_message", e, f::BATCH_INDEX_ERROR_MESSAGE);
+                });
+                w.str("error_message", p, f::ERROR_MESSAGE);
+            });
+            w.topic_id(topic);
+        });
+        self.int("throttle_time_ms", root, f::THROTTLE_TIME_MS, 0);
+    }
+
+    fn fetch_request(&mut self, root: Object) {
+        let replica = root.object(f::REPLICA_STATE).unwrap_or(root);
+        self.int("replica_id", replica, f::REPLICA_ID, -1);
+        self.int("session_id", root, f::SESSION_ID, 0);
+        self.int("session_epoch", root, f::SESSION_EPOCH, -1);
+        self.items("topics", root, f::TOPICS, |w, topic| {
+            w.topic(topic, f::TOPIC);
+            w.items("partitions", topic, f::PARTITIONS, |w, p| {
+                w.int("index", p, f::PARTITION, -1);
+                w.int("current_leader_epoch", p, f::CURRENT_LEADER_EPOCH, -1);
+                w.int("fetch_offset", p, f::FETCH_OFFSET, -1);
+                w.int("last_fetched_epoch", p, f::LAST_FETCHED_EPOCH, -1);
+                w.int("log_start_offset", p, f::LOG_START_OFFSET, -1);
+                w.int("partition_max_bytes", p, f::PARTITION_MAX_BYTES, 0);
+            });
+            w.topic_id(topic);
+        });
+        self.items("forgotten_topics", root, f::FORGOTTEN_TOPICS_DATA, |w, topic| {
+            w.topic(topic, f::TOPIC);
+            w.array("partitions_indices", |w| {
+                for p in topic.elements(f::PARTITIONS).filter_map(|p| p.int()) {
+                    w.separate();
+                    json::write_int(w.out, p);
+                }
+            });
+            w.topic_id(topic);
+        });
+        self.str("rack_id", root, f::RACK_ID);
+    }
+
+    fn fetch_response(&mut self, root: Object) {
+        self.int("throttle_time_ms", root, f::THROTTLE_TIME_MS, 0);
+        self.int("error_code", root, f::ERROR_CODE, 0);
+        self.int("session_id", root, f::SESSION_ID, 0);
+        self.items("topics", root, f::RESPONSES, |w, topic| {
+            w.topic(topic, f::TOPIC);
+            w.items("partitions", topic, f::PARTITIONS, |w, p| {
+                w.int("index", p, f::PARTITION_INDEX, -1);
+                w.int("error_code", p, f::ERROR_CODE, 0);
+                w.int("high_watermark", p, f::HIGH_WATERMARK, -1);
+                w.int("last_stable_offset", p, f::LAST_STABLE_OFFSET, -1);
+                w.int("log_start_offset", p, f::LOG_START_OFFSET, -1);
+                w.items("aborted_transactions", p, f::ABORTED_TRANSACTIONS, |w, t| {
+                    w.int("producer_id", t, f::PRODUCER_ID, -1);
+                    w.int("first_offset", t, f::FIRST_OFFSET, -1);
+                });
+                w.int("preferred_read_replica", p, f::PREFERRED_READ_REPLICA, -1);
+                w.records(p);
+            });
+            w.topic_id(topic);
+        });
+    }
+
+    fn metadata_request(&mut self, root: Object) {
+        self.items("topics", root, f::TOPICS, |w, topic| {
+            w.key("topic_id");
+            match topic.uuid(f::TOPIC_ID).filter(|id| *id != [0; 16]) {
+                Some(id) => json::write_uuid(w.out, &id),
+                None => w.out.push_str("\"\""),
+            }
+            w.topic(topic, f::NAME);
+        });
+        self.bool("allow_auto_topic_creation", root, f::ALLOW_AUTO_TOPIC_CREATION);
+        self.bool("include_cluster_authorized_operations", root, f::INCLUDE_CLUSTER_AUTHORIZED_OPERATIONS);
+        self.bool("include_topic_authorized_operations", root, f::INCLUDE_TOPIC_AUTHORIZED_OPERATIONS);
+    }
+
+    fn join_request(&mut self, root: Object) {
+        self.str("group_id", root, f::GROUP_ID);
+        self.int("session_timeout_ms", root, f::SESSION_TIMEOUT_MS, -1);
+        self.int("rebalance_timeout_ms", root, f::REBALANCE_TIMEOUT_MS, -1);
+        self.str("member_id", root, f::MEMBER_ID);
+        self.str("group_instance_id", root, f::GROUP_INSTANCE_ID);
+        self.str("protocol_type", root, f::PROTOCOL_TYPE);
+        self.items("protocols", root, f::PROTOCOLS, |w, p| w.str("protocol", p, f::NAME));
+    }
+
+    fn join_response(&mut self, root: Object) {
+        self.int("throttle_time_ms", root, f::THROTTLE_TIME_MS, 0);
+        self.int("error_code", root, f::ERROR_CODE, 0);
+        self.int("generation_id", root, f::GENERATION_ID, -1);
+        self.str("protocol_type", root, f::PROTOCOL_TYPE);
+        self.str("protocol_name", root, f::PROTOCOL_NAME);
+        self.str("leader", root, f::LEADER);
+        self.str("member_id", root, f::MEMBER_ID);
+        self.items("members", root, f::MEMBERS, |w, m| {
+            w.str("member_id", m, f::MEMBER_ID);
+            w.str("group_instance_id", m, f::GROUP_INSTANCE_ID);
+        });
+    }
+
+    fn sync_request(&mut self, root: Object) {
+        self.str("group_id", root, f::GROUP_ID);
+        self.int("generation_id", root, f::GENERATION_ID, -1);
+        self.str("member_id", root, f::MEMBER_ID);
+        self.str("group_instance_id", root, f::GROUP_INSTANCE_ID);
+        self.str("protocol_type", root, f::PROTOCOL_TYPE);
+        self.str("protocol_name", root, f::PROTOCOL_NAME);
+        self.items("assignments", root, f::ASSIGNMENTS, |w, m| w.str("member_id", m, f::MEMBER_ID));
+    }
+
+    fn sync_response(&mut self, root: Object) {
+        self.int("throttle_time_ms", root, f::THROTTLE_TIME_MS, 0);
+        self.int("error_code", root, f::ERROR_CODE, 0);
+        self.str("protocol_type", root, f::PROTOCOL_TYPE);
+        self.str("protocol_name", root, f::PROTOCOL_NAME);
+    }
+}
