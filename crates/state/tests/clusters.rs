@@ -1,0 +1,189 @@
+//! Which cluster and node a connection's broker is.
+
+mod support;
+
+use kafkascope_state::{Broker, State};
+use serde_json::{Value as Json, json};
+use support::{Connection, host};
+
+fn metadata(cluster: Json, brokers: &[(i32, &str, u16)]) -> Json {
+    let brokers: Vec<Json> = brokers
+        .iter()
+        .map(|(id, host, port)| json!({"nodeId": id, "host": host, "port": port}))
+        .collect();
+    json!({"clusterId": cluster, "brokers": brokers, "topics": [{"name": "orders", "topicId": "uuid:7"}]})
+}
+
+fn to(broker: &str) -> Connection {
+    Connection::new(1, host("10.0.0.5:4000", None), host(broker, None))
+}
+
+fn broker(state: &mut State, addr: &str) -> (String, Option<i32>) {
+    let Broker {
+        cluster_id,
+        node_id,
+    } = state.broker(&host(addr, None));
+    (cluster_id.to_string(), node_id)
+}
+
+#[test]
+fn a_broker_list_names_all_its_brokers() {
+    let mut state = State::default();
+    to("10.0.0.1:9092").call(
+        &mut state,
+        3,
+        json!({}),
+        metadata(json!("A"), &[(1, "10.0.0.1", 9092), (2, "10.0.0.2", 9092)]),
+    );
+    assert_eq!(broker(&mut state, "10.0.0.1:9092"), ("A".into(), Some(1)));
+    assert_eq!(broker(&mut state, "10.0.0.2:9092"), ("A".into(), Some(2)));
+    assert_eq!(
+        broker(&mut state, "10.0.0.3:9092"),
+        ("".into(), None),
+        "a bootstrap address may be anything"
+    );
+}
+
+#[test]
+fn brokers_advertised_by_name_are_told_by_their_ports() {
+    let cases: [(&[(i32, &str, u16)], &str, Option<i32>, &str); 5] = [
+        (
+            &[(1, "broker-1", 9092), (2, "broker-2", 9093)],
+            "10.0.0.2:9093",
+            Some(2),
+            "one has this port",
+        ),
+        (
+            &[(1, "broker-1", 9092), (2, "broker-2", 9092)],
+            "10.0.0.2:9092",
+            None,
+            "both have it",
+        ),
+        (
+            &[(1, "172.17.0.2", 9092)],
+            "10.0.0.2:9092",
+            Some(1),
+            "the cluster's only broker",
+        ),
+        (
+            &[(1, "broker-1", 9092)],
+            "10.0.0.2:19092",
+            None,
+            "another port: a forward",
+        ),
+        (
+            &[(1, "localhost", 9092), (2, "localhost", 9093)],
+            "127.0.0.1:9092",
+            Some(1),
+            "localhost from loopback",
+        ),
+    ];
+    for (brokers, addr, node, case) in cases {
+        let mut state = State::default();
+        to(addr).call(&mut state, 3, json!({}), metadata(json!("A"), brokers));
+        assert_eq!(broker(&mut state, addr), ("A".into(), node), "{case}");
+    }
+}
+
+#[test]
+fn a_client_says_where_it_believes_to_be() {
+    let mut state = State::default();
+    let request = json!({"clientSoftwareName": "x", "clientSoftwareVersion": "1", "clusterId": "A", "nodeId": 3});
+    to("10.0.0.1:9092").call(&mut state, 18, request.clone(), json!({"errorCode": 0}));
+    assert_eq!(broker(&mut state, "10.0.0.1:9092"), ("A".into(), Some(3)));
+    let refused = to("10.0.0.2:9092");
+    refused.call(&mut state, 18, request, json!({"errorCode": 35}));
+    assert_eq!(
+        broker(&mut state, "10.0.0.2:9092"),
+        ("".into(), None),
+        "the broker did not agree"
+    );
+}
+
+#[test]
+fn listeners_of_one_process_are_one_broker() {
+    let mut state = State::default();
+    let at = |addr| Connection::new(1, host("10.0.0.5:4000", None), host(addr, Some(9)));
+    at("10.0.0.1:9093").call(
+        &mut state,
+        12,
+        json!({"groupId": "g"}),
+        json!({"errorCode": 0}),
+    );
+    at("10.0.0.1:9092").call(
+        &mut state,
+        3,
+        json!({}),
+        metadata(json!("A"), &[(1, "10.0.0.1", 9092)]),
+    );
+    assert_eq!(
+        state
+            .broker(&host("10.0.0.1:9093", Some(9)))
+            .cluster_id
+            .as_ref(),
+        "A"
+    );
+}
+
+#[test]
+fn an_endpoint_may_come_to_serve_another_cluster() {
+    let mut state = State::default();
+    let (a, b) = (
+        &[(1, "10.0.0.1", 9092), (2, "10.0.0.2", 9092)],
+        &[(1, "10.0.0.1", 9092)],
+    );
+    to("10.0.0.1:9092").call(&mut state, 3, json!({}), metadata(json!("A"), a));
+    to("10.0.0.1:9092").call(&mut state, 3, json!({}), metadata(json!("B"), b));
+    assert_eq!(broker(&mut state, "10.0.0.1:9092").0, "B");
+    assert_eq!(
+        broker(&mut state, "10.0.0.2:9092").0,
+        "A",
+        "the other broker stays"
+    );
+}
+
+#[test]
+fn names_are_told_once_and_again_with_their_cluster() {
+    let mut state = State::default();
+    let list = &[(1, "10.0.0.1", 9092)];
+    let told = |lesson: kafkascope_state::Lesson| {
+        lesson
+            .names
+            .iter()
+            .map(|n| n.cluster_id.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told(to("10.0.0.1:9092").call(&mut state, 3, json!({}), metadata(Json::Null, list))),
+        [""]
+    );
+    assert_eq!(
+        told(to("10.0.0.1:9092").call(&mut state, 3, json!({}), metadata(json!("A"), list))),
+        ["A"]
+    );
+    assert!(
+        told(to("10.0.0.1:9092").call(&mut state, 3, json!({}), metadata(json!("A"), list)))
+            .is_empty()
+    );
+    assert_eq!(state.topic_name(&[7; 16]).map(|n| &**n), Some("orders"));
+}
+
+#[test]
+fn what_was_learned_before_the_cluster_was_known_stays() {
+    let mut state = State::default();
+    let consumer = |addr| Connection::new(1, host("10.0.0.5:4000", Some(1)), host(addr, None));
+    // the group speaks to its coordinator, the fetch goes to another broker, then Metadata joins the two
+    let commit =
+        json!({"groupId": "g", "memberId": "m", "topics": [{"name": "orders", "partitions": []}]});
+    consumer("10.0.0.1:9092").call(&mut state, 8, commit, json!({}));
+    let topic = kafkascope_state::TopicKey::Name("orders".into());
+    let mut group = || {
+        let reader = state.reader(&consumer("10.0.0.2:9092").ends, Some("c"), &topic, 0);
+        (reader.group.to_string(), reader.source.name())
+    };
+    assert_eq!(group(), ("".into(), "unknown"));
+    let both = &[(1, "10.0.0.1", 9092), (2, "10.0.0.2", 9092)];
+    to("10.0.0.1:9092").call(&mut state, 3, json!({}), metadata(json!("A"), both));
+    let reader = state.reader(&consumer("10.0.0.2:9092").ends, Some("c"), &topic, 0);
+    assert_eq!((&*reader.group, reader.source.name()), ("g", "process"));
+}

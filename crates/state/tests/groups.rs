@@ -1,0 +1,259 @@
+//! What happens to groups, and which group a Fetch reads for.
+
+mod support;
+
+use kafkascope_state::{Assignment, GroupEvent, Lesson, State, TopicKey};
+use serde_json::{Value as Json, json};
+use support::{Connection, connection, host};
+
+fn show(assignment: &Option<Assignment>) -> String {
+    let Some(assignment) = assignment else {
+        return "?".into();
+    };
+    let topic = |t: &TopicKey| match t {
+        TopicKey::Name(name) => name.to_string(),
+        TopicKey::Id(id) => format!("#{}", id[0]),
+    };
+    let one = |(t, p): (&TopicKey, &std::collections::BTreeSet<i32>)| {
+        format!("{}{:?}", topic(t), p.iter().collect::<Vec<_>>())
+    };
+    assignment.iter().map(one).collect::<Vec<_>>().join(" ")
+}
+
+/// `event generation assigned +gained -lost error`
+fn told(lesson: &Lesson) -> Vec<String> {
+    let one = |e: &GroupEvent| {
+        let (assigned, gained, lost) = (show(&e.assigned), show(&e.gained), show(&e.lost));
+        format!(
+            "{} {} {assigned} +{gained} -{lost} {}",
+            e.event,
+            e.generation,
+            e.error_code.unwrap_or(-1)
+        )
+    };
+    lesson.group_events.iter().map(one).collect()
+}
+
+/// ConsumerProtocolAssignment of one topic of one letter.
+fn assignment(topic: char, partitions: &[i32]) -> Json {
+    let list: String = partitions.iter().map(|p| format!("{p:08x}")).collect();
+    json!(format!(
+        "bytes:0001000000010001{:02x}{:08x}{list}ffffffff",
+        topic as u32,
+        partitions.len()
+    ))
+}
+
+fn join(member: &str, answer: Json) -> (Json, Json) {
+    (
+        json!({"groupId": "g", "memberId": member, "protocolType": "consumer", "reason": "why"}),
+        answer,
+    )
+}
+
+#[test]
+fn a_classic_member() {
+    let mut state = State::default();
+    let mut call = |key, (request, response): (Json, Json)| {
+        told(&connection().call(&mut state, key, request, response))
+    };
+    let refused = json!({"errorCode": 79, "generationId": -1, "memberId": "m1", "leader": ""});
+    assert_eq!(call(11, join("", refused)), ["join -1 ? +? -? 79"]);
+    let joined = json!({"errorCode": 0, "generationId": 5, "memberId": "m1", "leader": "m1", "protocolName": "range", "members": [{"memberId": "m1"}]});
+    assert_eq!(call(11, join("m1", joined.clone())), ["join 5 ? +? -? 0"]);
+    let sync = |generation, partitions: &[i32]| {
+        (
+            json!({"groupId": "g", "memberId": "m1", "generationId": generation}),
+            json!({"errorCode": 0, "assignment": assignment('t', partitions)}),
+        )
+    };
+    assert_eq!(call(14, sync(5, &[0, 1])), ["sync 5 t[0, 1] +t[0, 1] - 0"]);
+    let beat = |error| {
+        (
+            json!({"groupId": "g", "memberId": "m1", "generationId": 5}),
+            json!({"errorCode": error}),
+        )
+    };
+    assert!(
+        call(12, beat(0)).is_empty(),
+        "a heartbeat that changes nothing is no event"
+    );
+    assert_eq!(call(12, beat(27)), ["heartbeat 5 ? +? -? 27"]);
+    assert_eq!(call(14, sync(6, &[1, 2])), ["sync 6 t[1, 2] +t[2] -t[0] 0"]);
+    let leave = json!({"groupId": "g", "members": [{"memberId": "m1", "reason": "closed"}]});
+    let left = json!({"errorCode": 0, "members": [{"memberId": "m1", "errorCode": 0}]});
+    assert_eq!(call(13, (leave, left)), ["leave -1  +? -t[1, 2] 0"]);
+}
+
+#[test]
+fn what_a_member_had_before_the_capture_is_not_guessed() {
+    let mut state = State::default();
+    let request = json!({"groupId": "g", "memberId": "m1", "generationId": 9});
+    let response = json!({"errorCode": 0, "assignment": assignment('t', &[3])});
+    assert_eq!(
+        told(&connection().call(&mut state, 14, request, response)),
+        ["sync 9 t[3] +? -? 0"]
+    );
+}
+
+#[test]
+fn a_static_member_keeps_its_partitions_under_a_new_member_id() {
+    let mut state = State::default();
+    let mut sync = |member: &str, partitions: &[i32]| {
+        let request =
+            json!({"groupId": "g", "memberId": member, "groupInstanceId": "i", "generationId": 1});
+        let response = json!({"errorCode": 0, "assignment": assignment('t', partitions)});
+        told(&connection().call(&mut state, 14, request, response))
+    };
+    sync("m1", &[0]);
+    assert_eq!(sync("m2", &[0]), ["sync 1 t[0] + - 0"]);
+}
+
+#[test]
+fn other_protocols_bytes_are_no_assignment() {
+    let mut state = State::default();
+    let request = json!({"groupId": "connect", "memberId": "m1", "generationId": 1});
+    let response =
+        json!({"errorCode": 0, "protocolType": "connect", "assignment": assignment('t', &[0])});
+    assert_eq!(
+        told(&connection().call(&mut state, 14, request, response)),
+        ["sync 1  +? -? 0"]
+    );
+}
+
+#[test]
+fn a_member_of_kip_848() {
+    let mut state = State::default();
+    let mut beat = |key, epoch, answer: i32, given: Json| {
+        let request = json!({"groupId": "g", "memberId": "m", "memberEpoch": epoch, "subscribedTopicNames": null});
+        let response =
+            json!({"errorCode": 0, "memberId": "m", "memberEpoch": answer, "assignment": given});
+        told(&connection().call(&mut state, key, request, response))
+    };
+    let given = |partitions: &[i32]| json!({"topicPartitions": [{"topicId": "uuid:7", "partitions": partitions}]});
+    for key in [68, 76] {
+        assert_eq!(
+            beat(key, 0, 1, given(&[0, 1])),
+            ["join 1 ? +? -? 0", "assignment 1 #7[0, 1] +#7[0, 1] - 0"]
+        );
+        assert!(beat(key, 1, 1, Json::Null).is_empty());
+        assert!(beat(key, 1, 1, given(&[1, 0])).is_empty(), "the same again");
+        assert_eq!(
+            beat(key, 1, 1, given(&[1])),
+            ["assignment 1 #7[1] + -#7[0] 0"]
+        );
+        assert_eq!(beat(key, 1, 2, Json::Null), ["epoch 2 #7[1] +? -? 0"]);
+        assert_eq!(beat(key, -1, -1, Json::Null), ["leave -1  +? -#7[1] 0"]);
+    }
+}
+
+#[test]
+fn tasks_of_a_streams_member_are_partitions_of_what_they_read() {
+    let mut state = State::default();
+    let request = json!({"groupId": "g", "memberId": "m", "memberEpoch": 0, "topology": {"epoch": 1, "subtopologies": [
+        {"subtopologyId": "0", "sourceTopics": ["in"], "repartitionSourceTopics": [{"name": "by-key"}]}]}});
+    let response = json!({"errorCode": 0, "memberId": "m", "memberEpoch": 1, "activeTasks": [{"subtopologyId": "0", "partitions": [2]}]});
+    let events = told(&connection().call(&mut state, 88, request, response));
+    assert_eq!(
+        events,
+        [
+            "join 1 ? +? -? 0",
+            "assignment 1 by-key[2] in[2] +by-key[2] in[2] - 0"
+        ]
+    );
+}
+
+/// A member's heartbeat of KIP-848, of a client with this process (none for packets) and client id.
+fn member(state: &mut State, pid: Option<u32>, client_id: &'static str, group: &str, topics: Json) {
+    let connection = Connection {
+        client_id,
+        ..Connection::new(1, host("10.0.0.5:4000", pid), host("10.0.0.1:9092", None))
+    };
+    let request = json!({"groupId": group, "memberId": "m", "memberEpoch": 1, "subscribedTopicNames": topics});
+    connection.call(
+        state,
+        68,
+        request,
+        json!({"errorCode": 0, "memberEpoch": 1, "memberId": "m"}),
+    );
+}
+
+fn reader(state: &mut State, pid: Option<u32>, client_id: &str, topic: &TopicKey) -> String {
+    let ends = Connection::new(2, host("10.0.0.5:5000", pid), host("10.0.0.1:9092", None)).ends;
+    let reader = state.reader(&ends, Some(client_id), topic, 1_000_000_000);
+    format!("{} {}", reader.group, reader.source.name())
+}
+
+#[test]
+fn the_group_of_a_fetch() {
+    let orders = TopicKey::Name("orders".into());
+    let mut state = State::default();
+    assert_eq!(
+        reader(&mut state, Some(1), "a", &orders),
+        " unknown",
+        "no group request yet"
+    );
+    member(&mut state, Some(1), "a", "g1", json!(["orders"]));
+    assert_eq!(reader(&mut state, Some(1), "a", &orders), "g1 process");
+    assert_eq!(
+        reader(&mut state, Some(1), "other", &orders),
+        "g1 process",
+        "the process has but one"
+    );
+    assert_eq!(
+        reader(&mut state, Some(2), "a", &orders),
+        " unknown",
+        "another process"
+    );
+    assert_eq!(
+        reader(&mut state, Some(1), "a", &TopicKey::Name("audit".into())),
+        " unknown",
+        "a topic it does not subscribe to"
+    );
+    member(&mut state, Some(1), "b", "g2", json!(["orders"]));
+    assert_eq!(
+        reader(&mut state, Some(1), "b", &orders),
+        "g2 process",
+        "told by its client id"
+    );
+    assert_eq!(reader(&mut state, Some(1), "other", &orders), " ambiguous");
+    member(&mut state, Some(1), "a", "g3", json!(["audit"]));
+    assert_eq!(
+        reader(&mut state, Some(1), "a", &orders),
+        "g1 process",
+        "told by the topic"
+    );
+    assert_eq!(
+        reader(&mut state, Some(1), "a", &TopicKey::Id([9; 16])),
+        " ambiguous",
+        "an id of unknown name may be either"
+    );
+}
+
+#[test]
+fn packets_know_clients_by_address_and_client_id() {
+    let orders = TopicKey::Name("orders".into());
+    let mut state = State::default();
+    member(&mut state, None, "a", "g1", json!(["orders"]));
+    assert_eq!(reader(&mut state, None, "a", &orders), "g1 process");
+    assert_eq!(reader(&mut state, None, "b", &orders), " unknown");
+}
+
+#[test]
+fn somebody_who_only_asks_for_offsets_is_no_better_reader_than_a_member() {
+    let orders = TopicKey::Name("orders".into());
+    let mut state = State::default();
+    let ask = json!({"groups": [{"groupId": "watched", "topics": [{"name": "orders"}]}]});
+    let admin = Connection {
+        client_id: "a",
+        ..Connection::new(
+            1,
+            host("10.0.0.5:4000", Some(1)),
+            host("10.0.0.1:9092", None),
+        )
+    };
+    admin.call(&mut state, 9, ask, json!({}));
+    assert_eq!(reader(&mut state, Some(1), "a", &orders), "watched process");
+    member(&mut state, Some(1), "a", "own", json!(["orders"]));
+    assert_eq!(reader(&mut state, Some(1), "a", &orders), "own process");
+}
