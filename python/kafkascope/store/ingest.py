@@ -40,7 +40,7 @@ class IngestServer:
             self._make_way(self._path)
         elif token is None and not _loopback(address):
             raise StoreError(f"{address} is reachable from other hosts and no token is set", "set KAFKASCOPE_TOKEN, or listen on 127.0.0.1")
-        self._positions = _Positions()
+        self._positions = _Positions(store.positions())
         old_umask = os.umask(0o177)
         try:
             self._server = _Server(store, self._positions, location, token, certificate)
@@ -91,9 +91,12 @@ class IngestServer:
 class _Positions:
     """The last sequence number of each session and table that is in the store."""
 
-    def __init__(self) -> None:
+    def __init__(self, stored: dict[str, dict[str, int]]) -> None:
         self._lock = threading.Lock()
         self._sessions: OrderedDict[str, dict[str, int]] = OrderedDict()
+        for table, positions in stored.items():
+            for session, sequence in positions.items():
+                self._sessions.setdefault(session, {})[table] = sequence
 
     def is_new(self, session: str) -> bool:
         """Whether the session is heard of for the first time; it is known from now on."""
@@ -152,7 +155,7 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
                 self.counters["repeated"] += 1
                 return {"sequence": sequence}
             try:
-                self._store.append(table, batch)
+                self._store.append(table, batch, {session: sequence})
             except StoreError as error:
                 # Sending it again would not help: acknowledged, with the reason.
                 self.counters["refused"] += 1

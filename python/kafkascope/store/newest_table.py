@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,7 +12,7 @@ from kafkascope.store import wal
 from kafkascope.store.catalogue import Relation
 from kafkascope.store.newest import NewestRows
 from kafkascope.store.segments import FORMAT_VERSION
-from kafkascope.store.table import recover_wal, time_span, wal_files
+from kafkascope.store.table import recover_wal, remember, time_span, wal_files
 
 _REWRITE_BYTES = 4 << 20
 _KEYS = 200_000
@@ -31,6 +31,7 @@ class NewestTable:
         self._old_bytes = 0
         self._generation = 0
         self._rewritten_bytes = 0
+        self.positions: dict[str, int] = {}
         if folder is not None:
             folder.mkdir(mode=0o750, exist_ok=True)
             for temporary in folder.glob("*.tmp"):
@@ -39,26 +40,29 @@ class NewestTable:
                 self._generation = generation
                 self._old.append(path)
                 self._old_bytes += path.stat().st_size
-                for batch in recover_wal(path, relation, note):
+                recovered, positions = recover_wal(path, relation, note)
+                self.positions.update(positions)
+                for batch in recovered:
                     self._rows.append(batch)
 
-    def append(self, batch: pa.RecordBatch, store_on_disk: bool) -> OSError | None:
-        """Add rows; the error when they could not be written to disk (they hold in memory then)."""
+    def append(self, batch: pa.RecordBatch, store_on_disk: bool, position: Mapping[str, int]) -> OSError | None:
+        """Add rows, with the sender's position that is reached with them; the error when they could not be written to disk (they hold in memory then)."""
         failure: OSError | None = None
         with self._lock:
             if self.folder is not None and store_on_disk:
                 try:
                     if self._wal is None:
                         self._wal = self._new_wal(self.folder)
-                    self._wal.append(batch)
+                    self._wal.append(batch, position)
                 except OSError as error:
                     failure = error
             self._rows.append(batch)
+            remember(self.positions, position)
         return failure
 
     def _new_wal(self, folder: Path) -> wal.WriteAhead:
         self._generation += 1
-        return wal.WriteAhead(folder / f"{self._generation:09d}.v{FORMAT_VERSION}{wal.SUFFIX}", self.relation.schema)
+        return wal.WriteAhead(folder / f"{self._generation:09d}.v{FORMAT_VERSION}{wal.SUFFIX}", self.relation.schema, self.positions)
 
     def wants_rewrite(self) -> bool:
         return self.folder is not None and self.wal_bytes > _REWRITE_BYTES + 2 * self._rewritten_bytes
@@ -70,7 +74,7 @@ class NewestTable:
             table = self._rows.table()
             self._generation += 1
             name = f"{self._generation:09d}.v{FORMAT_VERSION}{wal.SUFFIX}"
-            fresh = wal.WriteAhead(self.folder / (name + ".tmp"), self.relation.schema)
+            fresh = wal.WriteAhead(self.folder / (name + ".tmp"), self.relation.schema, self.positions)
             try:
                 for batch in table.to_batches(max_chunksize=16384):
                     fresh.append(batch)

@@ -9,7 +9,9 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -31,6 +33,7 @@ MARKER = "kafkascope-store.json"
 #: While the disk refuses or is nearly full, it is tried again after this long.
 _DISK_RETRY_S = 5.0
 _NOTES = 100
+_NOWHERE: Mapping[str, int] = MappingProxyType({})
 
 
 class Store:
@@ -130,8 +133,11 @@ class Store:
 
     # ---- writing ----
 
-    def append(self, table: str, batch: Any) -> None:
-        """Add the rows of an Arrow batch. Raises ``UnknownTable`` or ``SchemaMismatch``; never because of the disk."""
+    def append(self, table: str, batch: Any, position: Mapping[str, int] = _NOWHERE) -> None:
+        """Add the rows of an Arrow batch, with its sender's position (session: sequence number), kept with them.
+
+        Raises ``UnknownTable`` or ``SchemaMismatch``; never because of the disk.
+        """
         relation = catalogue.relation(table, self.relations)
         rows = batches.conform(relation, batches.record_batch(batch))
         span = time_span(rows)
@@ -139,13 +145,18 @@ class Store:
             return
         on_disk = self.folder is not None and self._refused_until == 0.0
         if table in self.newest:
-            failure = self.newest[table].append(rows, on_disk)
+            failure = self.newest[table].append(rows, on_disk, position)
         elif table in self.observed:
-            failure = self.observed[table].append(rows, span, on_disk)
+            failure = self.observed[table].append(rows, span, on_disk, position)
         else:
             raise UnknownTable(f"rows of '{table}' are computed and not stored")
         if failure is not None:
             self._disk_refused(failure)
+
+    def positions(self) -> dict[str, dict[str, int]]:
+        """Of each table the sequence number that is stored of each sender."""
+        tables: dict[str, ObservedTable | NewestTable] = {**self.observed, **self.newest}
+        return {name: dict(table.positions) for name, table in tables.items() if table.positions}
 
     def agent_started(self, asid: int) -> None:
         """An agent began anew and will tell what is there: what an earlier run of it left as running has ended."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,8 @@ ROLL_BYTES = 48 << 20
 ROLL_AGE_S = 120.0
 ROLL_AGE_FEW_S = 1800.0
 _FEW_ROWS = 5000
+#: Senders whose positions a table remembers.
+_SENDERS = 256
 _WAL_NAME = re.compile(r"^(?P<generation>\d+)\.v(?P<version>\d+)\.wal$")
 
 
@@ -58,6 +61,7 @@ class ObservedTable:
         self._pins: dict[Path, int] = {}
         self._doomed: set[Path] = set()
         self.rows_dropped = 0
+        self.positions: dict[str, int] = {}
         if folder is not None:
             folder.mkdir(mode=0o750, exist_ok=True)
             self._recover(folder)
@@ -86,7 +90,9 @@ class ObservedTable:
                 continue
             self._generation = max(self._generation, generation)
             self._hot_wals.append(path)
-            for batch in recover_wal(path, self.relation, self._note):
+            recovered, positions = recover_wal(path, self.relation, self._note)
+            self.positions.update(positions)
+            for batch in recovered:
                 span = time_span(batch)
                 if span is not None:
                     self._hot.append(batch, span)
@@ -103,16 +109,17 @@ class ObservedTable:
 
     # ---- writing ----
 
-    def append(self, batch: pa.RecordBatch, span: tuple[int, int], store_on_disk: bool) -> OSError | None:
-        """Add rows; the error when they could not be written to disk (they are in memory then)."""
+    def append(self, batch: pa.RecordBatch, span: tuple[int, int], store_on_disk: bool, position: Mapping[str, int]) -> OSError | None:
+        """Add rows, with the sender's position that is reached with them; the error when they could not be written to disk (they are in memory then)."""
         failure: OSError | None = None
         with self._lock:
             if self.folder is not None and store_on_disk:
                 try:
-                    self._open_wal(self.folder).append(batch)
+                    self._open_wal(self.folder).append(batch, position)
                 except OSError as error:
                     failure = error
             self._hot.append(batch, span)
+            remember(self.positions, position)
             if self._hot_since is None:
                 self._hot_since = time.monotonic()
         return failure
@@ -120,7 +127,7 @@ class ObservedTable:
     def _open_wal(self, folder: Path) -> wal.WriteAhead:
         if self._wal is None:
             path = folder / f"{self._generation + 1:09d}.v{seg.FORMAT_VERSION}{wal.SUFFIX}"
-            self._wal = wal.WriteAhead(path, self.relation.schema)
+            self._wal = wal.WriteAhead(path, self.relation.schema, self.positions)
             self._generation += 1
             self._hot_wals.append(path)
         return self._wal
@@ -169,6 +176,10 @@ class ObservedTable:
         self._frozen, self._hot = self._hot, HotRows(self.relation.schema)
         self._frozen_wals, self._hot_wals = self._hot_wals, []
         self._hot_since = None
+        if self.folder is not None and self.positions:
+            # The old file takes its positions with it.
+            with contextlib.suppress(OSError):
+                self._open_wal(self.folder)
 
     def sync(self) -> None:
         """Make the write-ahead file survive a power cut."""
@@ -342,15 +353,24 @@ def wal_files(folder: Path, note: Callable[[str], None], table: str) -> list[tup
     return found
 
 
-def recover_wal(path: Path, relation: Relation, note: Callable[[str], None]) -> list[pa.RecordBatch]:
-    """The rows of a write-ahead file as batches of the table; damage is noted."""
+def remember(positions: dict[str, int], position: Mapping[str, int]) -> None:
+    """Note a sender's position; of many senders only the latest are kept."""
+    for session, sequence in position.items():
+        positions.pop(session, None)
+        positions[session] = sequence
+    while len(positions) > _SENDERS:
+        del positions[next(iter(positions))]
+
+
+def recover_wal(path: Path, relation: Relation, note: Callable[[str], None]) -> tuple[list[pa.RecordBatch], dict[str, int]]:
+    """The rows of a write-ahead file as batches of the table, and the senders' positions; damage is noted."""
     from kafkascope.store.batches import conform
 
     try:
         found = wal.read(path)
     except OSError as error:
         note(f"{relation.name}: {path.name} cannot be read: {error}")
-        return []
+        return [], {}
     if found.damaged_bytes:
         note(f"{relation.name}: {found.damaged_bytes} bytes of {path.name} are damaged; their rows are lost")
-    return [conform(relation, batch) for batch in found.batches if batch.num_rows]
+    return [conform(relation, batch) for batch in found.batches if batch.num_rows], found.positions

@@ -1,52 +1,58 @@
 """The write-ahead file of a table's hot rows.
 
-Each record is an Arrow IPC message behind a length and a checksum, so that damage costs the records it touches and not those
-after them, which a plain IPC stream would lose too.
+Each record is an Arrow IPC message behind lengths and a checksum, so that damage costs the records it touches and not those
+after them, which a plain IPC stream would lose too. Beside the message stand the positions (session and sequence number) that
+are reached with it: a batch and the knowledge that it was stored are written or lost together.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
 
 MAGIC = b"KSW1"
-_HEADER = struct.Struct("<4sIQ")
+_HEADER = struct.Struct("<4sIIQ")
 SUFFIX = ".wal"
 
 
 class WriteAhead:
     """One write-ahead file, open for appending. Not thread-safe: the table's lock guards it."""
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
+    def __init__(self, path: Path, schema: pa.Schema, positions: Mapping[str, int] | None = None) -> None:
         self.path = path
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
         self.bytes = 0
         self._dirty = False
         try:
-            self._write(schema.serialize())
+            self._write(schema.serialize(), positions)
         except OSError:
             os.close(self._fd)
             path.unlink(missing_ok=True)
             raise
 
-    def append(self, batch: pa.RecordBatch) -> None:
-        """Write a batch. On ``OSError`` the file is as it was before."""
-        self._write(batch.serialize())
+    def append(self, batch: pa.RecordBatch, positions: Mapping[str, int] | None = None) -> None:
+        """Write a batch and the positions reached with it. On ``OSError`` the file is as it was before."""
+        self._write(batch.serialize(), positions)
 
-    def _write(self, payload: pa.Buffer) -> None:
-        header = _HEADER.pack(MAGIC, zlib.crc32(payload), payload.size)
-        wanted = len(header) + payload.size
+    def _write(self, message: pa.Buffer, positions: Mapping[str, int] | None) -> None:
+        tag = json.dumps(positions).encode() if positions else b""
+        header = _HEADER.pack(MAGIC, zlib.crc32(message, zlib.crc32(tag)), len(tag), message.size)
+        parts: list[memoryview] = [memoryview(header + tag), memoryview(message)]
+        wanted = sum(len(part) for part in parts)
         try:
-            written = os.writev(self._fd, [header, payload])
-            while written < wanted:
-                rest = memoryview(payload)[written - len(header) :] if written >= len(header) else memoryview(header + payload.to_pybytes())[written:]
-                written += os.write(self._fd, rest)
+            while parts:
+                written = os.writev(self._fd, parts)
+                while parts and written >= len(parts[0]):
+                    written -= len(parts.pop(0))
+                if parts:
+                    parts[0] = parts[0][written:]
         except OSError:
             os.ftruncate(self._fd, self.bytes)
             os.lseek(self._fd, self.bytes, os.SEEK_SET)
@@ -76,6 +82,7 @@ class Recovered:
     """What a write-ahead file still held."""
 
     batches: list[pa.RecordBatch] = field(default_factory=list)
+    positions: dict[str, int] = field(default_factory=dict)
     damaged_bytes: int = 0
     #: The file ends in the middle of a record: the process was killed while it wrote. Not damage.
     torn_bytes: int = 0
@@ -90,40 +97,49 @@ def read(path: Path) -> Recovered:
     with pa.memory_map(str(path)) as mapped:
         whole = mapped.read_buffer()
         view = memoryview(whole)
-        for payload, gap, torn in _records(view):
+        for record, gap, torn in _records(view):
             found.damaged_bytes += gap
             found.torn_bytes += torn
-            if payload is None:
+            if record is None:
                 continue
             try:
-                message = pa.ipc.read_message(pa.py_buffer(bytes(payload)))
+                positions = json.loads(record.tag) if record.tag else {}
+                message = pa.ipc.read_message(pa.py_buffer(record.message))
                 if message.type == "schema":
                     schema = pa.ipc.read_schema(message)
                 elif schema is not None:
                     found.batches.append(pa.ipc.read_record_batch(message, schema))
                 else:
-                    found.damaged_bytes += len(payload)
-            except (pa.ArrowInvalid, OSError):
-                found.damaged_bytes += len(payload)
+                    found.damaged_bytes += record.size
+                    continue
+                found.positions.update(positions)
+            except (pa.ArrowInvalid, OSError, ValueError):
+                found.damaged_bytes += record.size
         view.release()
     return found
 
 
-def _records(view: memoryview) -> Iterator[tuple[memoryview | None, int, int]]:
-    """(payload, bytes skipped before it, torn bytes at the end)."""
+@dataclass(frozen=True, slots=True)
+class _Record:
+    tag: bytes
+    message: bytes
+    size: int
+
+
+def _records(view: memoryview) -> Iterator[tuple[_Record | None, int, int]]:
+    """(record, bytes skipped before it, torn bytes at the end)."""
     at, end = 0, len(view)
     while at < end:
-        payload = _record_at(view, at)
-        if payload is not None:
-            yield payload, 0, 0
-            at += _HEADER.size + len(payload)
+        record = _record_at(view, at)
+        if record is not None:
+            yield record, 0, 0
+            at += record.size
             continue
         next_at = at + 1
         while (next_at := _find(view, next_at)) >= 0 and _record_at(view, next_at) is None:
             next_at += 1
         if next_at < 0:
-            head = view[at : at + 4].tobytes()
-            yield (None, 0, end - at) if MAGIC.startswith(head) and _reaches_past_the_end(view, at) else (None, end - at, 0)
+            yield (None, 0, end - at) if _reaches_past_the_end(view, at) else (None, end - at, 0)
             return
         yield None, next_at - at, 0
         at = next_at
@@ -131,8 +147,9 @@ def _records(view: memoryview) -> Iterator[tuple[memoryview | None, int, int]]:
 
 def _reaches_past_the_end(view: memoryview, at: int) -> bool:
     if len(view) - at < _HEADER.size:
-        return True
-    return at + _HEADER.size + _HEADER.unpack_from(view, at)[2] > len(view)
+        return MAGIC.startswith(view[at : at + len(MAGIC)].tobytes())
+    magic, _, tag, size = _HEADER.unpack_from(view, at)
+    return magic == MAGIC and at + _HEADER.size + tag + size > len(view)
 
 
 def _find(view: memoryview, start: int, window: int = 1 << 20) -> int:
@@ -143,12 +160,14 @@ def _find(view: memoryview, start: int, window: int = 1 << 20) -> int:
     return -1
 
 
-def _record_at(view: memoryview, at: int) -> memoryview | None:
+def _record_at(view: memoryview, at: int) -> _Record | None:
     if len(view) - at < _HEADER.size:
         return None
-    magic, crc, size = _HEADER.unpack_from(view, at)
+    magic, crc, tag, size = _HEADER.unpack_from(view, at)
     start = at + _HEADER.size
-    if magic != MAGIC or size > len(view) - start:
+    if magic != MAGIC or tag + size > len(view) - start:
         return None
-    payload = view[start : start + size]
-    return payload if zlib.crc32(payload) == crc else None
+    body = view[start : start + tag + size]
+    if zlib.crc32(body) != crc:
+        return None
+    return _Record(bytes(body[:tag]), bytes(body[tag:]), _HEADER.size + tag + size)
