@@ -86,7 +86,7 @@ export function start(port = 0) {
     });
     socket.on("close", () => { for (const timer of timers.values()) clearInterval(timer); });
   });
-  return new Promise((resolve) => { server.listen(port, "127.0.0.1", () => { resolve({ port: server.address().port, close: () => { sockets.close(); server.closeAllConnections(); server.close(); } }); }); });
+  return new Promise((resolve) => { server.listen(port, "127.0.0.1", () => { resolve({ port: server.address().port, close: () => { for (const socket of sockets.clients) socket.terminate(); sockets.close(); server.closeAllConnections(); server.close(); } }); }); });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

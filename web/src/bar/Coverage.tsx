@@ -30,6 +30,8 @@ export function Coverage({ status, failure }: { status: Status | null; failure: 
   const [open, setOpen] = useState(false);
   const root = useRef<HTMLDivElement>(null);
   const summary = failure ? { text: "status unknown", state: "bad" as const } : coverageSummary(status);
+  const [head = "", ...rest] = summary.text.split(":");
+  const tail = rest.length === 0 ? "" : `:${rest.join(":")}`;
   useEffect(() => {
     if (!open) return;
     const outside = (event: Event) => {
@@ -45,7 +47,7 @@ export function Coverage({ status, failure }: { status: Status | null; failure: 
   return (
     <div className="coverage" ref={root}>
       <button type="button" className={`chip state-${summary.state}`} data-testid="coverage-chip" aria-expanded={open} title="what is not seen, and why" onClick={() => { setOpen(!open); }}>
-        <i className="dot" /> <span className="coverage-text">{summary.text}</span>
+        <i className="dot" /> <span className="coverage-text"><span className="wide-only">{summary.text.startsWith("coverage ") ? "coverage " : ""}</span>{head.replace(/^coverage /, "")}<span className="wide-only">{tail}</span></span>
       </button>
       {open && (
         <div className="popover coverage-panel" data-testid="coverage-panel" role="dialog" aria-label="coverage">

@@ -34,21 +34,22 @@ export function TopBar(props: Props) {
       <a className="brand" href="/" title="start page" onClick={(event) => { if (!event.metaKey && !event.ctrlKey) { event.preventDefault(); go({ script: null, args: {}, view: place.view.refresh === undefined ? {} : { refresh: place.view.refresh } }); } }}>
         <img src="/icon.svg" alt="" width="18" height="18" /> <span>Kafkascope</span>
       </a>
-      <div className="crumbs" role="group" aria-label="script and arguments">
-        <ScriptPicker script={props.script} edited={props.edited} />
-        {props.variables.filter((variable) => !isTime(variable)).map((variable) => <ArgChip key={`${props.script}/${variable.name}`} variable={variable} highlight={props.missing} />)}
-      </div>
+      <ScriptPicker script={props.script} edited={props.edited} />
       <div className="right">
-        {times.map((variable) => <ArgChip key={`${props.script}/${variable.name}`} variable={variable} highlight={props.missing} />)}
         <LiveControls live={props.live} intervalMs={props.intervalMs} onRun={props.onRun} onPause={props.onPause} />
         <Coverage status={props.status} failure={props.failure} />
         <span className="tools">
           <button type="button" className="icon-button" data-testid="editor-toggle" aria-pressed={props.open.editor} title="editor  (e)" aria-label="editor" onClick={() => { props.onToggle("editor"); }}><Icon name="code" /></button>
           <button type="button" className="icon-button" data-testid="drawer-toggle" aria-pressed={props.open.data} title="data  (d)" aria-label="data" onClick={() => { props.onToggle("data"); }}><Icon name="data" /></button>
           <button type="button" className="icon-button" data-testid="theme-toggle" title={theme === "dark" ? "light theme" : "dark theme"} aria-label={theme === "dark" ? "light theme" : "dark theme"} onClick={toggleTheme}><Icon name={theme === "dark" ? "sun" : "moon"} /></button>
-          <button type="button" className="icon-button" title="keys  (?)" aria-label="keys" onClick={() => { props.onToggle("help"); }}><Icon name="help" /></button>
+          <button type="button" className="icon-button wide-only" title="keys  (?)" aria-label="keys" onClick={() => { props.onToggle("help"); }}><Icon name="help" /></button>
         </span>
       </div>
+      {props.variables.length > 0 && (
+        <div className="crumbs" role="group" aria-label="arguments" data-testid="arguments">
+          {[...props.variables.filter((variable) => !isTime(variable)), ...times].map((variable) => <ArgChip key={`${props.script}/${variable.name}`} variable={variable} highlight={props.missing} />)}
+        </div>
+      )}
       {props.live.loading && <div className="progress" role="progressbar" aria-label="running" />}
     </header>
   );

@@ -5,7 +5,8 @@ import type { DisplaySpec, ResultTable } from "../api";
 import { numberFormat, significant, visible } from "../model/format";
 import { type Theme, useTheme } from "../model/theme";
 import { seriesColor, seriesDash } from "./palette";
-import { type ChartData, chartData, stack } from "./series";
+import { axisTicks, axisTop } from "./scale";
+import { type ChartData, chartData, isolated, stack } from "./series";
 
 const SYNC = "page";
 
@@ -13,6 +14,12 @@ export function TimeChart({ table, spec, name, range }: { table: ResultTable; sp
   const data = useMemo(() => chartData(table, spec), [table, spec]);
   if (typeof data === "string") return <p className="none">The chart cannot be drawn: {data}. The data drawer (d) has the rows.</p>;
   return <Plot data={data} name={name} range={range} label={axisLabel(spec)} />;
+}
+
+/** As the column says; for a plain number the label may name the unit. */
+function valueFormat(column: ChartData["column"], label: string): (value: number) => string {
+  if (column.semanticType === "NONE" && /\(seconds\)/.test(label)) return (value) => `${significant(value)} s`;
+  return numberFormat(column) ?? ((value: number) => significant(value));
 }
 
 function axisLabel(spec: DisplaySpec): string {
@@ -34,7 +41,7 @@ function Plot({ data, name, range, label }: PlotProps) {
   const [at, setAt] = useState<number | null>(null);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [pointed, setPointed] = useState<string | null>(null);
-  const format = useMemo(() => numberFormat(data.column) ?? ((value: number) => significant(value)), [data.column]);
+  const format = useMemo(() => valueFormat(data.column, label), [data.column, label]);
   const names = data.series.map((series) => series.name);
   const shape = JSON.stringify([theme, names, data.mode, data.stacked, data.column, label]);
   const values = useMemo(() => aligned(data), [data]);
@@ -87,11 +94,11 @@ function Plot({ data, name, range, label }: PlotProps) {
   const time = at === null ? undefined : data.times[at];
   return (
     <div className="chart" data-testid={`chart-${name}`} data-series={names.length}>
-      {label !== "" && <div className="axis-label">{label}{time === undefined ? "" : <span className="muted"> at {new Date(time * 1000).toLocaleTimeString()}</span>}</div>}
+      {label !== "" && <div className="axis-label">{label}{time === undefined ? "" : <span className="muted"> at {clock(time, 1)}</span>}</div>}
       <div className="plot" ref={host} role="img" aria-label={`${name}: ${names.length} series, ${data.times.length} points in time`} />
       <ul className="legend" aria-label="series">
         {data.series.map((series, index) => {
-          const value = at === null ? lastValue(series.values) : series.values[at];
+          const value = at === null ? lastValue(series.values) : valueAt(series.values, at);
           return (
             <li key={series.name}>
               <button
@@ -109,6 +116,15 @@ function Plot({ data, name, range, label }: PlotProps) {
       </ul>
     </div>
   );
+}
+
+/** The value at a time, or the one that the line comes from; nothing in a gap. */
+function valueAt(values: ChartData["series"][number]["values"], at: number): number | null {
+  for (let index = at; index >= 0; index -= 1) {
+    const value = values[index];
+    if (value !== undefined) return value;
+  }
+  return null;
 }
 
 function lastValue(values: ChartData["series"][number]["values"]): number | null {
@@ -130,7 +146,6 @@ function options(data: ChartData, theme: Theme, format: (value: number) => strin
   const [text, grid, font] = [css.getPropertyValue("--muted"), css.getPropertyValue("--line"), "11px system-ui, sans-serif"];
   const axis = { stroke: text, font, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1, size: 4 } };
   const longest = Math.max(...data.series.flatMap((series) => [format(series.mean).length, format(lastValue(series.values) ?? 0).length]), 4);
-  const count = data.series.length;
   const drawn = data.stacked ? [...data.series.keys()].reverse() : [...data.series.keys()];
   return {
     legend: { show: false },
@@ -142,14 +157,14 @@ function options(data: ChartData, theme: Theme, format: (value: number) => strin
         const zoomed = (self as { zoomed?: boolean }).zoomed === true;
         return !zoomed && shared ? shared : [low, high > low ? high : low + 1];
       } },
-      y: { range: (_, low, high) => [Math.min(low ?? 0, 0), nice(high ?? 0)] },
+      y: { range: (_, low, high) => [Math.min(low ?? 0, 0), axisTop(high ?? 0, data.column)] },
     },
-    axes: [{ ...axis, space: 70, values: (_, splits, __, ___, step) => splits.map((split) => clock(split, step)) }, { ...axis, size: Math.min(Math.max(longest * 7 + 12, 44), 96), space: 34, values: (_, splits) => splits.map((split) => format(split)) }],
+    axes: [{ ...axis, size: 28, space: 70, incrs: TIME_STEPS, values: (_, splits, __, ___, step) => splits.map((split) => clock(split, step)) }, { ...axis, size: Math.min(Math.max(longest * 7 + 12, 44), 96), splits: (self, _, low, high) => axisTicks(low, high, data.column, Math.floor(self.height / 48)), values: (_, splits) => splits.map((split) => format(split)) }],
     series: [{}, ...drawn.map((index): uPlot.Series => ({
       label: data.series[index]?.name ?? label,
       stroke: seriesColor(index, theme), width: 1.6, dash: seriesDash(index),
       ...(data.mode === "area" ? { fill: `${seriesColor(index, theme)}${data.stacked ? "66" : "22"}` } : {}),
-      ...(data.mode === "points" ? { paths: () => null, points: { show: true, size: 4 } } : count > 12 ? { points: { show: false } } : {}),
+      ...(data.mode === "points" ? { paths: () => null, points: { show: true, size: 4 } } : { points: { show: true, size: 5, fill: seriesColor(index, theme), filter: (self, at) => isolated(self.data[at] ?? []) } }),
     }))], // prettier-ignore
     hooks: {
       setCursor: [(self) => { setAt(self.cursor.idx ?? null); }],
@@ -159,13 +174,7 @@ function options(data: ChartData, theme: Theme, format: (value: number) => strin
   };
 }
 
-/** The top of the y axis: stays until a value leaves it, then goes up by a round amount. */
-function nice(high: number): number {
-  if (!(high > 0)) return 1;
-  const power = 10 ** Math.floor(Math.log10(high));
-  const steps = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10];
-  return power * (steps.find((step) => step * power >= high * 1.02) ?? 12);
-}
+const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800];
 
 function clock(seconds: number, step: number): string {
   const date = new Date(seconds * 1000);

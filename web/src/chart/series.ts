@@ -94,6 +94,24 @@ function withGaps(times: number[], own: Map<number, number>, present: number[]):
   });
 }
 
+/** Points with a gap on both sides: no line reaches them, so they are drawn as points. */
+export function isolated(values: ArrayLike<number | null | undefined>): number[] {
+  const found: number[] = [];
+  let inLine = 0;
+  let last = -1;
+  for (let index = 0; index <= values.length; index += 1) {
+    const value = index < values.length ? values[index] : null;
+    if (value === null) {
+      if (inLine === 1) found.push(last);
+      inLine = 0;
+    } else if (value !== undefined) {
+      inLine += 1;
+      last = index;
+    }
+  }
+  return found;
+}
+
 /** Running sums for stacked areas, the greatest series at the bottom. */
 export function stack(series: readonly TimeSeries[]): number[][] {
   const sums: number[][] = [];

@@ -89,7 +89,7 @@ export function GraphWidget({ table, spec, name }: { table: ResultTable; spec: D
             </g>
           ))}
           {showLabels && edges.map(({ edge, shape }) => shape && edge.weightText !== "" && (
-            <text key={edge.id} className={`edge-label${edgeFocused(edge) ? "" : " dim"}`} x={shape.middle.x} y={shape.middle.y - 5}>{edge.weightText}</text>
+            <text key={edge.id} className={`edge-label${edgeFocused(edge) ? "" : " dim"}`} x={shape.middle.x} y={shape.middle.y - 5 - edge.width / 2}>{edge.weightText}</text>
           ))}
           {model.nodes.map((node) => {
             const box = layout.boxes.get(node.id);

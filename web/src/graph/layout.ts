@@ -2,6 +2,7 @@
 import dagre from "@dagrejs/dagre";
 import { forceCollide, forceLink, forceManyBody, forceSimulation, forceX, forceY, type SimulationLinkDatum, type SimulationNodeDatum } from "d3-force";
 import { middle } from "../model/format";
+import { textWidth } from "../model/measure";
 import type { GraphModel } from "./model";
 
 export interface Box {
@@ -21,16 +22,8 @@ export interface Layout {
 }
 
 const LABEL_LIMIT = 34;
-const CHAR_WIDTH = 7.1;
 export const NODE_HEIGHT = 30;
 const ICON_WIDTH = 26;
-
-/** Scripts with full-width letters take about two columns; emoji too. */
-export function textWidth(text: string): number {
-  let width = 0;
-  for (const char of text) width += (char.codePointAt(0) ?? 0) >= 0x1100 ? CHAR_WIDTH * 1.8 : CHAR_WIDTH;
-  return width;
-}
 
 function size(label: string): { text: string; width: number; height: number } {
   const text = middle(label, LABEL_LIMIT);

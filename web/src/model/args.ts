@@ -1,7 +1,8 @@
 /** A script's arguments: what holds, what is missing, where values for a drop-down come from. */
 import type { ScriptSummary, Variable } from "../api";
+import { type Args, HOME_SCRIPT } from "./location";
 
-export type Args = Record<string, string>;
+export type { Args } from "./location";
 
 /** The value that holds for a variable: the given one; an empty one means the default. */
 export function effective(variable: Variable, args: Args): string {
@@ -40,6 +41,12 @@ export function entityKind(variable: Variable): string | null {
   if (byType) return byType;
   if (variable.type !== "PX_STRING") return null;
   return BY_NAME.find(([pattern]) => pattern.test(variable.name))?.[1] ?? null;
+}
+
+/** The variable that a column's values fit: the column `topic` fills the argument `topic`, `group_id` fills `consumer_group_id`. */
+export function variableFor(column: string, variables: readonly Variable[]): Variable | null {
+  const fits = (variable: Variable) => [variable.name, `${variable.name}_name`].includes(column) || (column === "group_id" && variable.name === "consumer_group_id");
+  return variables.find((variable) => !isTime(variable) && fits(variable)) ?? null;
 }
 
 export const isTime = (variable: Variable): boolean => variable.name === "start_time" || variable.name === "start";
@@ -93,6 +100,7 @@ export function searchScripts(scripts: readonly ScriptSummary[], query: string):
 }
 
 function rank(script: ScriptSummary): number {
+  if (script.name === HOME_SCRIPT) return -1;
   return script.name.startsWith("px/kafka_") ? 0 : script.name.startsWith("px/") ? 1 : 2;
 }
 

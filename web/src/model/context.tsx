@@ -2,7 +2,8 @@
 import { createContext, useContext, useEffect, useState } from "react";
 import type { ScriptSummary } from "../api";
 import { ENTITY_SCRIPTS } from "./values";
-import { linkPlace, type Place } from "./location";
+import { variableFor } from "./args";
+import { HOME_SCRIPT, linkPlace, type Place } from "./location";
 import type { Column } from "../api";
 
 export interface PageContext {
@@ -29,6 +30,15 @@ export function entityPlace(page: PageContext, column: Column, value: string): P
   const target = ENTITY_SCRIPTS[column.semanticType] ?? (page.pods.has(value) ? ENTITY_SCRIPTS.POD_NAME : undefined);
   if (!target || value === "" || !page.scripts.some((script) => script.name === target.script)) return null;
   return linkPlace(page.place, target.script, { [target.arg]: value });
+}
+
+/** The same script with its argument filled from a cell, where the column's name says which argument that is. */
+export function argumentPlace(page: PageContext, column: Column, value: string): Place | null {
+  if (column.type !== "STRING" || value === "") return null;
+  const script = page.scripts.find((candidate) => candidate.name === (page.place.script ?? HOME_SCRIPT));
+  const variable = variableFor(column.name, script?.variables ?? []);
+  if (!script || !variable || page.place.args[variable.name] === value) return null;
+  return { ...page.place, script: script.name, args: { ...page.place.args, [variable.name]: value } };
 }
 
 /** The time, every second; one timer per user of it, and none while the page is hidden. */

@@ -63,9 +63,8 @@ export function duration(ns: number): string {
   if (value < 59.95e9) return `${sign}${significant(value / 1e9)} s`;
   const seconds = Math.round(value / 1e9);
   const [d, h, m, s] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60, seconds % 60];
-  if (d > 0) return `${sign}${d} d ${h} h`;
-  if (h > 0) return `${sign}${h} h ${m} min`;
-  return `${sign}${m} min ${s} s`;
+  const parts: [number, string][] = d > 0 ? [[d, "d"], [h, "h"]] : h > 0 ? [[h, "h"], [m, "min"]] : [[m, "min"], [s, "s"]];
+  return sign + parts.filter(([amount], index) => index === 0 || amount > 0).map(([amount, unit]) => `${amount} ${unit}`).join(" ");
 }
 
 export const percent = (value: number): string => (Number.isFinite(value) ? `${significant(value * 100)} %` : significant(value));
@@ -84,6 +83,8 @@ export function absoluteTime(ns: Cell): string {
 /** Milliseconds since the epoch of a TIME64NS cell, with the sub-millisecond part dropped. */
 export function timeMs(ns: Cell | undefined): number | null {
   if (ns === null || ns === undefined || ns === "" || typeof ns === "boolean") return null;
+  // Nanoseconds of today do not fit a double: 41.250 s would become 41.249 s.
+  if (typeof ns === "string" && /^-?\d+$/.test(ns)) return Number(BigInt(ns) / 1_000_000n);
   const number = Number(ns);
   return Number.isFinite(number) ? Math.floor(number / 1e6) : null;
 }

@@ -1,5 +1,5 @@
 /** The address bar is the page's state: script and arguments in path and query, how it is looked at in the fragment. */
-import type { Args } from "./args";
+export type Args = Record<string, string>;
 
 export interface Place {
   /** The script's name; `null` on the start page. */
@@ -54,7 +54,7 @@ function parseView(hash: string): View {
 /** The address of a place; parsing it gives the place back. */
 export function formatPlace(place: Place): string {
   const path = place.script === null ? "/" : `/script/${place.script.split("/").map(encodeURIComponent).join("/")}`;
-  const query = new URLSearchParams(Object.entries(place.args).filter(([, value]) => value !== "")).toString();
+  const query = new URLSearchParams(Object.entries(place.args).filter(([, value]) => value !== "")).toString().replaceAll("%2F", "/");
   const fields = new URLSearchParams();
   const { refresh, widget, pxl, vis } = place.view;
   if (refresh !== undefined && refresh !== DEFAULT_REFRESH_MS) fields.set("refresh", refresh === 0 ? "off" : `${Math.round(refresh / 1000)}s`);

@@ -9,6 +9,7 @@ import { DEFAULT_REFRESH_MS, HOME_SCRIPT, type Place } from "../model/location";
 import { usePlace } from "../model/usePlace";
 import { DataDrawer } from "./DataDrawer";
 import { Help } from "./Help";
+import { Missing } from "./Missing";
 import { Problem } from "./Problem";
 import { useKeys } from "./useKeys";
 import { useLive } from "./useLive";
@@ -101,7 +102,7 @@ export function App() {
           <main data-testid="main" aria-busy={live.loading}>
             {place.script === null && <Welcome status={status} failure={statusFailure} result={result} />}
             {error && <Problem error={error} stale={result !== null} onRetry={scriptsFailure ? retry : runNow} onEdit={error.kind === "script" ? () => { setOpen((old) => ({ ...old, editor: true })); } : undefined} />}
-            {missing.length > 0 && <Missing names={missing} />}
+            {missing.length > 0 && <Missing variables={missing} />}
             {scratch && place.view.pxl === undefined && <p className="none">Write a script and run it with Ctrl+Enter.</p>}
             {result?.messages.filter((message) => message.level !== "info").map((message) => <p key={message.text} className={`note level-${message.level}`} role="status">{message.text}</p>)}
             {result ? <WidgetGrid result={result} faded={outdated || error !== null} /> : runnable && !error && <Skeleton />}
@@ -117,15 +118,6 @@ export function App() {
         {notice !== null && <p className="notice" role="status" data-testid="notice">{notice}</p>}
       </div>
     </Page>
-  );
-}
-
-function Missing({ names }: { names: Variable[] }) {
-  return (
-    <div className="none" data-testid="missing-arguments">
-      <p><strong>Choose {names.map((variable) => variable.name).join(" and ")} first.</strong></p>
-      {names.map((variable) => <p key={variable.name} className="muted">{variable.name}: {variable.description}</p>)}
-    </div>
   );
 }
 

@@ -4,7 +4,8 @@ import { effective, longerWindow, windowText } from "../model/args";
 import { usePage } from "../model/context";
 import { visible } from "../model/format";
 
-export function Empty({ table, result }: { table: ResultTable; result: RunResult }) {
+/** For one table of several; where nothing has rows, the page says it once. */
+export function Empty({ table, result }: { table: ResultTable | null; result: RunResult }) {
   const { place, go, scripts } = usePage();
   const variables = scripts.find((script) => script.name === result.script)?.variables ?? [];
   const start = variables.find((variable) => variable.name === "start_time");
@@ -13,7 +14,7 @@ export function Empty({ table, result }: { table: ResultTable; result: RunResult
   const longer = longerWindow(window);
   const reasons = result.messages.map((message) => message.text);
   return (
-    <div className="none" data-testid="empty">
+    <div className={table ? "none" : "none all-empty"} data-testid="empty">
       <p>
         <strong>No rows{window !== "" ? ` in the ${windowText(window).replace(/^last/, "last")}` : ""}</strong>
         {narrowing.length > 0 && <> for {narrowing.map((variable) => `${variable.name} ${visible(place.args[variable.name] ?? "")}`).join(", ")}</>}
@@ -23,7 +24,7 @@ export function Empty({ table, result }: { table: ResultTable; result: RunResult
         {narrowing.length > 0 && <button type="button" onClick={() => { go({ ...place, args: Object.fromEntries(Object.entries(place.args).filter(([name]) => !narrowing.some((variable) => variable.name === name))) }); }}>clear {narrowing.map((variable) => variable.name).join(", ")}</button>}
         {longer !== null && start && <button type="button" onClick={() => { go({ ...place, args: { ...place.args, start_time: longer } }); }}>look at the {windowText(longer)}</button>}
       </p>
-      <p className="sr">table {table.name}</p>
+      {table && <p className="sr">table {table.name}</p>}
     </div>
   );
 }

@@ -37,9 +37,9 @@ export function Widget({ widget, result, range, alone }: Props) {
       <header>
         <h2>{widget.name}</h2>
         <span className="muted count">{table && tabular ? rowCount(table) : null}</span>
-        {table?.truncated && <span className="state-warn" title="the result was cut at the limit of rows">cut: first {grouped(table.numRows)} rows, refine with the arguments</span>}
+        {table?.truncated && <span className="state-warn cut" title="the result has more rows than a page takes: refine it with the arguments">cut at {grouped(table.numRows)} rows, refine</span>}
         <span className="spacer" />
-        {tabular && table && table.rows.length > 0 && (
+        {tabular && table && (table.rows.length > 5 || filter !== "") && (
           <label className="filter"><Icon name="search" /><span className="sr">filter rows</span>
             <input type="search" data-testid={`filter-${widget.name}`} placeholder="filter" value={filter} title="words; column:word looks in one column" onChange={(event) => { setFilter(event.target.value); }} onKeyDown={(event) => { if (event.key === "Escape") setFilter(""); }} />
           </label>
@@ -50,13 +50,16 @@ export function Widget({ widget, result, range, alone }: Props) {
       <div className="widget-body">
         <Guard key={result.script}>
           {!table ? <p className="none">The script gave no table “{widget.table}”. It gave {result.tables.map((each) => each.name).join(", ") || "none"}.</p>
-            : table.rows.length === 0 && kind !== "TextChart" ? <Empty table={table} result={result} />
+            : table.rows.length === 0 && kind !== "TextChart" ? everythingEmpty(result) ? <p className="none muted">no rows</p> : <Empty table={table} result={result} />
               : <Content kind={kind} widget={widget} table={table} range={range} filter={filter} />}
         </Guard>
       </div>
     </section>
   );
 }
+
+/** Whether the run gave tables and not one of them has a row. */
+export const everythingEmpty = (result: RunResult): boolean => result.tables.length > 1 && result.tables.every((table) => table.rows.length === 0);
 
 const isTable = (kind: string): boolean => !["Graph", "RequestGraph", "TimeseriesChart", "BarChart", "PieChart", "HistogramChart", "StatChart", "GaugeChart", "TextChart"].includes(kind);
 

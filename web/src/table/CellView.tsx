@@ -1,7 +1,7 @@
 /** One cell, drawn by its type. Text stays text: nothing from data becomes HTML. */
 import { type MouseEvent, memo } from "react";
 import type { Cell, Column } from "../api";
-import { entityPlace, useNow, usePage } from "../model/context";
+import { argumentPlace, entityPlace, useNow, usePage } from "../model/context";
 import { absoluteTime, ago, duration, exact, formatCell, significant, timeMs, UNKNOWN, visible } from "../model/format";
 import { formatPlace, linkPlace, type Place } from "../model/location";
 import { isQuantiles, isReference, isStatus, latencyState, quantiles, type Quantiles, scriptReference, status } from "../model/values";
@@ -43,6 +43,8 @@ function TextCell({ value, column }: { value: string; column: Column }) {
   const place = entityPlace(page, column, value);
   const shown = visible(value.length > 400 ? `${value.slice(0, 400)}…` : value);
   if (place) return <PlaceLink place={place} text={shown} title={value} />;
+  const narrowed = argumentPlace(page, column, value);
+  if (narrowed) return <PlaceLink place={narrowed} text={shown} title={`only ${value}`} />;
   if (value === "") return <span className="muted">{""}</span>;
   return <bdi title={value.length > 1500 ? undefined : value}>{shown}</bdi>;
 }

@@ -1,25 +1,25 @@
 /** Column widths from what is in the columns; they stay while the columns stay, so that nothing jumps. */
 import type { Column, ResultTable } from "../api";
 import { formatCell } from "../model/format";
+import { textWidth } from "../model/measure";
 import { isQuantiles, isReference, isStatus, nestedJson, scriptReference } from "../model/values";
 
-const CHAR = 7.3;
-const PADDING = 22;
+const PADDING = 26;
 const SAMPLE = 100;
 
 export function columnWidth(table: ResultTable, index: number): number {
   const column = table.columns[index] as Column;
-  const header = column.name.length * 7.6 + PADDING + 14;
+  const header = textWidth(column.name) + PADDING + 14;
   if (isQuantiles(column)) return Math.max(header, 300);
-  if (column.type === "TIME64NS") return Math.max(header, 186);
-  let longest = 0;
+  if (column.type === "TIME64NS") return Math.max(header, textWidth("2026-12-30 20:00:00.000") + PADDING);
+  let longest = "";
   for (const row of table.rows.slice(0, SAMPLE)) {
     const value = row[index] ?? null;
     const text = isReference(column) ? (scriptReference(value)?.label ?? "") : isStatus(column) ? "Terminated" : formatCell(value, column);
-    longest = Math.max(longest, text.length);
-    if (longest > 60 && nestedJson(value) !== undefined) return 360;
+    if (text.length > longest.length) longest = text;
+    if (longest.length > 60 && nestedJson(value) !== undefined) return 360;
   }
-  return Math.round(Math.min(Math.max(header, longest * CHAR + PADDING, 64), 420));
+  return Math.round(Math.min(Math.max(header, textWidth(longest) + PADDING + (isStatus(column) ? 14 : 0), 64), 420));
 }
 
 /** Widths that fill what the table has, the surplus going to the texts. */
