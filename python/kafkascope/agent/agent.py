@@ -73,7 +73,7 @@ class Agent:
         self._agent_id = settings.agent_id or str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{settings.asid}.{machine_id()}"))
         self.log = log or logging.getLogger("kafkascope.agent")
         self._pipeline = pipeline
-        self._connected = False
+        self._server_run = ""
         self.sampler = sampler or Sampler(settings.asid, pods=_pods(settings, self.log.warning), log=self.log.warning)
         self.shipper = shipper or Shipper(settings.server, token=settings.token, root_certificate=settings.root_certificate, max_bytes=settings.queue_bytes,
                                           asid=settings.asid, log=self.log.info)  # fmt: skip
@@ -98,10 +98,10 @@ class Agent:
             self._ship_captured(self._pipeline.poll(timeout_ms))
         else:
             time.sleep(timeout_ms / 1000)
-        if self.shipper.connected and not self._connected:
+        if self.shipper.server_run != self._server_run:
             # A store without a folder begins empty: it must hear of everything, not only of changes.
+            self._server_run = self.shipper.server_run
             self.sampler.tell_everything_again()
-        self._connected = self.shipper.connected
         self._ship(self.sampler.due())
         topics = self.sampler.take_topic_names()
         if topics and self._pipeline is not None:

@@ -62,6 +62,8 @@ class Shipper:
         self._client: Any = None
         self._streams: dict[str, _Stream] = {}
         self.connected = False
+        #: Which run of a server acknowledged last: another one may have begun with nothing.
+        self.server_run = ""
         self.rows_sent = 0
         self.rows_dropped: dict[str, int] = {}
         self.rows_refused: dict[str, int] = {}
@@ -167,6 +169,7 @@ class Shipper:
             if raw is None:
                 raise pa.ArrowIOError("the store ended the stream")
             answer = json.loads(raw.to_pybytes())
+            self.server_run = answer.get("run", "")
             with self._condition:
                 if "refused" in answer:
                     self.rows_refused[item.table] = self.rows_refused.get(item.table, 0) + item.batch.num_rows

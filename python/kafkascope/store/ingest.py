@@ -10,6 +10,7 @@ import hmac
 import json
 import os
 import threading
+import uuid
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,7 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
         if certificate is not None:
             options["tls_certificates"] = [certificate]
         self.closing = False
+        self._run = uuid.uuid4().hex
         self.counters = {"batches": 0, "rows": 0, "refused": 0, "repeated": 0}
         self._store = store
         self._positions = positions
@@ -146,7 +148,7 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
             if self._positions.is_new(session):
                 self._store.agent_started(asid)
             answer = self._take(table, session, sequence, chunk.data)
-            writer.write(pa.py_buffer(json.dumps(answer).encode()))
+            writer.write(pa.py_buffer(json.dumps({**answer, "run": self._run}).encode()))
 
     def _take(self, table: str, session: str, sequence: int, batch: Any) -> dict[str, Any]:
         # One agent has one stream per table; a second one appears while a broken one has not ended yet.

@@ -1,0 +1,212 @@
+"""The link from an agent to a store: nothing twice, nothing silently lost."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import pyarrow as pa
+import pyarrow.flight as flight
+import pytest
+from kafkascope.agent.ship import Shipper
+from kafkascope.metadata import rows
+from kafkascope.store import Store
+from kafkascope.store.errors import StoreError
+from kafkascope.store.ingest import IngestServer
+
+
+def batch(count=10, start=1000):
+    return rows.build("kafka_produce", [{"time_": start + i, "topic": "order"} for i in range(count)])
+
+
+@pytest.fixture
+def store():
+    with Store(None, memory_limit="256MB") as opened:
+        yield opened
+
+
+@pytest.fixture
+def socket(tmp_path):
+    return str(tmp_path / "ingest.sock")
+
+
+def produced(store):
+    return store.stats()["tables"]["kafka_produce"]["rows"]
+
+
+def test_batches_arrive_in_any_number_of_tables(store, socket):
+    server, shipper = IngestServer(store, socket), Shipper(socket)
+    for n in range(300):
+        shipper.submit("kafka_produce", batch(10, n))
+        shipper.submit("md_agent", rows.build("md_agent", [{"time_": n, "agent_id": "a"}]))
+    assert shipper.flush(10)
+    assert produced(store) == 3000
+    assert store.stats()["tables"]["md_agent"]["rows"] == 1
+    assert shipper.close() == 0
+    server.close()
+    assert server.stats()["rows"] == 3300
+
+
+def test_rows_are_in_the_store_soon_after_they_were_submitted(store, socket):
+    server, shipper = IngestServer(store, socket), Shipper(socket)
+    shipper.submit("kafka_produce", batch(1))
+    shipper.flush(5)
+    times = []
+    for n in range(20):
+        began = time.monotonic()
+        shipper.submit("kafka_produce", batch(1))
+        while produced(store) < n + 2:
+            time.sleep(0.001)
+        times.append(time.monotonic() - began)
+        time.sleep(0.01)
+    assert sorted(times)[10] < 0.1
+    shipper.close()
+    server.close()
+
+
+def test_what_was_submitted_while_the_store_was_away_arrives_when_it_comes(store, socket):
+    shipper = Shipper(socket)
+    for n in range(5):
+        assert shipper.submit("kafka_produce", batch(10, n))
+    assert not shipper.flush(0.3)
+    server = IngestServer(store, socket)
+    assert shipper.flush(10)
+    server.close()
+    shipper.submit("kafka_produce", batch(10))
+    time.sleep(0.3)
+    server = IngestServer(store, socket)
+    assert shipper.flush(10)
+    assert produced(store) == 60
+    assert shipper.take_dropped() == {}
+    shipper.close()
+    server.close()
+
+
+def test_a_full_queue_drops_what_comes_and_counts_it_by_table(socket):
+    shipper = Shipper(socket, max_bytes=5 * batch(100).nbytes)
+    taken = [shipper.submit("kafka_produce", batch(100)) for _ in range(8)]
+    assert taken == [True] * 5 + [False] * 3
+    assert shipper.take_dropped() == {"kafka_produce": 300}
+    assert shipper.take_dropped() == {}
+    began = time.monotonic()
+    assert shipper.close(timeout_s=0.2) == 500
+    assert time.monotonic() - began < 2
+
+
+def test_a_batch_that_comes_a_second_time_is_stored_once(store, socket):
+    server = IngestServer(store, socket)
+    client = flight.connect(f"grpc+unix://{socket}")
+    for _ in range(2):
+        writer, reader = client.do_put(flight.FlightDescriptor.for_path("kafka_produce"), batch().schema)
+        for sequence in range(3):
+            writer.write_with_metadata(batch(), pa.py_buffer(b'{"session": "s", "asid": 1, "sequence": %d}' % sequence))
+            reader.read()
+        writer.close()
+    assert produced(store) == 30
+    assert server.stats() == {"batches": 3, "rows": 30, "refused": 0, "repeated": 3}
+    client.close()
+    server.close()
+
+
+def test_what_the_store_refuses_is_counted_and_does_not_hold_up_the_rest(store, socket):
+    said = []
+    server, shipper = IngestServer(store, socket), Shipper(socket, log=said.append)
+    shipper.submit("no_such_table", batch(7))
+    shipper.submit("kafka_produce", batch(10))
+    assert shipper.flush(5)
+    assert produced(store) == 10
+    assert shipper.take_dropped() == {"no_such_table": 7}
+    assert any("no table 'no_such_table'" in line for line in said)
+    shipper.close()
+    server.close()
+
+
+SERVER = """
+    import sys, time
+    from pathlib import Path
+    from kafkascope.store import Store
+    from kafkascope.store.ingest import IngestServer
+    store = Store(Path(sys.argv[1]), maintenance_s=0.02)
+    server = IngestServer(store, sys.argv[2])
+    print("ready", flush=True)
+    while True:
+        store.roll()
+        time.sleep(0.02)
+"""
+
+
+def test_a_server_killed_again_and_again_loses_and_doubles_nothing(tmp_path, socket):
+    folder = tmp_path / "store"
+    shipper = Shipper(socket)
+    done = threading.Event()
+    began = time.time_ns()
+
+    def send():
+        for n in range(400):
+            shipper.submit("kafka_produce", batch(5, began + n * 5))
+            time.sleep(0.005)
+        done.set()
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    kills = 0
+    while not done.is_set():
+        server = subprocess.Popen([sys.executable, "-c", textwrap.dedent(SERVER), str(folder), socket], stdout=subprocess.PIPE, text=True)
+        with server.stdout:
+            assert server.stdout.readline() == "ready\n"
+            time.sleep(0.4)
+            server.send_signal(signal.SIGKILL)
+        server.wait()
+        kills += 1
+    sender.join()
+    assert kills >= 2
+    with Store(folder) as store:
+        server = IngestServer(store, socket)
+        assert shipper.flush(20)
+        engine = store.engine()
+        sql = f"SELECT count(*) AS rows, count(DISTINCT time_) AS times FROM ({engine.scan('kafka_produce', None, None, ['time_'])})"
+        assert engine.execute(sql, timeout_s=10).to_pylist() == [{"rows": 2000, "times": 2000}]
+        shipper.close()
+        server.close()
+
+
+def test_the_socket_is_for_its_owner_only_and_goes_with_the_server(store, socket):
+    server = IngestServer(store, socket)
+    assert os.stat(socket).st_mode & 0o077 == 0
+    with pytest.raises(StoreError, match="another server listens"):
+        IngestServer(store, socket)
+    server.close()
+    assert not os.path.exists(socket)
+
+
+def test_a_socket_left_by_a_killed_server_is_taken_over_and_a_file_is_not(store, tmp_path):
+    import socket as sockets
+
+    left = tmp_path / "left.sock"
+    with sockets.socket(sockets.AF_UNIX) as old:
+        old.bind(str(left))
+    IngestServer(store, str(left)).close()
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(StoreError, match="is not a socket"):
+        IngestServer(store, str(tmp_path / "file"))
+    with pytest.raises(StoreError, match="longer than the system allows"):
+        IngestServer(store, str(tmp_path / ("x" * 120)))
+
+
+@pytest.mark.parametrize(("given", "arrives"), [("right", True), ("wrong", False), (None, False)])
+def test_a_token_is_asked_for_over_tcp(store, given, arrives):
+    server = IngestServer(store, "grpc+tcp://127.0.0.1:0", token="right")
+    shipper = Shipper(f"grpc+tcp://127.0.0.1:{server.port}", token=given)
+    shipper.submit("kafka_produce", batch(10))
+    assert shipper.flush(2 if arrives else 0.5) is arrives
+    assert produced(store) == (10 if arrives else 0)
+    shipper.close(timeout_s=0.1)
+    server.close()
+
+
+def test_other_hosts_are_let_in_only_with_a_token(store):
+    with pytest.raises(StoreError, match="no token is set"):
+        IngestServer(store, "grpc+tcp://0.0.0.0:0")
