@@ -7,10 +7,17 @@ mod json;
 mod secrets;
 mod snake;
 
+use kafkascope_wire::batch::{Batch, Batches, TimestampType};
+use kafkascope_wire::blobs::{Blob, decode_blob};
 use kafkascope_wire::fields::{self, f};
-use kafkascope_wire::{Direction, FieldId, Node, Tape, Value, View};
+use kafkascope_wire::{Direction, FieldId, Node, Outcome, Tape, Value, View};
 
-pub use json::{write_escaped, write_string};
+pub use json::{write_int, write_string};
+
+const JOIN_GROUP: i16 = 11;
+const SYNC_GROUP: i16 = 14;
+const DESCRIBE_GROUPS: i16 = 15;
+const SHARE_FETCH: i16 = 78;
 
 /// How names and values are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,10 +43,20 @@ pub fn write_body(
     view: &View,
     topic_name: TopicName,
 ) {
-    if style == Style::Snake && snake::write(out, api_key, version, direction, tape, view, topic_name) {
+    if style == Style::Snake
+        && snake::write(out, api_key, version, direction, tape, view, topic_name)
+    {
         return;
     }
-    Writer { out, style, api_key, view, topic_name, tags: Vec::new() }.body(&tape.nodes);
+    Writer {
+        out,
+        style,
+        api_key,
+        view,
+        topic_name,
+        tags: Vec::new(),
+    }
+    .body(&tape.nodes);
 }
 
 struct Level {
@@ -59,7 +76,10 @@ struct Writer<'w, 'v> {
 
 impl Writer<'_, '_> {
     fn body(&mut self, nodes: &[Node]) {
-        let mut levels = vec![Level { array: false, empty: true }];
+        let mut levels = vec![Level {
+            array: false,
+            empty: true,
+        }];
         self.out.push('{');
         for (i, node) in nodes.iter().enumerate() {
             let depth = levels.len();
@@ -75,7 +95,9 @@ impl Writer<'_, '_> {
                 }
                 _ => {}
             }
-            let Some(level) = levels.last_mut() else { return };
+            let Some(level) = levels.last_mut() else {
+                return;
+            };
             if level.array {
                 if !std::mem::replace(&mut level.empty, false) {
                     self.out.push(',');
@@ -103,27 +125,39 @@ impl Writer<'_, '_> {
                     if secrets::hides(self.api_key, nodes, i, self.view) {
                         self.out.push_str(secrets::MASKED);
                     } else {
-                        json::write_string(self.out, &self.view.str(node.value).unwrap_or_default());
+                        json::write_string(
+                            self.out,
+                            &self.view.str(node.value).unwrap_or_default(),
+                        );
                     }
                 }
                 Value::Bytes { .. } => {
                     if secrets::hides(self.api_key, nodes, i, self.view) {
                         self.out.push_str(secrets::MASKED);
                     } else {
-                        json::write_bytes(self.out, self.view.bytes(node.value).unwrap_or_default());
+                        json::write_bytes(
+                            self.out,
+                            self.view.bytes(node.value).unwrap_or_default(),
+                        );
                         if !level.array {
-                            self.blob(level, node);
+                            self.blob(level, nodes, i);
                         }
                     }
                 }
                 Value::Records { size, .. } => self.records(level, node, size),
                 Value::Array { .. } => {
                     self.out.push('[');
-                    levels.push(Level { array: true, empty: true });
+                    levels.push(Level {
+                        array: true,
+                        empty: true,
+                    });
                 }
                 Value::Struct => {
                     self.out.push('{');
-                    levels.push(Level { array: false, empty: true });
+                    levels.push(Level {
+                        array: false,
+                        empty: true,
+                    });
                 }
                 Value::End | Value::UnknownTag { .. } => {}
             }
@@ -141,7 +175,11 @@ impl Writer<'_, '_> {
     }
 
     fn pick(&self, camel: &'static str, snake: &'static str) -> &'static str {
-        if self.style == Style::RequestLog { camel } else { snake }
+        if self.style == Style::RequestLog {
+            camel
+        } else {
+            snake
+        }
     }
 
     fn key(&mut self, level: &mut Level, name: &str, suffix: &str) {
@@ -156,14 +194,20 @@ impl Writer<'_, '_> {
 
     fn close(&mut self, levels: &mut Vec<Level>) {
         let depth = levels.len();
-        let Some(mut level) = levels.pop() else { return };
+        let Some(mut level) = levels.pop() else {
+            return;
+        };
         if level.array {
             self.out.push(']');
             return;
         }
         if self.tags.last().is_some_and(|(d, _, _)| *d == depth) {
             self.key(&mut level, self.pick("unknownTags", "unknown_tags"), "");
-            let first = self.tags.iter().position(|(d, _, _)| *d == depth).unwrap_or(0);
+            let first = self
+                .tags
+                .iter()
+                .position(|(d, _, _)| *d == depth)
+                .unwrap_or(0);
             for (i, (_, tag, size)) in self.tags.drain(first..).enumerate() {
                 self.out.push(if i == 0 { '[' } else { ',' });
                 self.out.push_str("{\"tag\":");
@@ -179,8 +223,14 @@ impl Writer<'_, '_> {
 
     fn error_name(&mut self, level: &mut Level, field: FieldId, code: i64) {
         let name = self.name(field);
-        let Some(stem) = name.strip_suffix(self.pick("rrorCode", "rror_code")) else { return };
-        let _ = (level, stem, code);
+        let Some(stem) = name.strip_suffix(self.pick("rrorCode", "rror_code")) else {
+            return;
+        };
+        let Some(error) = i16::try_from(code).ok().and_then(error_text) else {
+            return;
+        };
+        self.key(level, stem, self.pick("rrorName", "rror_name"));
+        json::write_string(self.out, error);
     }
 
     fn topic_name(&mut self, level: &mut Level, id: &[u8; 16]) {
@@ -197,21 +247,162 @@ impl Writer<'_, '_> {
         }
         let name = self.name(node.field);
         // Kafka logs a share group's record sets as empty bytes, all others by their size.
-        if self.api_key == 78 && self.style == Style::RequestLog {
+        if self.api_key == SHARE_FETCH && self.style == Style::RequestLog {
             self.key(level, name, "");
             self.out.push_str("\"\"");
         }
         self.key(level, name, self.pick("SizeInBytes", "_size_in_bytes"));
         json::write_int(self.out, i64::from(size));
+        if !matches!(node.field, f::RECORDS | f::UNALIGNED_RECORDS) {
+            return;
+        }
+        let mut first = true;
+        for batch in Batches::new(self.view, node) {
+            if std::mem::replace(&mut first, false) {
+                self.key(level, name, self.pick("Batches", "_batches"));
+                self.out.push('[');
+            } else {
+                self.out.push(',');
+            }
+            self.batch(&batch);
+        }
+        if !first {
+            self.out.push(']');
+        }
     }
 
-    fn blob(&mut self, level: &mut Level, node: &Node) {
-        let _ = (level, node);
+    fn batch(&mut self, batch: &Batch) {
+        let mut level = Level {
+            array: false,
+            empty: true,
+        };
+        self.out.push('{');
+        for (camel, snake, value) in [
+            ("baseOffset", "base_offset", Some(batch.base_offset)),
+            ("lastOffset", "last_offset", Some(batch.last_offset)),
+            ("records", "records", batch.records.map(i64::from)),
+        ] {
+            self.key(&mut level, self.pick(camel, snake), "");
+            match value {
+                Some(n) => json::write_int(self.out, n),
+                None => self.out.push_str("null"),
+            }
+        }
+        self.key(&mut level, "codec", "");
+        json::write_string(self.out, batch.codec.name());
+        for (camel, snake, value) in [
+            ("producerId", "producer_id", batch.producer_id),
+            (
+                "producerEpoch",
+                "producer_epoch",
+                i64::from(batch.producer_epoch),
+            ),
+            (
+                "baseSequence",
+                "base_sequence",
+                i64::from(batch.base_sequence),
+            ),
+            ("baseTimestamp", "base_timestamp", batch.base_timestamp),
+            ("maxTimestamp", "max_timestamp", batch.max_timestamp),
+        ] {
+            self.key(&mut level, self.pick(camel, snake), "");
+            json::write_int(self.out, value);
+        }
+        self.key(&mut level, self.pick("timestampType", "timestamp_type"), "");
+        json::write_string(
+            self.out,
+            if batch.timestamp_type == TimestampType::Create {
+                "CreateTime"
+            } else {
+                "LogAppendTime"
+            },
+        );
+        for (name, value) in [
+            ("transactional", batch.transactional),
+            ("control", batch.control),
+            ("cut", batch.cut),
+        ] {
+            self.key(&mut level, name, "");
+            self.out.push_str(if value { "true" } else { "false" });
+        }
+        if let Some(kind) = batch.control_type {
+            self.key(&mut level, self.pick("controlType", "control_type"), "");
+            json::write_int(self.out, i64::from(kind));
+        }
+        for (camel, snake, value) in [
+            (
+                "partitionLeaderEpoch",
+                "partition_leader_epoch",
+                i64::from(batch.partition_leader_epoch),
+            ),
+            ("sizeInBytes", "size_in_bytes", i64::from(batch.size)),
+            ("magic", "magic", i64::from(batch.magic)),
+        ] {
+            self.key(&mut level, self.pick(camel, snake), "");
+            json::write_int(self.out, value);
+        }
+        self.out.push('}');
     }
+
+    /// What the members of a consumer group tell each other, beside its bytes.
+    fn blob(&mut self, level: &mut Level, nodes: &[Node], i: usize) {
+        let blob = match (self.api_key, nodes[i].field) {
+            (JOIN_GROUP, f::METADATA) | (DESCRIBE_GROUPS, f::MEMBER_METADATA) => {
+                Blob::ConsumerSubscription
+            }
+            (SYNC_GROUP, f::ASSIGNMENT) | (DESCRIBE_GROUPS, f::MEMBER_ASSIGNMENT) => {
+                Blob::ConsumerAssignment
+            }
+            _ => return,
+        };
+        // Other types of groups, as Kafka Connect's, have other encodings.
+        let kind = nodes[..i]
+            .iter()
+            .rev()
+            .find(|n| n.field == f::PROTOCOL_TYPE)
+            .and_then(|n| self.view.str(n.value));
+        let Some(bytes) = self
+            .view
+            .bytes(nodes[i].value)
+            .filter(|_| kind.is_none_or(|k| k == "consumer"))
+        else {
+            return;
+        };
+        let mut tape = Tape::default();
+        let (version, outcome) = decode_blob(blob, bytes, &mut tape);
+        if outcome != Outcome::Complete || version < 0 {
+            return;
+        }
+        self.key(
+            level,
+            self.name(nodes[i].field),
+            self.pick("Decoded", "_decoded"),
+        );
+        let view = View::whole(bytes);
+        Writer {
+            out: self.out,
+            style: self.style,
+            api_key: self.api_key,
+            view: &view,
+            topic_name: self.topic_name,
+            tags: Vec::new(),
+        }
+        .body(&tape.nodes);
+    }
+}
+
+pub(crate) fn error_text(_code: i16) -> Option<&'static str> {
+    None
 }
 
 /// The topic's name stands right before or behind its id.
 fn named_beside(nodes: &[Node], i: usize) -> bool {
-    let is_name = |n: &Node| matches!(n.field, f::NAME | f::TOPIC | f::TOPIC_NAME) && matches!(n.value, Value::Str { .. });
-    i.checked_sub(1).and_then(|before| nodes.get(before)).is_some_and(is_name) || nodes.get(i + 1).is_some_and(is_name)
+    let is_name = |n: &Node| {
+        matches!(n.field, f::NAME | f::TOPIC | f::TOPIC_NAME)
+            && matches!(n.value, Value::Str { .. })
+    };
+    i.checked_sub(1)
+        .and_then(|before| nodes.get(before))
+        .is_some_and(is_name)
+        || nodes.get(i + 1).is_some_and(is_name)
 }

@@ -87,13 +87,19 @@ mod tests {
 
     #[test]
     fn values_as_jackson_writes_them() {
-        assert_eq!(written(|o| write_string(o, "a\"b\\c\nd\u{1}é\u{7f}")), "\"a\\\"b\\\\c\\nd\\u0001é\u{7f}\"");
+        assert_eq!(
+            written(|o| write_string(o, "a\"b\\c\nd\u{1}é\u{7f}")),
+            "\"a\\\"b\\\\c\\nd\\u0001é\u{7f}\""
+        );
         for n in [0, 7, -7, i64::MAX, i64::MIN] {
             assert_eq!(written(|o| write_int(o, n)), n.to_string());
         }
         assert_eq!(written(|o| write_float(o, 1.0)), "1.0");
         assert_eq!(written(|o| write_float(o, f64::NAN)), "\"NaN\"");
-        assert_eq!(written(|o| write_uuid(o, &[0xff; 16])), "\"_____________________w\"");
+        assert_eq!(
+            written(|o| write_uuid(o, &[0xff; 16])),
+            "\"_____________________w\""
+        );
         assert_eq!(written(|o| write_bytes(o, &[0xff; 4])), "\"/////w==\"");
     }
 }

@@ -31,14 +31,31 @@ fn collect(api_key: i16, fields: &[FieldDef], out: &mut Vec<(i16, FieldId)>) {
 }
 
 /// Parts of names of configurations whose values are secrets or contain them.
-const SENSITIVE: &[&str] =
-    &["password", "passphrase", "secret", "jaas", "credential", "token", "private", "keystore", "truststore", "apikey", "api.key", "auth"];
+const SENSITIVE: &[&str] = &[
+    "password",
+    "passphrase",
+    "secret",
+    "jaas",
+    "credential",
+    "token",
+    "private",
+    "keystore",
+    "truststore",
+    "apikey",
+    "api.key",
+    "auth",
+];
 
 /// Whether the value of `nodes[i]` must not be shown.
 pub fn hides(api_key: i16, nodes: &[Node], i: usize, view: &View) -> bool {
     let field = nodes[i].field;
     // A proxied request carries its caller's principal, and a whole request that may hold any secret.
-    if api_key == 58 && matches!(field, f::REQUEST_DATA | f::RESPONSE_DATA | f::REQUEST_PRINCIPAL) {
+    if api_key == 58
+        && matches!(
+            field,
+            f::REQUEST_DATA | f::RESPONSE_DATA | f::REQUEST_PRINCIPAL
+        )
+    {
         return true;
     }
     if !marked().contains(&(api_key, field)) {
@@ -47,8 +64,12 @@ pub fn hides(api_key: i16, nodes: &[Node], i: usize, view: &View) -> bool {
     match api_key {
         // Brokers leave sensitive values out of what they describe; a set of values is judged by name.
         32 | 33 | 44 => {
-            let name = nodes[..i].iter().rev().find(|n| n.field == f::NAME && matches!(n.value, Value::Str { .. }));
-            name.and_then(|n| view.str(n.value)).is_none_or(|name| is_sensitive(&name))
+            let name = nodes[..i]
+                .iter()
+                .rev()
+                .find(|n| n.field == f::NAME && matches!(n.value, Value::Str { .. }));
+            name.and_then(|n| view.str(n.value))
+                .is_none_or(|name| is_sensitive(&name))
         }
         _ => true,
     }
@@ -66,7 +87,14 @@ mod tests {
 
     #[test]
     fn the_schemas_mark_what_is_secret() {
-        for (api_key, field) in [(36, f::AUTH_BYTES), (38, f::HMAC), (40, f::HMAC), (51, f::SALT), (51, f::SALTED_PASSWORD), (44, f::VALUE)] {
+        for (api_key, field) in [
+            (36, f::AUTH_BYTES),
+            (38, f::HMAC),
+            (40, f::HMAC),
+            (51, f::SALT),
+            (51, f::SALTED_PASSWORD),
+            (44, f::VALUE),
+        ] {
             assert!(marked().contains(&(api_key, field)), "{api_key}");
         }
     }

@@ -18,7 +18,12 @@ pub fn write(
     view: &View,
     topic_name: TopicName,
 ) -> bool {
-    let mut w = Shape { out, view, topic_name, empty: true };
+    let mut w = Shape {
+        out,
+        view,
+        topic_name,
+        empty: true,
+    };
     let root = tape.root();
     match (api_key, direction) {
         (0, Direction::Request) => w.object(|w| w.produce_request(root)),
@@ -82,7 +87,11 @@ impl Shape<'_, '_> {
 
     fn bool(&mut self, key: &str, object: Object, field: FieldId) {
         self.key(key);
-        self.out.push_str(if object.bool(field) == Some(true) { "true" } else { "false" });
+        self.out.push_str(if object.bool(field) == Some(true) {
+            "true"
+        } else {
+            "false"
+        });
     }
 
     fn str(&mut self, key: &str, object: Object, field: FieldId) {
@@ -96,7 +105,9 @@ impl Shape<'_, '_> {
         let id = object.uuid(f::TOPIC_ID).filter(|id| *id != [0; 16]);
         match (object.str(self.view, field), id) {
             (Some(name), _) => json::write_string(self.out, &name),
-            (None, Some(id)) => json::write_string(self.out, &(self.topic_name)(&id).unwrap_or_default()),
+            (None, Some(id)) => {
+                json::write_string(self.out, &(self.topic_name)(&id).unwrap_or_default())
+            }
             (None, None) => self.out.push_str("\"\""),
         }
     }
@@ -108,7 +119,13 @@ impl Shape<'_, '_> {
         }
     }
 
-    fn items(&mut self, key: &str, object: Object, field: FieldId, each: impl Fn(&mut Self, Object)) {
+    fn items(
+        &mut self,
+        key: &str,
+        object: Object,
+        field: FieldId,
+        each: impl Fn(&mut Self, Object),
+    ) {
         self.array(key, |w| {
             for item in object.items(field) {
                 w.object(|w| each(w, item));
@@ -178,16 +195,21 @@ impl Shape<'_, '_> {
             });
             w.topic_id(topic);
         });
-        self.items("forgotten_topics", root, f::FORGOTTEN_TOPICS_DATA, |w, topic| {
-            w.topic(topic, f::TOPIC);
-            w.array("partitions_indices", |w| {
-                for p in topic.elements(f::PARTITIONS).filter_map(|p| p.int()) {
-                    w.separate();
-                    json::write_int(w.out, p);
-                }
-            });
-            w.topic_id(topic);
-        });
+        self.items(
+            "forgotten_topics",
+            root,
+            f::FORGOTTEN_TOPICS_DATA,
+            |w, topic| {
+                w.topic(topic, f::TOPIC);
+                w.array("partitions_indices", |w| {
+                    for p in topic.elements(f::PARTITIONS).filter_map(|p| p.int()) {
+                        w.separate();
+                        json::write_int(w.out, p);
+                    }
+                });
+                w.topic_id(topic);
+            },
+        );
         self.str("rack_id", root, f::RACK_ID);
     }
 
@@ -203,10 +225,15 @@ impl Shape<'_, '_> {
                 w.int("high_watermark", p, f::HIGH_WATERMARK, -1);
                 w.int("last_stable_offset", p, f::LAST_STABLE_OFFSET, -1);
                 w.int("log_start_offset", p, f::LOG_START_OFFSET, -1);
-                w.items("aborted_transactions", p, f::ABORTED_TRANSACTIONS, |w, t| {
-                    w.int("producer_id", t, f::PRODUCER_ID, -1);
-                    w.int("first_offset", t, f::FIRST_OFFSET, -1);
-                });
+                w.items(
+                    "aborted_transactions",
+                    p,
+                    f::ABORTED_TRANSACTIONS,
+                    |w, t| {
+                        w.int("producer_id", t, f::PRODUCER_ID, -1);
+                        w.int("first_offset", t, f::FIRST_OFFSET, -1);
+                    },
+                );
                 w.int("preferred_read_replica", p, f::PREFERRED_READ_REPLICA, -1);
                 w.records(p);
             });
@@ -223,9 +250,21 @@ impl Shape<'_, '_> {
             }
             w.topic(topic, f::NAME);
         });
-        self.bool("allow_auto_topic_creation", root, f::ALLOW_AUTO_TOPIC_CREATION);
-        self.bool("include_cluster_authorized_operations", root, f::INCLUDE_CLUSTER_AUTHORIZED_OPERATIONS);
-        self.bool("include_topic_authorized_operations", root, f::INCLUDE_TOPIC_AUTHORIZED_OPERATIONS);
+        self.bool(
+            "allow_auto_topic_creation",
+            root,
+            f::ALLOW_AUTO_TOPIC_CREATION,
+        );
+        self.bool(
+            "include_cluster_authorized_operations",
+            root,
+            f::INCLUDE_CLUSTER_AUTHORIZED_OPERATIONS,
+        );
+        self.bool(
+            "include_topic_authorized_operations",
+            root,
+            f::INCLUDE_TOPIC_AUTHORIZED_OPERATIONS,
+        );
     }
 
     fn join_request(&mut self, root: Object) {
@@ -235,7 +274,9 @@ impl Shape<'_, '_> {
         self.str("member_id", root, f::MEMBER_ID);
         self.str("group_instance_id", root, f::GROUP_INSTANCE_ID);
         self.str("protocol_type", root, f::PROTOCOL_TYPE);
-        self.items("protocols", root, f::PROTOCOLS, |w, p| w.str("protocol", p, f::NAME));
+        self.items("protocols", root, f::PROTOCOLS, |w, p| {
+            w.str("protocol", p, f::NAME)
+        });
     }
 
     fn join_response(&mut self, root: Object) {
@@ -259,7 +300,9 @@ impl Shape<'_, '_> {
         self.str("group_instance_id", root, f::GROUP_INSTANCE_ID);
         self.str("protocol_type", root, f::PROTOCOL_TYPE);
         self.str("protocol_name", root, f::PROTOCOL_NAME);
-        self.items("assignments", root, f::ASSIGNMENTS, |w, m| w.str("member_id", m, f::MEMBER_ID));
+        self.items("assignments", root, f::ASSIGNMENTS, |w, m| {
+            w.str("member_id", m, f::MEMBER_ID)
+        });
     }
 
     fn sync_response(&mut self, root: Object) {

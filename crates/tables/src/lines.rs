@@ -1,0 +1,423 @@
+//! `px decode` lines: one per request with its response, as JSON or as text for people, in the order of time.
+
+mod names;
+mod order;
+mod text;
+mod time;
+
+use std::cell::Cell;
+use std::io::{self, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use kafkascope_stream::Endpoint;
+use kafkascope_wire::{Direction, Exchange, Message, Outcome, Side, Tape, apis, decode, fields};
+
+use crate::body::{Style, write_body, write_int, write_string};
+use names::Names;
+use order::{Line, Order};
+
+/// Lines that wait for earlier ones take at most this much memory, and at most this much capture time: longer than
+/// a JoinGroup usually waits for the other members.
+const HELD_BYTES: usize = 256 << 20;
+const HELD_NS: i64 = 600 * 1_000_000_000;
+
+/// Begins the text that stands for a topic's name until one is known; its id in base64 follows. JSON escapes it
+/// and the text form replaces it where it comes from the wire, so that no message can contain it.
+pub(crate) const MARK: char = '\u{1}';
+const MARK_JSON: &str = ",\"topicName\":\"\\u0001";
+const ID_LEN: usize = 22;
+
+/// How lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Json,
+    Text,
+}
+
+/// Client and broker of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Ends {
+    pub client: Endpoint,
+    pub broker: Endpoint,
+}
+
+/// A stretch that gave no messages.
+#[derive(Clone, Copy, Debug)]
+pub struct Unreadable {
+    pub side: Side,
+    pub first_ns: i64,
+    pub bytes: u64,
+    pub why: &'static str,
+}
+
+/// Counters of the lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LineStats {
+    pub requests: u64,
+    /// Exchanges whose outcome is not `complete`; a request that wants no response is none.
+    pub incomplete: u64,
+    pub unreadable_bytes: u64,
+    pub late: u64,
+}
+
+/// Turns exchanges into lines.
+pub struct Lines {
+    format: Format,
+    names: Names,
+    order: Order,
+    tapes: [Tape; 2],
+    stats: LineStats,
+}
+
+/// What became of an exchange, and of which side it is told.
+struct Verdict {
+    outcome: &'static str,
+    why: Option<String>,
+}
+
+impl Lines {
+    pub fn new(format: Format) -> Lines {
+        Lines {
+            format,
+            names: Names::default(),
+            order: Order::new(HELD_BYTES, HELD_NS),
+            tapes: Default::default(),
+            stats: LineStats::default(),
+        }
+    }
+
+    pub fn stats(&self) -> LineStats {
+        LineStats {
+            late: self.order.late,
+            ..self.stats
+        }
+    }
+
+    /// Takes a request with its response, or one of them alone.
+    pub fn exchange(&mut self, ends: Ends, exchange: &Exchange) {
+        let mut tapes = std::mem::take(&mut self.tapes);
+        let [request, response] = &mut tapes;
+        let outcomes = [
+            read(exchange, Direction::Request, request),
+            read(exchange, Direction::Response, response),
+        ];
+        let verdict = verdict(exchange, outcomes);
+        self.stats.requests += u64::from(exchange.request.is_some());
+        self.stats.incomplete += u64::from(
+            verdict.outcome != "complete"
+                && !(verdict.outcome == "no_response" && exchange.no_reply),
+        );
+        for (direction, tape, message) in [
+            (Direction::Request, &*request, &exchange.request),
+            (Direction::Response, &*response, &exchange.response),
+        ] {
+            if let Some(message) = message {
+                self.names.learn(
+                    exchange.api_key,
+                    direction,
+                    tape,
+                    &message.view(),
+                    ends.broker,
+                );
+            }
+        }
+        let time_ns = exchange
+            .request
+            .as_ref()
+            .or(exchange.response.as_ref())
+            .map_or(0, |m| m.first_ns);
+        let line = match self.format {
+            Format::Json => self.json(time_ns, ends, exchange, &tapes, outcomes, &verdict),
+            Format::Text => text::exchange(time_ns, ends, exchange, &tapes, &verdict, &self.names),
+        };
+        self.order.push(time_ns, line);
+        self.tapes = tapes;
+    }
+
+    /// Takes a stretch of a Kafka connection that could not be read.
+    pub fn unreadable(&mut self, ends: Ends, what: Unreadable) {
+        self.stats.unreadable_bytes += what.bytes;
+        self.stats.incomplete += 1;
+        let mut out = String::with_capacity(300);
+        let from_client = what.side == Side::Client;
+        let line = match self.format {
+            Format::Json => {
+                head(&mut out, what.first_ns, ends);
+                out.push_str(",\"apiKey\":null,\"apiName\":null,\"apiVersion\":null,\"correlationId\":null,\"clientId\":null");
+                for (key, mine) in [
+                    ("requestBytes", from_client),
+                    ("responseBytes", !from_client),
+                ] {
+                    out.push_str(&format!(",\"{key}\":"));
+                    if mine {
+                        write_int(&mut out, what.bytes as i64)
+                    } else {
+                        out.push_str("null")
+                    }
+                }
+                out.push_str(",\"latencyNs\":null,\"cluster\":");
+                let cluster_at = Some(out.len());
+                out.push_str(",\"outcome\":\"unreadable\",\"why\":");
+                write_string(&mut out, what.why);
+                out.push_str(",\"request\":null,\"response\":null}");
+                Line {
+                    text: out,
+                    cluster_at,
+                    broker: ends.broker,
+                    unnamed: false,
+                }
+            }
+            Format::Text => {
+                let text = text::unreadable(ends, &what);
+                Line {
+                    text,
+                    cluster_at: None,
+                    broker: ends.broker,
+                    unnamed: false,
+                }
+            }
+        };
+        self.order.push(what.first_ns, line);
+    }
+
+    /// Prints the lines that need not wait; with `end`, all.
+    pub fn print(&mut self, out: &mut dyn Write, end: bool) -> io::Result<()> {
+        while let Some(line) = self.order.pop(end) {
+            let mut text = line.text.as_str();
+            let named;
+            let mut cluster_at = line.cluster_at;
+            if line.unnamed {
+                // Marks stand behind the place of the cluster.
+                named = self.with_names(text, cluster_at.unwrap_or(0));
+                text = &named;
+            }
+            if let Some(at) = cluster_at.take() {
+                out.write_all(&text.as_bytes()[..at])?;
+                let mut cluster = String::new();
+                match self.names.cluster(&line.broker) {
+                    Some(id) => write_string(&mut cluster, id),
+                    None => cluster.push_str("null"),
+                }
+                out.write_all(cluster.as_bytes())?;
+                text = &text[at..];
+            }
+            out.write_all(text.as_bytes())?;
+            out.write_all(b"\n")?;
+        }
+        Ok(())
+    }
+
+    fn json(
+        &self,
+        time_ns: i64,
+        ends: Ends,
+        exchange: &Exchange,
+        tapes: &[Tape; 2],
+        outcomes: [Option<Outcome>; 2],
+        verdict: &Verdict,
+    ) -> Line {
+        let mut out = String::with_capacity(1024);
+        head(&mut out, time_ns, ends);
+        let known = exchange.api_key >= 0;
+        out.push_str(",\"apiKey\":");
+        optional(&mut out, known.then_some(i64::from(exchange.api_key)));
+        out.push_str(",\"apiName\":");
+        if known {
+            write_string(&mut out, apis::name(exchange.api_key))
+        } else {
+            out.push_str("null")
+        }
+        out.push_str(",\"apiVersion\":");
+        optional(
+            &mut out,
+            (exchange.api_version >= 0).then_some(i64::from(exchange.api_version)),
+        );
+        out.push_str(",\"correlationId\":");
+        optional(
+            &mut out,
+            (!exchange.raw_sasl).then_some(i64::from(exchange.correlation_id)),
+        );
+        out.push_str(",\"clientId\":");
+        match &exchange.client_id {
+            Some(id) => write_string(&mut out, id),
+            None => out.push_str("null"),
+        }
+        let declared = |m: &Option<Message>| m.as_ref().map(|m| i64::from(m.declared));
+        out.push_str(",\"requestBytes\":");
+        optional(&mut out, declared(&exchange.request));
+        out.push_str(",\"responseBytes\":");
+        optional(&mut out, declared(&exchange.response));
+        out.push_str(",\"latencyNs\":");
+        optional(&mut out, latency_ns(exchange));
+        out.push_str(",\"cluster\":");
+        let cluster_at = Some(out.len());
+        out.push_str(",\"outcome\":\"");
+        out.push_str(verdict.outcome);
+        out.push('"');
+        if let Some(why) = &verdict.why {
+            out.push_str(",\"why\":");
+            write_string(&mut out, why);
+        }
+        let unnamed = Cell::new(false);
+        let topic_name = |id: &[u8; 16]| match self.names.topic(id) {
+            Some(name) => Some(name.to_owned()),
+            None if *id == [0; 16] => None,
+            None => {
+                unnamed.set(true);
+                Some(format!("{MARK}{}", URL_SAFE_NO_PAD.encode(id)))
+            }
+        };
+        let sides = [
+            ("request", Direction::Request, &exchange.request),
+            ("response", Direction::Response, &exchange.response),
+        ];
+        for (i, (key, direction, message)) in sides.into_iter().enumerate() {
+            out.push_str(&format!(",\"{key}\":"));
+            match (message, outcomes[i]) {
+                (Some(_), _) if exchange.raw_sasl => out.push_str("{\"authBytes\":\"<masked>\"}"),
+                (None, _) | (_, None | Some(Outcome::UnknownVersion)) => out.push_str("null"),
+                (Some(message), _) => write_body(
+                    &mut out,
+                    Style::RequestLog,
+                    exchange.api_key,
+                    exchange.api_version,
+                    direction,
+                    &tapes[i],
+                    &message.view(),
+                    &topic_name,
+                ),
+            }
+        }
+        out.push('}');
+        out.shrink_to_fit();
+        Line {
+            text: out,
+            cluster_at,
+            broker: ends.broker,
+            unnamed: unnamed.get(),
+        }
+    }
+
+    /// Puts names in the place of marks; where none was learned, JSON leaves `topicName` out and text shows the id.
+    fn with_names(&self, text: &str, from: usize) -> String {
+        let json = self.format == Format::Json;
+        let mark = if json { MARK_JSON } else { "\u{1}" };
+        let mut out = String::with_capacity(text.len() + 64);
+        out.push_str(&text[..from]);
+        let mut rest = &text[from..];
+        while let Some(at) = rest.find(mark) {
+            out.push_str(&rest[..at]);
+            let id_at = at + mark.len();
+            let id_text = &rest[id_at..id_at + ID_LEN];
+            let id: Option<[u8; 16]> = URL_SAFE_NO_PAD
+                .decode(id_text)
+                .ok()
+                .and_then(|b| b.try_into().ok());
+            let name = id.and_then(|id| self.names.topic(&id));
+            match (name, json) {
+                (Some(name), true) => {
+                    out.push_str(",\"topicName\":");
+                    write_string(&mut out, name);
+                }
+                (Some(name), false) => text::push_clean(&mut out, name),
+                (None, true) => {}
+                (None, false) => out.push_str(id_text),
+            }
+            rest = &rest[id_at + ID_LEN + usize::from(json)..];
+        }
+        out.push_str(rest);
+        out
+    }
+}
+
+fn head(out: &mut String, time_ns: i64, ends: Ends) {
+    out.push_str("{\"time\":\"");
+    time::write_rfc3339(out, time_ns);
+    out.push_str("\",\"client\":\"");
+    write_end(out, ends.client);
+    out.push_str("\",\"broker\":\"");
+    write_end(out, ends.broker);
+    out.push('"');
+}
+
+fn write_end(out: &mut String, end: Endpoint) {
+    use std::fmt::Write;
+    let _ = write!(out, "{}", std::net::SocketAddr::new(end.addr, end.port));
+}
+
+fn optional(out: &mut String, n: Option<i64>) {
+    match n {
+        Some(n) => write_int(out, n),
+        None => out.push_str("null"),
+    }
+}
+
+/// From the request's last byte to the response's last.
+fn latency_ns(exchange: &Exchange) -> Option<i64> {
+    Some((exchange.response.as_ref()?.last_ns - exchange.request.as_ref()?.last_ns).max(0))
+}
+
+fn read(exchange: &Exchange, direction: Direction, tape: &mut Tape) -> Option<Outcome> {
+    tape.nodes.clear();
+    let (message, at) = match direction {
+        Direction::Request => (exchange.request.as_ref()?, exchange.request_body_at),
+        Direction::Response => (exchange.response.as_ref()?, exchange.response_body_at),
+    };
+    if exchange.raw_sasl {
+        return Some(Outcome::Complete);
+    }
+    if exchange.api_key < 0 {
+        return None;
+    }
+    Some(decode(
+        exchange.api_key,
+        exchange.api_version,
+        direction,
+        &message.view(),
+        at,
+        tape,
+    ))
+}
+
+fn verdict(exchange: &Exchange, [request, response]: [Option<Outcome>; 2]) -> Verdict {
+    let why = |side: &str, outcome: Outcome| match outcome {
+        Outcome::Truncated { at, field } | Outcome::Gap { at, field } => Some(format!(
+            "{side}: no bytes at {at} ({})",
+            fields::name(field)
+        )),
+        Outcome::Malformed { at, field, why } => {
+            Some(format!("{side}: {why} at {at} ({})", fields::name(field)))
+        }
+        Outcome::Complete | Outcome::UnknownVersion => None,
+    };
+    let of = |side, outcome: Option<Outcome>| {
+        let outcome = outcome.filter(|o| *o != Outcome::Complete)?;
+        Some(Verdict {
+            outcome: outcome.name(),
+            why: why(side, outcome),
+        })
+    };
+    let plain = |outcome| Verdict { outcome, why: None };
+    if exchange.request.is_none() {
+        return Verdict {
+            outcome: "no_request",
+            why: Some("the request was not seen".into()),
+        };
+    }
+    if let Some(verdict) = of("request", request) {
+        return verdict;
+    }
+    if exchange.response.is_none() {
+        let why = if exchange.no_reply {
+            "acks=0 wants none"
+        } else {
+            "none was seen"
+        };
+        return Verdict {
+            outcome: "no_response",
+            why: Some(why.into()),
+        };
+    }
+    of("response", response).unwrap_or_else(|| plain("complete"))
+}
