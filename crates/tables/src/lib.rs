@@ -1,1 +1,33 @@
-//! See ARCHITECTURE.md.
+//! The tables' columns, the rows that calls become, and the pipeline that joins the stages.
+
+pub mod arrow;
+pub mod body;
+pub mod catalogue;
+mod clients;
+pub mod columns;
+mod commits;
+mod conn_stats;
+mod connections;
+pub mod decode;
+mod events;
+mod fetch;
+pub mod files;
+mod group_events;
+mod lines;
+pub mod live;
+mod loss;
+pub mod pipeline;
+mod produce;
+mod records;
+pub mod rows;
+mod seen;
+mod topics;
+mod upid;
+
+pub use catalogue::CATALOGUE;
+pub use columns::{Batch, Batches};
+
+/// Kafka's name of an API; empty where the key was not seen.
+fn api_name(key: i16) -> &'static str {
+    if key < 0 { "" } else { kafkascope_wire::apis::name(key) }
+}

@@ -1,0 +1,158 @@
+//! `kafka_fetch`: Fetch and ShareFetch.
+
+use kafkascope_state::{FetchPlace, Reader, State, TopicKey};
+use kafkascope_wire::{fields::f, tape::Object};
+
+use crate::{
+    columns::Batches,
+    records::{Records, millis},
+    rows::KafkaFetch,
+    seen::{Seen, typed_row},
+    topics::TopicText,
+};
+
+pub(crate) const SHARE_FETCH: i16 = 78;
+
+pub(crate) fn write(seen: &Seen, place: Option<&FetchPlace>, state: &mut State, out: &mut Batches) {
+    let Some(response) = seen.call.response else {
+        return;
+    };
+    let request = seen.call.request;
+    let asked = request.map(|r| r.root());
+    let int = |field| asked.and_then(|r| r.int(field));
+    let share = seen.exchange.api_key == SHARE_FETCH;
+    // version 15 moved it into a struct that consumers do not send
+    let replica_id = asked
+        .and_then(|r| r.object(f::REPLICA_STATE)?.int(f::REPLICA_ID))
+        .or_else(|| int(f::REPLICA_ID))
+        .unwrap_or(-1);
+    let max_wait_ms = int(f::MAX_WAIT_MS);
+    let latency = seen.latency_ns();
+    let mut fetched = place.map(|p| p.partitions.iter()).into_iter().flatten();
+    for topic in response.root().items(f::RESPONSES) {
+        let key = TopicKey::of(&response, &topic);
+        let text = key
+            .as_ref()
+            .map(|k| TopicText::of(k, state))
+            .unwrap_or_default();
+        let reader = match (share, replica_id, &key) {
+            (true, ..) => Reader::exact(&request.map(|r| r.text(f::GROUP_ID)).unwrap_or_default()),
+            (false, ..=-1, Some(key)) => state.reader(
+                &seen.call.ends,
+                seen.exchange.client_id.as_deref(),
+                key,
+                seen.time_ns(),
+            ),
+            _ => Reader::none(),
+        };
+        for partition in topic.items(f::PARTITIONS) {
+            let fetch_offset = fetched.next().and_then(|p| p.fetch_offset);
+            let records = Records::of(&partition, &response.view);
+            let newest_ms = records.max_timestamp;
+            let acquired = share.then(|| acquired(&partition)).flatten();
+            out.push(&typed_row!(KafkaFetch, seen, {
+                group_id: &reader.group,
+                group_source: reader.source.name(),
+                replica_id: replica_id,
+                topic: &text.name,
+                topic_id: &text.id,
+                partition: partition.int(f::PARTITION_INDEX).unwrap_or(-1),
+                fetch_offset: fetch_offset,
+                first_offset: acquired.map(|a| a.0).or(records.first_offset),
+                last_offset: acquired.map(|a| a.1).or(records.last_offset),
+                records: records.records,
+                batches: records.batches,
+                bytes: records.bytes,
+                codec: records.codec,
+                max_timestamp: millis(newest_ms),
+                high_watermark: partition.int(f::HIGH_WATERMARK).filter(|o| *o >= 0),
+                last_stable_offset: partition.int(f::LAST_STABLE_OFFSET).filter(|o| *o >= 0),
+                log_start_offset: partition.int(f::LOG_START_OFFSET).filter(|o| *o >= 0),
+                isolation_level: int(f::ISOLATION_LEVEL).unwrap_or(0),
+                session_id: int(f::SESSION_ID)
+                    .filter(|id| *id != 0)
+                    .or_else(|| response.root().int(f::SESSION_ID))
+                    .unwrap_or(0),
+                session_epoch: int(f::SESSION_EPOCH).or_else(|| int(f::SHARE_SESSION_EPOCH)).unwrap_or(-1),
+                error_code: partition.int(f::ERROR_CODE).unwrap_or(0),
+                latency: latency.unwrap_or(0),
+                max_wait_ms: max_wait_ms,
+                waited: waited(seen.time_ns(), latency, max_wait_ms, newest_ms),
+                response_time: seen.response_ns().unwrap_or_else(|| seen.time_ns()),
+            }));
+        }
+    }
+}
+
+/// First and last offset that a share group's member was given.
+fn acquired(partition: &Object) -> Option<(i64, i64)> {
+    let ranges = || partition.items(f::ACQUIRED_RECORDS);
+    let first = ranges().filter_map(|r| r.int(f::FIRST_OFFSET)).min()?;
+    let last = ranges().filter_map(|r| r.int(f::LAST_OFFSET)).max()?;
+    Some((first, last))
+}
+
+/// Whether the broker held the answer back: it came with records that are younger than the request, or
+/// with none when most of the allowed time had passed.
+fn waited(
+    time_ns: i64,
+    latency: Option<i64>,
+    max_wait_ms: Option<i64>,
+    newest_ms: Option<i64>,
+) -> bool {
+    match (newest_ms, latency, max_wait_ms) {
+        (Some(newest), ..) => newest > time_ns / 1_000_000,
+        (None, Some(latency), Some(max_wait)) => {
+            max_wait > 0 && latency / 1_000_000 >= max_wait / 2
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_poll_is_told_from_a_slow_answer() {
+        const MS: i64 = 1_000_000;
+        let cases = [
+            (
+                Some(450 * MS),
+                Some(500),
+                None,
+                true,
+                "nothing came within the wait",
+            ),
+            (
+                Some(3 * MS),
+                Some(500),
+                None,
+                false,
+                "an error or a changed watermark at once",
+            ),
+            (
+                Some(90 * MS),
+                Some(500),
+                Some(1050),
+                true,
+                "records written after the request",
+            ),
+            (
+                Some(90 * MS),
+                Some(500),
+                Some(900),
+                false,
+                "records that were there: the broker was slow",
+            ),
+            (Some(90 * MS), Some(0), None, false, "no wait was allowed"),
+        ];
+        for (latency, max_wait, newest, expected, case) in cases {
+            assert_eq!(
+                waited(1000 * MS, latency, max_wait, newest),
+                expected,
+                "{case}"
+            );
+        }
+    }
+}

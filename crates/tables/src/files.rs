@@ -1,0 +1,62 @@
+//! Rows of capture files.
+
+use std::path::PathBuf;
+
+use kafkascope_capture::{CaptureFileError, FileSource};
+
+use crate::{
+    columns::Batch,
+    pipeline::{Pipeline, Settings},
+};
+
+/// Bytes of rows that make a batch.
+const BATCH: usize = 16 << 20;
+
+/// Capture files in, batches out, in the order of time.
+pub struct Files {
+    source: FileSource,
+    pipeline: Pipeline,
+    ended: bool,
+}
+
+impl Files {
+    pub fn open(paths: &[PathBuf], settings: Settings) -> Result<Files, CaptureFileError> {
+        Ok(Files {
+            source: FileSource::open(paths)?,
+            pipeline: Pipeline::new(settings),
+            ended: false,
+        })
+    }
+
+    /// The next rows; `None` after the last.
+    pub fn next(&mut self) -> Result<Option<Vec<Batch>>, CaptureFileError> {
+        while !self.ended && self.pipeline.pending_bytes() < BATCH {
+            let pipeline = &mut self.pipeline;
+            if !self.source.poll(&mut |event| pipeline.event(event))? {
+                self.pipeline.finish();
+                self.ended = true;
+            }
+        }
+        let batches = self.pipeline.take();
+        Ok((!batches.is_empty()).then_some(batches))
+    }
+
+    /// Counters so far, by name.
+    pub fn stats(&self) -> Vec<(&'static str, u64)> {
+        let files = self.source.stats();
+        let mut stats = vec![
+            ("packets", files.packets),
+            ("tcp_packets", files.tcp),
+            ("cut_packets", files.cut_packets),
+            ("cut_bytes", files.cut_bytes),
+            ("fragments", files.fragments),
+        ];
+        stats.extend(self.pipeline.stats());
+        stats
+    }
+
+    /// What a user should know of the files.
+    pub fn warnings(&self) -> &[String] {
+        self.source.warnings()
+    }
+}

@@ -1,0 +1,174 @@
+//! A live capture: a thread that polls the source and feeds the pipeline, so that whoever takes the
+//! batches may be slow.
+
+use std::{
+    io,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use kafkascope_stream::Event;
+
+use crate::{
+    columns::Batch,
+    pipeline::{Pipeline, Settings},
+};
+
+/// How long one look at the source may block; the delay of a batch that was asked for.
+const POLL: Duration = Duration::from_millis(20);
+const TICK: Duration = Duration::from_millis(100);
+/// Names handed over and not yet learned.
+const NAMES: usize = 1_000_000;
+
+/// A capture that is polled.
+pub trait Source: Send {
+    /// Hands over what there is, waiting at most `timeout` for the first event.
+    fn poll(&mut self, timeout: Duration, sink: &mut dyn FnMut(Event)) -> io::Result<()>;
+    /// Counters since the start, by name.
+    fn stats(&self) -> Vec<(&'static str, u64)>;
+}
+
+#[derive(Default)]
+struct Shared {
+    /// Somebody waits for batches.
+    wanted: bool,
+    ready: Vec<Batch>,
+    names: Vec<([u8; 16], String)>,
+    stats: Vec<(&'static str, u64)>,
+    stop: bool,
+    /// Why the thread ended.
+    failure: Option<String>,
+}
+
+type Mailbox = Arc<(Mutex<Shared>, Condvar)>;
+
+/// The thread and what it shares.
+pub struct Live {
+    mailbox: Mailbox,
+    thread: Option<JoinHandle<()>>,
+}
+
+fn lock(mailbox: &Mailbox) -> MutexGuard<'_, Shared> {
+    // a panic elsewhere leaves plain data behind
+    mailbox.0.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Live {
+    /// Starts the thread.
+    pub fn start(source: Box<dyn Source>, settings: Settings) -> io::Result<Live> {
+        let mailbox = Mailbox::default();
+        let theirs = mailbox.clone();
+        let thread = thread::Builder::new()
+            .name("kafkascope".into())
+            .spawn(move || {
+                let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                    run(source, settings, &theirs)
+                }));
+                let mut shared = lock(&theirs);
+                shared.failure = match outcome {
+                    Ok(Ok(())) => Some("the capture was closed".into()),
+                    Ok(Err(error)) => Some(error.to_string()),
+                    Err(_) => Some("the capture thread failed; its message is on stderr".into()),
+                };
+                theirs.1.notify_all();
+            })?;
+        Ok(Live {
+            mailbox,
+            thread: Some(thread),
+        })
+    }
+
+    /// The rows since the last call; waits for some, at most `timeout`. An error says why there will be
+    /// no more.
+    pub fn poll(&self, timeout: Duration) -> Result<Vec<Batch>, String> {
+        let until = Instant::now() + timeout;
+        let mut shared = lock(&self.mailbox);
+        shared.wanted = true;
+        loop {
+            if !shared.ready.is_empty() {
+                shared.wanted = false;
+                return Ok(std::mem::take(&mut shared.ready));
+            }
+            if let Some(failure) = &shared.failure {
+                return Err(failure.clone());
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(Vec::new());
+            }
+            shared = self
+                .mailbox
+                .1
+                .wait_timeout(shared, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    /// Hands over names of topic ids; `false` when too many wait.
+    pub fn learn_topics(&self, names: Vec<([u8; 16], String)>) -> bool {
+        let mut shared = lock(&self.mailbox);
+        let fits = shared.names.len() + names.len() <= NAMES;
+        if fits {
+            shared.names.extend(names);
+        }
+        fits
+    }
+
+    pub fn stats(&self) -> Vec<(&'static str, u64)> {
+        lock(&self.mailbox).stats.clone()
+    }
+
+    /// Ends the capture; what was taken in remains to be polled.
+    pub fn close(&mut self) {
+        lock(&self.mailbox).stop = true;
+        if let Some(thread) = self.thread.take() {
+            // the thread's panic is in `failure`
+            thread.join().ok();
+        }
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn now_ns() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_nanos() as i64)
+}
+
+fn run(mut source: Box<dyn Source>, settings: Settings, mailbox: &Mailbox) -> io::Result<()> {
+    let mut pipeline = Pipeline::new(settings);
+    let mut next_tick = Instant::now();
+    loop {
+        source.poll(POLL, &mut |event| pipeline.event(event))?;
+        if Instant::now() >= next_tick {
+            pipeline.tick(now_ns());
+            next_tick = Instant::now() + TICK;
+        }
+        let mut shared = lock(mailbox);
+        let names = std::mem::take(&mut shared.names);
+        if !names.is_empty() {
+            pipeline.learn_topics(names);
+        }
+        let stop = shared.stop;
+        if stop {
+            pipeline.finish();
+        }
+        if (stop || shared.wanted && shared.ready.is_empty()) && pipeline.pending_bytes() > 0 {
+            shared.ready.extend(pipeline.take());
+            shared.wanted = false;
+            mailbox.1.notify_all();
+        }
+        shared.stats = pipeline.stats();
+        shared.stats.extend(source.stats());
+        if stop {
+            return Ok(());
+        }
+    }
+}

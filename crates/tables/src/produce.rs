@@ -1,0 +1,82 @@
+//! `kafka_produce`.
+
+use std::collections::HashMap;
+
+use kafkascope_state::{State, TopicKey};
+use kafkascope_wire::{fields::f, tape::Object};
+
+use crate::{
+    columns::Batches,
+    records::{Records, millis},
+    rows::KafkaProduce,
+    seen::{Seen, typed_row},
+    topics::TopicText,
+};
+
+pub(crate) fn write(seen: &Seen, state: &State, out: &mut Batches) {
+    let Some(request) = seen.call.request else {
+        return;
+    };
+    let root = request.root();
+    let transactional_id = request.str(&root, f::TRANSACTIONAL_ID);
+    let acks = root.int(f::ACKS).unwrap_or(0);
+    let answers = answers(seen);
+    for topic in root.items(f::TOPIC_DATA) {
+        let Some(key) = TopicKey::of(&request, &topic) else {
+            continue;
+        };
+        let text = TopicText::of(&key, state);
+        for partition in topic.items(f::PARTITION_DATA) {
+            let Some(index) = partition.int(f::INDEX) else {
+                continue;
+            };
+            let records = Records::of(&partition, &request.view);
+            let answer = answers.get(&(key.clone(), index));
+            let error_code = answer.and_then(|a| a.int(f::ERROR_CODE));
+            let base_offset = answer
+                .and_then(|a| a.int(f::BASE_OFFSET))
+                .filter(|o| *o >= 0);
+            let last_offset = base_offset
+                .zip(records.offsets)
+                .map(|(base, offsets)| base + offsets - 1);
+            out.push(&typed_row!(KafkaProduce, seen, {
+                transactional_id: transactional_id.as_deref(),
+                producer_id: records.producer_id,
+                producer_epoch: records.producer_epoch,
+                topic: &text.name,
+                topic_id: &text.id,
+                partition: index,
+                acks: acks,
+                records: records.records,
+                batches: records.batches,
+                bytes: records.bytes,
+                codec: records.codec,
+                base_offset: base_offset,
+                last_offset: last_offset,
+                min_timestamp: millis(records.min_timestamp),
+                max_timestamp: millis(records.max_timestamp),
+                error_code: error_code,
+                ack_latency: seen.latency_ns(),
+                response_time: seen.response_ns(),
+            }));
+        }
+    }
+}
+
+fn answers<'t>(seen: &Seen<'t>) -> HashMap<(TopicKey, i64), Object<'t>> {
+    let mut answers = HashMap::new();
+    let Some(response) = seen.call.response else {
+        return answers;
+    };
+    for topic in response.root().items(f::RESPONSES) {
+        let Some(key) = TopicKey::of(&response, &topic) else {
+            continue;
+        };
+        for partition in topic.items(f::PARTITION_RESPONSES) {
+            if let Some(index) = partition.int(f::INDEX) {
+                answers.insert((key.clone(), index), partition);
+            }
+        }
+    }
+    answers
+}

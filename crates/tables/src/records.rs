@@ -1,0 +1,85 @@
+//! What the batch headers of a records field add up to.
+
+use kafkascope_wire::{
+    Value, View,
+    batch::{Batch, Batches},
+    fields::f,
+    tape::Object,
+};
+
+/// Sums over the batches of one partition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Records {
+    pub batches: i64,
+    /// `None` when a header was not captured.
+    pub records: Option<i64>,
+    /// Size of the records field.
+    pub bytes: i64,
+    pub codec: &'static str,
+    pub first_offset: Option<i64>,
+    pub last_offset: Option<i64>,
+    /// Offsets that the batches take.
+    pub offsets: Option<i64>,
+    /// Milliseconds since the epoch.
+    pub min_timestamp: Option<i64>,
+    pub max_timestamp: Option<i64>,
+    pub producer_id: Option<i64>,
+    pub producer_epoch: Option<i64>,
+}
+
+impl Records {
+    /// Of a partition's records field.
+    pub fn of(partition: &Object, view: &View) -> Records {
+        let empty = Records { codec: "none", records: Some(0), offsets: Some(0), ..Records::default() };
+        let Some(field) = partition.get(f::RECORDS) else { return empty };
+        let bytes = match field.node.value {
+            Value::Records { size, .. } => size.into(),
+            _ => return empty,
+        };
+        let mut sums = Records { bytes, ..empty };
+        let mut batches = Batches::new(view, field.node);
+        // the consumer leaves out a last batch that the response cut
+        for batch in batches.by_ref().filter(|b| !b.cut) {
+            sums.add(&batch);
+        }
+        if batches.is_incomplete() {
+            (sums.records, sums.offsets) = (None, None);
+        }
+        sums
+    }
+
+    fn add(&mut self, batch: &Batch) {
+        let codec = batch.codec.name();
+        self.codec = match self.batches {
+            0 => codec,
+            _ if self.codec != codec => "mixed",
+            _ => codec,
+        };
+        self.batches += 1;
+        self.first_offset.get_or_insert(batch.base_offset);
+        self.last_offset = Some(batch.last_offset);
+        let offsets = batch.records.map(|_| batch.last_offset - batch.base_offset + 1);
+        self.offsets = self.offsets.zip(offsets).map(|(sum, more)| sum + more);
+        if batch.control {
+            return;
+        }
+        self.records = self.records.zip(batch.records).map(|(sum, more)| sum + i64::from(more));
+        // a batch that compaction went over has the delete horizon there
+        if batch.base_timestamp >= 0 && !batch.has_delete_horizon {
+            self.min_timestamp = Some(self.min_timestamp.map_or(batch.base_timestamp, |t| t.min(batch.base_timestamp)));
+        }
+        if batch.max_timestamp >= 0 {
+            self.max_timestamp = Some(self.max_timestamp.map_or(batch.max_timestamp, |t| t.max(batch.max_timestamp)));
+        }
+        if self.producer_id.is_none() && batch.producer_id >= 0 {
+            (self.producer_id, self.producer_epoch) = (Some(batch.producer_id), Some(batch.producer_epoch.into()));
+        }
+    }
+}
+
+/// Nanoseconds of a Kafka timestamp.
+pub(crate) fn millis(timestamp: Option<i64>) -> Option<i64> {
+    timestamp
+        .filter(|t| *t >= 0)
+        .map(|t| t.saturating_mul(1_000_000))
+}

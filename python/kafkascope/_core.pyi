@@ -1,0 +1,75 @@
+"""The Rust core: capture, decoding, protocol state and rows. Columns are those of ``catalogue()``."""
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any, TypedDict
+
+class CaptureFileError(Exception):
+    """A capture file cannot be read; ``args`` is ``(message, hint)``."""
+
+class CaptureError(Exception):
+    """This host cannot be captured; ``args`` is ``(message, hint)``."""
+
+class Check(TypedDict):
+    """One line of ``doctor()``."""
+
+    name: str
+    status: str
+    found: str
+    hint: str
+
+class RowBatch:
+    """Rows of one table; ``pyarrow.record_batch(batch)`` takes them without a copy."""
+
+    def __arrow_c_array__(self, requested_schema: Any = None) -> tuple[Any, Any]: ...
+    def __arrow_c_schema__(self) -> Any: ...
+    def __len__(self) -> int: ...
+    @property
+    def table(self) -> str: ...
+    @property
+    def num_rows(self) -> int: ...
+
+class FilePipeline:
+    """Reads capture files, several as one by time, and yields the rows of every table."""
+
+    def __init__(self, paths: Sequence[str | os.PathLike[str]], asid: int = 0) -> None: ...
+    def next(self) -> dict[str, RowBatch] | None:
+        """The next rows by table, None after the last."""
+
+    def summary(self) -> dict[str, Any]:
+        """Counters so far and, under ``warnings``, what a user should know of the files."""
+
+class LivePipeline:
+    """Captures this host until closed; a thread decodes, so that a slow reader loses nothing at once."""
+
+    def __init__(
+        self,
+        source: str = "auto",
+        asid: int = 0,
+        exclude_pids: Sequence[int] = ...,
+        interfaces: Sequence[str] | None = None,
+    ) -> None: ...
+    def poll(self, timeout_ms: int) -> dict[str, RowBatch]:
+        """The rows since the last call by table; waits for some, at most the timeout."""
+
+    @property
+    def hook(self) -> str:
+        """How it captures."""
+
+    def stats(self) -> dict[str, int]:
+        """Counters since the start."""
+
+    def learn_topics(self, topics: Iterable[tuple[str, str]]) -> None:
+        """Names of topic ids (Kafka's text) from a broker's log directory."""
+
+    def close(self) -> None:
+        """Ends the capture; rows already taken in can still be polled."""
+
+def catalogue() -> str:
+    """The column catalogue's text."""
+
+def decode_files(paths: Sequence[str | os.PathLike[str]], format: str, fd: int) -> dict[str, Any]:
+    """Writes every request of capture files to a file descriptor, as "json" or "text" lines; returns a summary."""
+
+def doctor() -> list[Check]:
+    """What this host allows, and what to do about what it does not."""
