@@ -1,0 +1,76 @@
+//! The bytes of a stream that is not in step, in which its next message is looked for.
+
+use std::collections::VecDeque;
+
+#[derive(Debug, Default)]
+pub(crate) struct Window {
+    pub bytes: Vec<u8>,
+    /// Where each delivered piece begins, and its time.
+    pieces: VecDeque<(usize, i64)>,
+    /// Everything before was judged.
+    pub scanned: usize,
+}
+
+impl Window {
+    pub(crate) fn push(&mut self, time_ns: i64, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.pieces.push_back((self.bytes.len(), time_ns));
+            self.bytes.extend_from_slice(bytes);
+        }
+    }
+
+    /// A writer's call often begins a message, and so does a piece.
+    pub(crate) fn begins_piece(&self, at: usize) -> bool {
+        self.pieces.binary_search_by_key(&at, |p| p.0).is_ok()
+    }
+
+    /// Forgets the first `n` bytes.
+    pub(crate) fn drop_front(&mut self, n: usize) {
+        self.bytes.drain(..n);
+        while self.pieces.get(1).is_some_and(|second| second.0 <= n) {
+            self.pieces.pop_front();
+        }
+        for piece in &mut self.pieces {
+            piece.0 = piece.0.saturating_sub(n);
+        }
+        if self.bytes.is_empty() {
+            self.pieces.clear();
+        }
+        self.scanned = self.scanned.saturating_sub(n);
+    }
+
+    /// The bytes from `at` on in pieces with their times; the window is empty afterwards.
+    pub(crate) fn take_from(&mut self, at: usize) -> Vec<(i64, Vec<u8>)> {
+        let mut out = Vec::with_capacity(self.pieces.len());
+        for (i, (start, time_ns)) in self.pieces.iter().enumerate() {
+            let end = self
+                .pieces
+                .get(i + 1)
+                .map_or(self.bytes.len(), |next| next.0);
+            if end > at {
+                out.push((*time_ns, self.bytes[(*start).max(at)..end].to_vec()));
+            }
+        }
+        *self = Window::default();
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_keep_their_times_when_the_front_goes() {
+        let mut window = Window::default();
+        window.push(1, b"abc");
+        window.push(2, b"def");
+        window.push(3, b"gh");
+        window.drop_front(4);
+        assert!(window.begins_piece(2) && !window.begins_piece(1));
+        assert_eq!(
+            window.take_from(1),
+            [(2, b"f".to_vec()), (3, b"gh".to_vec())]
+        );
+    }
+}
