@@ -550,6 +550,8 @@ impl Session {
         let pairs = &self.pairs;
         let find = |id| pairs.find(id);
         let mut at = window.scanned;
+        // Candidates that more bytes would settle do not hide a sure one behind them.
+        let mut open = None;
         let mut found = None;
         while at < window.bytes.len() {
             let bytes = &window.bytes[at..];
@@ -572,7 +574,9 @@ impl Session {
                 };
                 match proof {
                     Proof::No => {}
-                    Proof::Open => break,
+                    Proof::Open => open = open.or(Some(at)),
+                    // What is inside a candidate that is still open may look likely, too.
+                    Proof::Likely if open.is_some() => {}
                     Proof::Likely | Proof::Yes => {
                         found = Some((at, proof == Proof::Yes));
                         break;
@@ -584,7 +588,7 @@ impl Session {
         match found {
             Some((at, sure)) => self.enter(h, at, sure, emit),
             // Responses to requests that are still to come would be judged again.
-            None if requests => half.window.scanned = at,
+            None if requests => half.window.scanned = open.unwrap_or(at),
             None => {}
         }
     }

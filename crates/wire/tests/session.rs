@@ -1,0 +1,271 @@
+//! Sessions over hand-made streams: in step, cut, mid-connection, lossy.
+
+mod support;
+
+use kafkascope_wire::{
+    Item, Protocol, Side,
+    session::{Missing, Session},
+};
+use support::*;
+
+#[test]
+fn requests_meet_their_responses() {
+    let mut log = Log::default();
+    let mut s = Session::new(Some(true), true);
+    s.data(true, 10, &api_versions(1, "me"), &mut log.sink());
+    s.data(false, 20, &api_versions_response(1), &mut log.sink());
+    s.data(true, 30, &heartbeat(2, "me"), &mut log.sink());
+    s.data(true, 31, &heartbeat(3, "me"), &mut log.sink());
+    s.data(false, 40, &heartbeat_response(2), &mut log.sink());
+    s.data(false, 41, &heartbeat_response(3), &mut log.sink());
+    s.close(50, &mut log.sink());
+    assert_eq!(
+        log.pairs(),
+        [
+            (18, 1, true, true),
+            (12, 2, true, true),
+            (12, 3, true, true)
+        ]
+    );
+    assert_eq!(log.protocols(), [Protocol::Kafka]);
+    let Item::Exchange(e) = &log.items[1] else {
+        panic!()
+    };
+    assert_eq!((e.client_id.as_deref(), e.api_version), (Some("me"), 3));
+    assert_eq!(
+        (
+            e.request.as_ref().unwrap().first_ns,
+            e.response.as_ref().unwrap().last_ns
+        ),
+        (10, 20)
+    );
+}
+
+#[test]
+fn any_split_of_the_streams_gives_the_same_exchanges() {
+    let (up, down) = conversation();
+    let whole = run(Some(true), true, &up, &down, usize::MAX);
+    assert_eq!(whole.pairs().len(), 7);
+    for n in 1..40 {
+        for client in [Some(true), None] {
+            let split = run(client, true, &up, &down, n);
+            assert_eq!(
+                split.pairs(),
+                whole.pairs(),
+                "pieces of {n}, client {client:?}"
+            );
+            assert_eq!(split.bodies(), whole.bodies(), "pieces of {n}");
+        }
+    }
+}
+
+#[test]
+fn the_role_is_found_on_either_side() {
+    let (up, down) = conversation();
+    let mut log = Log::default();
+    let mut s = Session::new(None, false);
+    s.data(false, 1, &up, &mut log.sink());
+    s.data(true, 2, &down, &mut log.sink());
+    s.close(3, &mut log.sink());
+    assert_eq!(log.pairs().len(), 7);
+    assert_eq!(s.client_is_a(), Some(false));
+}
+
+#[test]
+fn a_start_at_any_byte_gets_in_step() {
+    let (up, down) = conversation();
+    let all = run(Some(true), true, &up, &down, usize::MAX).pairs();
+    for client in [Some(true), None] {
+        for at in 0..up.len() - 60 {
+            let log = run(client, false, &up[at..], &down, usize::MAX);
+            let pairs: Vec<_> = log.pairs().into_iter().filter(|p| p.2).collect();
+            assert!(
+                !pairs.is_empty() && all.ends_with(&pairs),
+                "start at {at}: {pairs:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn lost_bytes_cost_the_messages_they_hit() {
+    let (up, down) = conversation();
+    let all = run(Some(true), true, &up, &down, usize::MAX).pairs();
+    for at in 0..up.len() - 2 {
+        for len in [1usize, 3, 7, 40] {
+            let end = (at + len).min(up.len());
+            let mut log = Log::default();
+            let mut s = Session::new(Some(true), true);
+            s.data(true, 1, &up[..at], &mut log.sink());
+            s.hole(true, 2, (end - at) as u64, Missing::Lost, &mut log.sink());
+            s.data(true, 3, &up[end..], &mut log.sink());
+            s.data(false, 4, &down, &mut log.sink());
+            s.close(5, &mut log.sink());
+            let read: Vec<_> = log.pairs().into_iter().filter(|p| p.2 && p.3).collect();
+            assert!(read.iter().all(|p| all.contains(p)), "hole {at}+{len}");
+            if at > 40 && end < up.len() - 150 {
+                assert!(
+                    read.len() + 4 >= all.len(),
+                    "hole {at}+{len} leaves {read:?}"
+                );
+            }
+            let seen: u64 = log
+                .items
+                .iter()
+                .map(|i| match i {
+                    Item::Exchange(e) => {
+                        e.request.as_ref().map_or(0, |m| 4 + u64::from(m.declared))
+                    }
+                    Item::Unreadable {
+                        side: Side::Client,
+                        bytes,
+                        ..
+                    } => *bytes,
+                    _ => 0,
+                })
+                .sum();
+            if s.protocol() == Protocol::Kafka {
+                assert_eq!(
+                    seen,
+                    up.len() as u64,
+                    "hole {at}+{len}: every byte is in a message or a stretch"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_hole_of_known_length_inside_a_body_keeps_step() {
+    let mut log = Log::default();
+    let mut s = Session::new(Some(true), true);
+    s.data(true, 1, &api_versions(1, "me"), &mut log.sink());
+    let produce = produce(2, "me", 1, 5000);
+    s.data(true, 2, &produce[..300], &mut log.sink());
+    s.hole(
+        true,
+        3,
+        produce.len() as u64 - 300,
+        Missing::LeftOut,
+        &mut log.sink(),
+    );
+    s.data(true, 4, &heartbeat(3, "me"), &mut log.sink());
+    s.close(9, &mut log.sink());
+    assert_eq!(
+        log.pairs(),
+        [
+            (18, 1, true, false),
+            (0, 2, true, false),
+            (12, 3, true, false)
+        ]
+    );
+    let Item::Exchange(e) = &log.items[2] else {
+        panic!()
+    };
+    let message = e.request.as_ref().unwrap();
+    assert_eq!(
+        (message.holes.len(), message.lost, message.data.len()),
+        (1, 0, 296)
+    );
+}
+
+#[test]
+fn acks_0_expects_no_response() {
+    let mut log = Log::default();
+    let mut s = Session::new(Some(true), true);
+    s.data(true, 1, &produce(1, "me", 0, 10), &mut log.sink());
+    s.data(true, 2, &heartbeat(2, "me"), &mut log.sink());
+    s.data(false, 3, &heartbeat_response(2), &mut log.sink());
+    assert_eq!(log.pairs(), [(0, 1, true, false), (12, 2, true, true)]);
+    assert_eq!(s.counters().no_response, 0);
+}
+
+#[test]
+fn skipped_responses_and_unknown_ones_are_told() {
+    let mut log = Log::default();
+    let mut s = Session::new(Some(true), true);
+    s.data(true, 1, &api_versions(1, "me"), &mut log.sink());
+    s.data(true, 1, &heartbeat(2, "me"), &mut log.sink());
+    s.data(true, 1, &heartbeat(3, "me"), &mut log.sink());
+    s.data(false, 2, &heartbeat_response(77), &mut log.sink());
+    s.data(false, 2, &heartbeat_response(3), &mut log.sink());
+    s.close(3, &mut log.sink());
+    assert_eq!(
+        log.pairs(),
+        [
+            (18, 1, true, false),
+            (12, 2, true, false),
+            (-1, 77, false, true),
+            (12, 3, true, true)
+        ]
+    );
+    assert_eq!((s.counters().no_response, s.counters().no_request), (2, 1));
+}
+
+#[test]
+fn a_response_may_be_delivered_before_its_request() {
+    let mut log = Log::default();
+    let mut s = Session::new(Some(true), true);
+    s.data(true, 1, &api_versions(1, "me"), &mut log.sink());
+    s.data(false, 2, &api_versions_response(1), &mut log.sink());
+    s.data(false, 1000, &heartbeat_response(2), &mut log.sink());
+    s.data(true, 900, &heartbeat(2, "me"), &mut log.sink());
+    assert_eq!(log.pairs(), [(18, 1, true, true), (12, 2, true, true)]);
+}
+
+#[test]
+fn raw_sasl_tokens_until_the_first_request() {
+    let mut log = Log::default();
+    let mut s = Session::new(Some(true), true);
+    s.data(true, 1, &sasl_handshake(1, 0), &mut log.sink());
+    s.data(false, 2, &sasl_handshake_response(1), &mut log.sink());
+    s.data(true, 3, &frame(b"\0user\0password"), &mut log.sink());
+    s.data(false, 4, &frame(b""), &mut log.sink());
+    s.data(true, 5, &heartbeat(2, "me"), &mut log.sink());
+    s.data(false, 6, &heartbeat_response(2), &mut log.sink());
+    assert_eq!(
+        log.pairs(),
+        [
+            (17, 1, true, true),
+            (36, -1, true, true),
+            (12, 2, true, true)
+        ]
+    );
+    let Item::Exchange(token) = &log.items[2] else {
+        panic!()
+    };
+    assert!(token.raw_sasl);
+}
+
+#[test]
+fn a_message_beyond_the_limit_keeps_its_beginning() {
+    let limits = kafkascope_wire::Limits {
+        message_bytes: 100,
+        ..Default::default()
+    };
+    let mut log = Log::default();
+    let mut s = Session::with_limits(Some(true), true, limits);
+    s.data(true, 1, &produce(1, "me", 1, 1000), &mut log.sink());
+    s.close(2, &mut log.sink());
+    let Item::Exchange(e) = &log.items[1] else {
+        panic!()
+    };
+    let message = e.request.as_ref().unwrap();
+    assert_eq!((message.data.len(), message.lost), (100, 0));
+    assert_eq!(s.counters().cut_bytes, u64::from(message.declared) - 100);
+}
+
+#[test]
+fn pending_requests_are_bounded() {
+    let limits = kafkascope_wire::Limits {
+        pending: 3,
+        ..Default::default()
+    };
+    let mut log = Log::default();
+    let mut s = Session::with_limits(Some(true), true, limits);
+    for id in 0..10 {
+        s.data(true, 1, &heartbeat(id, "me"), &mut log.sink());
+    }
+    assert_eq!(log.pairs().len(), 7);
+    assert_eq!(s.counters().evicted, 7);
+}
