@@ -135,7 +135,7 @@ def test_merged_segments_hold_the_same_rows_and_are_not_doubled_by_those_they_re
             store.roll()
         table = store.observed["kafka_produce"]
         olds = {path: path.read_bytes() for path in (folder / "kafka_produce").glob("*.parquet")}
-        assert table.merge_small(largest=1 << 20, fewest=8, most_bytes=64 << 20)
+        assert table.merge_small(largest=1 << 20, fewest=8, most_rows=1000)
         assert count(store) == 100
         assert len(table.segments) == 1
     for path, raw in list(olds.items())[:3]:

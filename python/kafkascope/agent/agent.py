@@ -56,7 +56,7 @@ def open_pipeline(settings: Settings) -> Pipeline | None:
     """Start capturing; ``None`` for source ``none``. Raises the core's ``CaptureError``."""
     if settings.source == "none":
         return None
-    from kafkascope import _core  # type: ignore[attr-defined]
+    from kafkascope import _core
 
     pipeline: Pipeline = _core.LivePipeline(
         settings.source, asid=settings.asid, exclude_pids=[os.getpid(), *settings.exclude_pids], interfaces=list(settings.interfaces) or None
@@ -113,14 +113,11 @@ class Agent:
 
     def close(self) -> None:
         """Ship what the capture still holds, say goodbye, stop."""
+        self._heartbeat(time.time_ns(), "AGENT_STATE_DISCONNECTED")
         if self._pipeline is not None:
-            try:
-                self._ship_captured(self._pipeline.poll(0))
-                self._heartbeat(time.time_ns(), "AGENT_STATE_DISCONNECTED")
-            finally:
-                self._pipeline.close()
-        else:
-            self._heartbeat(time.time_ns(), "AGENT_STATE_DISCONNECTED")
+            self._pipeline.close()
+            while captured := self._pipeline.poll(0):
+                self._ship_captured(captured)
         left = self.shipper.close()
         if left:
             self.log.warning("rows could not be shipped", extra={"rows": left})

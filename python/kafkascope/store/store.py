@@ -23,7 +23,7 @@ from kafkascope.store.errors import StoreInUse, UnknownTable, UnreadableStore
 from kafkascope.store.limits import parse_bytes, physical_memory
 from kafkascope.store.newest_table import NewestTable
 from kafkascope.store.segments import FORMAT_VERSION
-from kafkascope.store.table import ObservedTable, time_span
+from kafkascope.store.table import ROLL_BYTES, ObservedTable, time_span
 
 if TYPE_CHECKING:
     from kafkascope.store.engine import DuckDBEngine
@@ -33,6 +33,8 @@ MARKER = "kafkascope-store.json"
 #: While the disk refuses or is nearly full, it is tried again after this long.
 _DISK_RETRY_S = 5.0
 _NOTES = 100
+#: A kill loses nothing, a power cut this much: syncing more often would be felt by a broker on the same disk.
+SYNC_S = 5.0
 _NOWHERE: Mapping[str, int] = MappingProxyType({})
 
 
@@ -60,6 +62,7 @@ class Store:
         self.problem: str | None = None
         self.rows_by_retention = 0
         self._refused_until = 0.0
+        self._synced = 0.0
         self._lock_fd: int | None = None
         self._closed = threading.Event()
         self._wake = threading.Event()
@@ -147,7 +150,10 @@ class Store:
         if table in self.newest:
             failure = self.newest[table].append(rows, on_disk, position)
         elif table in self.observed:
-            failure = self.observed[table].append(rows, span, on_disk, position)
+            observed = self.observed[table]
+            failure = observed.append(rows, span, on_disk, position)
+            if observed.hot_bytes > ROLL_BYTES:
+                self._wake.set()
         else:
             raise UnknownTable(f"rows of '{table}' are computed and not stored")
         if failure is not None:
@@ -241,16 +247,22 @@ class Store:
         if self.folder is not None and self._refused_until == 0.0:
             now = time.monotonic()
             pressed = self._hot_bytes() > self.hot_limit // 2
+            sync = now - self._synced > SYNC_S
+            if sync:
+                self._synced = now
             for table in sorted(self.observed.values(), key=lambda t: -t.hot_bytes):
                 if table.wants_roll(now) or (pressed and table.hot_bytes > self.hot_limit // 16):
                     self._try(lambda table=table: table.roll(lambda rows: topics.complete(rows, self.topic_names())))
-                table.sync()
+                if sync:
+                    table.sync()
             for newest in self.newest.values():
                 if newest.wants_rewrite():
                     self._try(newest.rewrite)
-                newest.sync()
+                if sync:
+                    newest.sync()
             for table in self.observed.values():
-                self._try(lambda table=table: table.merge_small(largest=16 << 20, fewest=8, most_bytes=64 << 20))
+                self._try(lambda table=table: table.merge_small(largest=8 << 20, fewest=8, most_rows=512 * 1024))
+            pa.default_memory_pool().release_unused()
         self._retain()
         while self._hot_bytes() > self.hot_limit:
             fullest = max(self.observed.values(), key=lambda t: t.hot_bytes)

@@ -243,21 +243,21 @@ class ObservedTable:
             self.rows_dropped += segment.rows
         return len(bad)
 
-    def merge_small(self, largest: int, fewest: int, most_bytes: int) -> bool:
-        """Write a run of at least ``fewest`` neighbouring segments below ``largest`` bytes as one."""
+    def merge_small(self, largest: int, fewest: int, most_rows: int) -> bool:
+        """Write a run of at least ``fewest`` neighbouring segments below ``largest`` bytes as one of at most ``most_rows``."""
         if self.folder is None:
             return False
         with self._rolling:
             run: list[Segment] = []
-            size = 0
+            rows = 0
             for segment in sorted(self._segments, key=lambda s: s.low):
-                if segment.bytes < largest and size + segment.bytes <= most_bytes and segment.columns == (run[0].columns if run else segment.columns):
+                if segment.bytes < largest and rows + segment.rows <= most_rows and segment.columns == (run[0].columns if run else segment.columns):
                     run.append(segment)
-                    size += segment.bytes
+                    rows += segment.rows
                 elif len(run) >= fewest:
                     break
                 else:
-                    run, size = [], 0
+                    run, rows = [], 0
             if len(run) < fewest:
                 return False
             import pyarrow.parquet as pq
