@@ -1,0 +1,156 @@
+"""Plans as DuckDB SQL: one common table expression for each node."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from kafkascope.pxl import derived
+from kafkascope.pxl.expr import Call, Column, Expr, Literal, Lookup
+from kafkascope.pxl.functions.metadata import RELATIONS
+from kafkascope.pxl.lower.duckdb_functions import DEFAULTS, aggregate, call, identifier, literal
+from kafkascope.pxl.lower.duckdb_metadata import LOOKUPS
+from kafkascope.pxl.plan import Aggregate, Append, Filter, Join, Limit, Node, Project, Scan, Sort, Values, order_of, post_order
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """SQL of one result; ``newest_first`` when its rows come in reverse and the last is one too many."""
+
+    sql: str
+    newest_first: bool
+
+
+def lower(root: Node, engine: Any, max_rows: int) -> Lowered:
+    """SQL for the rows of ``root``, one more than ``max_rows`` so that a cut is seen."""
+    return _Lowering(engine).run(root, max_rows)
+
+
+class _Lowering:
+    def __init__(self, engine: Any) -> None:
+        self.engine = engine
+        self.parts: list[str] = []
+        self.names: dict[int, str] = {}
+        self.metadata: dict[str, str] = {}
+
+    def run(self, root: Node, max_rows: int) -> Lowered:
+        nodes = list(post_order([root]))
+        uses = Counter(id(child) for node in nodes for child in node.inputs)
+        for node in nodes:
+            body = getattr(self, f"_{type(node).__name__.lower()}")(node)
+            name = self.names[id(node)] = f"n{len(self.names)}"
+            materialized = uses[id(node)] > 1 and _is_work(node)
+            self.parts.append(f"{name} AS {'' if materialized else 'NOT '}MATERIALIZED ({body})")
+        order = order_of(root)
+        newest_first = not order and "time_" in root.schema
+        keys = (("time_", False),) if newest_first else order
+        columns = ", ".join(identifier(c) for c in root.schema)
+        final = f"SELECT {columns} FROM {self.names[id(root)]}{_order_by(keys)} LIMIT {max_rows + 1}"
+        metadata = [f"{name} AS {'' if LOOKUPS[relation].small else 'NOT '}MATERIALIZED ({LOOKUPS[relation].sql})" for relation, name in self.metadata.items()]
+        return Lowered("WITH\n" + ",\n".join([*metadata, *self.parts]) + "\n" + final, newest_first)
+
+    # ---- nodes ----
+
+    def _scan(self, node: Scan) -> str:
+        names = [c.name for c in node.columns]
+        end = None if node.end is None else node.end + 1
+        relation = self.engine.relations()[node.table]
+        if relation.kind.value == "derived":
+            listed = ", ".join(identifier(n) for n in names)
+            return f"SELECT {listed} FROM ({derived.sql(node.table, self.engine.scan, node.start, end)})"
+        return str(self.engine.scan(node.table, node.start, end, names))
+
+    def _values(self, node: Values) -> str:
+        listed = ", ".join(identifier(c.name) for c in node.columns)
+        if not node.rows:
+            empty = ", ".join(f"{DEFAULTS[c.type]} AS {identifier(c.name)}" for c in node.columns)
+            return f"SELECT {empty} WHERE false"
+        rows = ", ".join("(" + ", ".join(literal(v, c.type) for v, c in zip(row, node.columns, strict=True)) + ")" for row in node.rows)
+        return f"SELECT * FROM (VALUES {rows}) AS v({listed})"
+
+    def _project(self, node: Project) -> str:
+        scope = _Lookups(self)
+        listed = ", ".join(f"{scope.sql(expr)} AS {identifier(name)}" for name, expr in node.items)
+        return f"SELECT {listed} FROM {self.names[id(node.input)]} AS t{scope.joins()}"
+
+    def _filter(self, node: Filter) -> str:
+        scope = _Lookups(self)
+        condition = scope.sql(node.condition)
+        return f"SELECT t.* FROM {self.names[id(node.input)]} AS t{scope.joins()} WHERE {condition}"
+
+    def _aggregate(self, node: Aggregate) -> str:
+        known = node.input.schema
+        keys = [f"t.{identifier(k)}" for k in node.keys]
+        measures = [f"{aggregate(m, known[m.args[0]], bool(node.keys))} AS {identifier(m.name)}" for m in node.measures]
+        group = f" GROUP BY {', '.join(keys)}" if keys else ""
+        return f"SELECT {', '.join(keys + measures)} FROM {self.names[id(node.input)]} AS t{group}"
+
+    def _join(self, node: Join) -> str:
+        left, right = self.names[id(node.left)], self.names[id(node.right)]
+        outer_left, outer_right = node.how in ("right", "outer"), node.how in ("left", "outer")
+        listed = []
+        for output in node.outputs:
+            column = node.inputs[output.side].schema[output.source]
+            text = f"{'lr'[output.side]}.{identifier(output.source)}"
+            if (outer_left, outer_right)[output.side]:
+                # A row without a partner has the types' defaults; a null of a row with one stays unknown.
+                text = f"CASE WHEN {'lr'[output.side]}.matched IS NULL THEN {DEFAULTS[column.type]} ELSE {text} END" if column.nullable else f"coalesce({text}, {DEFAULTS[column.type]})"
+            listed.append(f"{text} AS {identifier(output.name)}")
+        how = {"inner": "INNER", "left": "LEFT", "right": "RIGHT", "outer": "FULL OUTER"}[node.how]
+        on = " AND ".join(f"l.{identifier(a)} = r.{identifier(b)}" for a, b in node.keys)
+        join = f"{how} JOIN {{}} AS r ON {on or 'true'}" if on or node.how != "inner" else "CROSS JOIN {} AS r"
+        left_from = f"(SELECT *, true AS matched FROM {left})" if outer_left else left
+        right_from = f"(SELECT *, true AS matched FROM {right})" if outer_right else right
+        return f"SELECT {', '.join(listed)} FROM {left_from} AS l {join.format(right_from)}"
+
+    def _append(self, node: Append) -> str:
+        listed = ", ".join(identifier(n) for n in node.schema)
+        return " UNION ALL ".join(f"SELECT {listed} FROM {self.names[id(part)]}" for part in node.parts)
+
+    def _sort(self, node: Sort) -> str:
+        return f"SELECT * FROM {self.names[id(node.input)]}"
+
+    def _limit(self, node: Limit) -> str:
+        return f"SELECT * FROM {self.names[id(node.input)]}{_order_by(node.keys)} LIMIT {node.count}"
+
+
+class _Lookups:
+    """The metadata joins of one SELECT: each (relation, key) joined once."""
+
+    def __init__(self, lowering: _Lowering) -> None:
+        self.lowering = lowering
+        self.aliases: dict[tuple[str, Expr], str] = {}
+        self.texts: list[str] = []
+
+    def sql(self, expr: Expr) -> str:
+        """SQL of an expression over the alias ``t``."""
+        if isinstance(expr, Column):
+            return f"t.{identifier(expr.name)}"
+        if isinstance(expr, Literal):
+            return literal(expr.value, expr.type)
+        if isinstance(expr, Call):
+            return call(expr, [self.sql(arg) for arg in expr.args])
+        return self._lookup(expr)
+
+    def _lookup(self, expr: Lookup) -> str:
+        alias = self.aliases.get((expr.relation, expr.key))
+        if alias is None:
+            key = self.sql(expr.key)
+            alias = self.aliases[(expr.relation, expr.key)] = f"m{len(self.aliases)}"
+            view = self.lowering.metadata.setdefault(expr.relation, f"md_of_{expr.relation}")
+            self.texts.append(f" LEFT JOIN {view} AS {alias} ON {alias}.{identifier(RELATIONS[expr.relation])} = {key}")
+        return f"coalesce({alias}.{identifier(expr.field)}, {DEFAULTS[expr.type]})"
+
+    def joins(self) -> str:
+        """The joins that the expressions so far need, in the order that they need one another."""
+        return "".join(self.texts)
+
+
+def _is_work(node: Node) -> bool:
+    """Whether keeping the rows is cheaper than computing them again."""
+    return not isinstance(node, (Scan, Values)) and any(isinstance(n, (Aggregate, Join, Limit)) for n in post_order([node]))
+
+
+def _order_by(keys: tuple[tuple[str, bool], ...]) -> str:
+    return " ORDER BY " + ", ".join(f"{identifier(name)} {'ASC' if up else 'DESC'}" for name, up in keys) if keys else ""

@@ -1,0 +1,221 @@
+"""Compile a script into plans, and run them on an engine."""
+
+from __future__ import annotations
+
+import ast
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from kafkascope.pxl import syntax, times
+from kafkascope.pxl.errors import PxLError, did_you_mean, error, listing
+from kafkascope.pxl.frames import Frame, Grouped, after_groupby
+from kafkascope.pxl.interpreter import Interpreter
+from kafkascope.pxl.lower import dialect
+from kafkascope.pxl.plan import Node, explain
+from kafkascope.pxl.rules import optimize
+from kafkascope.pxl.types import DataType, SemanticType
+from kafkascope.pxl.values import Const, Function, TypeObject, kind
+from kafkascope.pxl.values import Sequence as ListValue
+
+#: Rows of a result table unless the script or the caller says otherwise.
+DEFAULT_MAX_ROWS = 10_000
+MOST_ROWS = 1_000_000
+
+
+class Engine(Protocol):
+    """What a store offers to a compiled script."""
+
+    @property
+    def dialect(self) -> str: ...
+    def relations(self) -> Mapping[str, Any]: ...
+    def scan(self, table: str, start_ns: int | None, end_ns: int | None, columns: Sequence[str]) -> str: ...
+    def execute(self, sql: str, *, timeout_s: float, max_rows: int | None = None) -> pa.Table: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FuncCall:
+    """One call of a script's function: arguments as text, and the name of its result."""
+
+    name: str
+    args: Mapping[str, str] = field(default_factory=dict)
+    output: str = "output"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one run may use."""
+
+    timeout_s: float = 30.0
+    max_rows: int = DEFAULT_MAX_ROWS
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A result's column."""
+
+    name: str
+    type: DataType
+    semantic_type: SemanticType
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One result table."""
+
+    name: str
+    columns: list[Column]
+    table: pa.Table
+    truncated: bool
+    stats: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Program:
+    """A compiled script: a plan for each result table."""
+
+    outputs: dict[str, Node]
+    warnings: list[str] = field(default_factory=list)
+    max_rows: int | None = None
+
+    def explain(self) -> str:
+        """The plans as stable text."""
+        return "\n\n".join(f"{name}:\n{explain(node)}" for name, node in self.outputs.items())
+
+    def sql(self, engine: Engine, max_rows: int = DEFAULT_MAX_ROWS) -> dict[str, str]:
+        """The SQL of each result."""
+        lower = dialect(engine.dialect)
+        return {name: lower(node, engine, max_rows).sql for name, node in self.outputs.items()}
+
+
+def compile(source: str, relations: Mapping[str, Any], funcs: Sequence[FuncCall] = (), now_ns: int | None = None) -> Program:
+    """Compile a script: its displays, or the results of ``funcs`` when some are given. Raises ``PxLError``."""
+    now = time.time_ns() if now_ns is None else now_ns
+    tree = syntax.parse(source)
+    interpreter = Interpreter(relations, now, bool(funcs))
+    try:
+        interpreter.run(tree)
+        for call in funcs:
+            _call(interpreter, call)
+        if not interpreter.displays:
+            raise error("the script has no result", (1, 1), "add px.display(df), or call a function of the script from its vis spec")
+        outputs = {name: optimize(frame.node, interpreter.graph) for name, frame in interpreter.displays.items()}
+    except RecursionError:
+        raise error("the script is nested too deeply", hint="name the parts of long expressions") from None
+    return Program(outputs, interpreter.warnings, _row_limit(syntax.pragmas(source)))
+
+
+def _row_limit(pragmas: Mapping[str, str]) -> int | None:
+    text = pragmas.get("max_output_rows_per_table")
+    if text is None:
+        return None
+    if not text.isdigit() or not 0 < int(text) <= MOST_ROWS:
+        raise error(f"#px:set max_output_rows_per_table={text}: expected a number from 1 to {MOST_ROWS}", (1, 1))
+    return int(text)
+
+
+def _call(interpreter: Interpreter, call: FuncCall) -> None:
+    """Call one function of the script and keep what it returns as results."""
+    function = interpreter.module.names.get(call.name)
+    if not isinstance(function, Function):
+        known = [n for n, v in interpreter.module.names.items() if isinstance(v, Function)]
+        raise error(f"the script has no function '{call.name}'", hint=did_you_mean(call.name, known, f"it has {listing(known)}"))
+    at = syntax.place(function.node)
+    for name in call.args:
+        if name not in function.parameters:
+            raise error(f"{call.name}() has no argument '{name}'", at, did_you_mean(name, function.parameters, f"it has {listing(function.parameters)}"))
+    values = {name: argument(function, name, text) for name, text in call.args.items()}
+    found = interpreter.invoke(function, [], values, at)
+    if isinstance(found, Grouped):
+        raise after_groupby(at)
+    if isinstance(found, Frame):
+        interpreter.display(call.output, found, at)
+    elif isinstance(found, ListValue) and found.items and all(isinstance(f, Frame) for f in found.items):
+        for index, frame in enumerate(found.items):
+            interpreter.display(f"{call.output}[{index}]", frame, at)
+    else:
+        raise error(f"{call.name}() returns {kind(found)}: expected a data frame or a list of them", at, "end it with: return df")
+
+
+_TRUE, _FALSE = {"true", "t", "yes", "y", "1"}, {"false", "f", "no", "n", "0"}
+
+
+def argument(function: Function, name: str, text: str) -> Any:
+    """The value that a text stands for, by its parameter's annotation."""
+    at = syntax.place(function.node)
+    annotation = function.annotations.get(name)
+    if not isinstance(annotation, TypeObject):
+        raise error(f"{function.name}(): the parameter '{name}' needs a type to be given from outside", at, f"write {name}: str")
+    if annotation.kind == "list":
+        return _list(text, f"{function.name}(): '{name}'")
+    expected = f"{function.name}(): '{name}' takes {annotation.name}, found '{text}'"
+    try:
+        if annotation.type is DataType.BOOLEAN:
+            if text.strip().lower() not in _TRUE | _FALSE:
+                raise error(expected, hint="true or false")
+            return Const(text.strip().lower() in _TRUE, DataType.BOOLEAN)
+        if annotation.type is DataType.INT64:
+            value = int(text)
+            if not -(1 << 63) <= value < 1 << 63:
+                raise error(expected, hint="a number of 64 bits")
+            return Const(value, DataType.INT64, annotation.semantic)
+        if annotation.type is DataType.FLOAT64:
+            return Const(float(text), DataType.FLOAT64, annotation.semantic)
+        if annotation.type is DataType.TIME64NS:
+            return Const(int(text), DataType.TIME64NS, annotation.semantic)
+    except ValueError:
+        raise error(expected, hint="a number") from None
+    if annotation.type is DataType.UINT128:
+        raise error(f"{function.name}(): '{name}': a UPID cannot be given from outside", at)
+    return Const(text, DataType.STRING, annotation.semantic)
+
+
+def _list(text: str, what: str) -> ListValue:
+    try:
+        tree = ast.parse(text.strip() or "[]", mode="eval").body
+        items = ast.literal_eval(tree)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise error(f"{what} takes a list, found '{text}'", hint="['a', 'b']") from None
+    types = {bool: DataType.BOOLEAN, int: DataType.INT64, float: DataType.FLOAT64, str: DataType.STRING}
+    if not isinstance(items, (list, tuple)) or any(type(i) not in types for i in items):
+        raise error(f"{what} takes a list of constants, found '{text}'", hint="['a', 'b']")
+    return ListValue(tuple(Const(i, types[type(i)]) for i in items))
+
+
+_ARROW = {
+    DataType.BOOLEAN: pa.bool_(), DataType.INT64: pa.int64(), DataType.UINT128: pa.string(), DataType.FLOAT64: pa.float64(), DataType.STRING: pa.string(),
+    DataType.TIME64NS: pa.int64(),
+}  # fmt: skip
+
+
+def run(program: Program, engine: Engine, limits: Limits | None = None) -> list[Result]:
+    """Run every plan. Raises ``PxLError`` when the whole takes too long, and the engine's own errors."""
+    limits = limits or Limits()
+    deadline = time.monotonic() + limits.timeout_s
+    lower = dialect(engine.dialect)
+    max_rows = min(program.max_rows or limits.max_rows, MOST_ROWS)
+    results = []
+    for name, node in program.outputs.items():
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise PxLError(f"the script ran longer than {limits.timeout_s:g} s", "take a shorter start_time, or filter earlier")
+        began = time.perf_counter()
+        lowered = lower(node, engine, max_rows)
+        table = engine.execute(lowered.sql, timeout_s=left, max_rows=None)
+        truncated = table.num_rows > max_rows
+        table = table.slice(0, max_rows)
+        if lowered.newest_first:
+            table = table.take(pa.array(range(table.num_rows - 1, -1, -1), pa.int64())) if table.num_rows else table
+        columns = [Column(c.name, c.type, c.semantic) for c in node.schema.values()]
+        schema = pa.schema([pa.field(c.name, _ARROW[c.type]) for c in columns])
+        if not table.schema.equals(schema):
+            table = table.cast(schema)
+        stats = {"rows": table.num_rows, "durationMs": round((time.perf_counter() - began) * 1e3, 2)}
+        results.append(Result(name, columns, table, truncated, stats))
+    return results
+
+
+__all__ = ["Column", "Engine", "FuncCall", "Limits", "Program", "Result", "compile", "run", "times"]

@@ -1,0 +1,72 @@
+"""Filters move towards the scans, so that less is joined, named and grouped."""
+
+from __future__ import annotations
+
+from kafkascope.pxl.expr import Column, Expr, Literal, columns, conjuncts, has_lookup, substitute
+from kafkascope.pxl.expr import Call as _Call
+from kafkascope.pxl.plan import Aggregate, Append, Filter, Graph, Join, Node, Project, Sort, post_order
+from kafkascope.pxl.rules.rebuild import over, readers
+from kafkascope.pxl.types import DataType
+
+
+def push_down(root: Node, graph: Graph) -> Node:
+    """Every filter as far down as its columns allow; never below a node that something else reads too."""
+    shared = {key for key, count in readers(root).items() if count > 1}
+    done: dict[int, Node] = {}
+    for node in post_order([root]):
+        inputs = tuple(done[id(child)] for child in node.inputs)
+        if isinstance(node, Filter) and id(node.input) not in shared:
+            done[id(node)] = _push(inputs[0], conjuncts(node.condition), graph)
+        else:
+            done[id(node)] = graph.add(over(node, inputs))
+    return done[id(root)]
+
+
+def _push(node: Node, conditions: list[Expr], graph: Graph) -> Node:
+    """``node`` with the conditions applied as deep as they can be."""
+    here: list[Expr] = []
+    if isinstance(node, Filter):
+        return _push(node.input, conjuncts(node.condition) + conditions, graph)
+    if isinstance(node, Sort):
+        return graph.add(Sort(_push(node.input, conditions, graph), node.keys))
+    if isinstance(node, Append):
+        return graph.add(Append(tuple(_push(part, conditions, graph) for part in node.parts)))
+    if isinstance(node, Project):
+        items = dict(node.items)
+        below = []
+        for condition in conditions:
+            if all(_cheap(items[name]) for name in columns(condition)):
+                below.append(substitute(condition, lambda c: items[c.name]))
+            else:
+                here.append(condition)
+        if below:
+            node = Project(_push(node.input, below, graph), node.items)
+    elif isinstance(node, Aggregate) and node.keys:
+        below = [c for c in conditions if columns(c) and columns(c) <= set(node.keys)]
+        here = [c for c in conditions if not (columns(c) and columns(c) <= set(node.keys))]
+        if below:
+            node = Aggregate(_push(node.input, below, graph), node.keys, node.measures)
+    elif isinstance(node, Join) and node.how in ("inner", "left"):
+        source = {o.name: o.source for o in node.outputs if o.side == 0}
+        below = [c for c in conditions if columns(c) and columns(c) <= source.keys()]
+        here = [c for c in conditions if not (columns(c) and columns(c) <= source.keys())]
+        if below:
+            renamed = [substitute(c, lambda column: Column(source[column.name], column.type, column.semantic, column.nullable)) for c in below]
+            node = Join(_push(node.left, renamed, graph), node.right, node.how, node.keys, node.outputs)
+    else:
+        here = conditions
+    node = graph.add(node)
+    return graph.add(Filter(node, conjunction(here))) if here else node
+
+
+def _cheap(expr: Expr) -> bool:
+    """Computing it twice costs less than carrying rows that will be dropped."""
+    return isinstance(expr, (Column, Literal)) or (isinstance(expr, _Call) and not has_lookup(expr) and expr.fn in ("equal", "notEqual", "select"))
+
+
+def conjunction(parts: list[Expr]) -> Expr:
+    """One condition of several that must all hold."""
+    result = parts[0]
+    for part in parts[1:]:
+        result = _Call("logicalAnd", (result, part), DataType.BOOLEAN, nullable=result.nullable or part.nullable)
+    return result

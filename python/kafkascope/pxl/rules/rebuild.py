@@ -1,0 +1,26 @@
+"""Copies of a node over other inputs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from kafkascope.pxl.plan import Aggregate, Append, Filter, Join, Limit, Node, Project, Sort, post_order
+
+
+def over(node: Node, inputs: tuple[Node, ...]) -> Node:
+    """The operator over other inputs; itself when they are the same."""
+    if all(a is b for a, b in zip(inputs, node.inputs, strict=True)):
+        return node
+    if isinstance(node, Join):
+        return replace(node, left=inputs[0], right=inputs[1])
+    if isinstance(node, Append):
+        return replace(node, parts=inputs)
+    if isinstance(node, (Project, Filter, Aggregate, Sort, Limit)):
+        return replace(node, input=inputs[0])
+    return node
+
+
+def readers(root: Node) -> Counter[int]:
+    """How many operators read each node, by identity."""
+    return Counter(id(child) for node in post_order([root]) for child in node.inputs)

@@ -1,0 +1,120 @@
+"""From text to a syntax tree: Python's grammar, read but never executed, and what PxL accepts of it."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from functools import lru_cache
+
+from kafkascope.pxl.errors import PxLError, error
+
+MAX_SOURCE = 1 << 20
+_PRAGMA = re.compile(r"^[ \t]*#px:set[ \t]+(\w+)=(\S+)[ \t]*$", re.M)
+
+#: How a user calls the things that a script cannot hold.
+_FOREIGN = {
+    "If": "an if statement", "For": "a for loop", "While": "a while loop", "With": "a with statement", "ClassDef": "a class", "Try": "a try statement",
+    "Delete": "del", "Pass": "pass", "Assert": "assert", "Global": "global", "Nonlocal": "nonlocal", "AugAssign": "an augmented assignment",
+    "Lambda": "a lambda", "ListComp": "a comprehension", "SetComp": "a comprehension", "DictComp": "a comprehension", "GeneratorExp": "a comprehension",
+    "Await": "await", "Yield": "yield", "Starred": "a starred argument", "NamedExpr": "an assignment expression", "Set": "a set", "Slice": "a slice",
+    "Raise": "raise", "AsyncFunctionDef": "an async function", "AnnAssign": "an annotated assignment", "Match": "a match statement", "TryStar": "a try statement",
+    "AsyncFor": "a for loop", "AsyncWith": "a with statement", "YieldFrom": "yield", "TypeAlias": "a type alias",
+}  # fmt: skip
+_HINTS = {
+    "AugAssign": "write df.x = df.x + 1", "If": "use px.select(condition, a, b) for columns, or `a if condition else b` for constants",
+    "For": "PxL has no loops: aggregate, or append frames", "While": "PxL has no loops: aggregate, or append frames", "Slice": "use df.head(n), or px.substring for text",
+    "Lambda": "write a def", "Pass": "leave it out",
+}  # fmt: skip
+
+
+def foreign(node: ast.AST) -> PxLError:
+    """The error for a construct that Python has and PxL has not."""
+    kind = type(node).__name__
+    return error(f"PxL has no {_FOREIGN.get(kind, kind).removeprefix('a ').removeprefix('an ')}: can't parse expression of type {kind}", place(node), _HINTS.get(kind, ""))
+
+
+def place(node: ast.AST) -> tuple[int, int]:
+    """Where a node begins."""
+    return getattr(node, "lineno", 0), getattr(node, "col_offset", -1) + 1
+
+
+@lru_cache(maxsize=256)
+def parse(source: str) -> ast.Module:
+    """The syntax tree of a script. Raises ``PxLError`` with the place."""
+    if len(source) > MAX_SOURCE:
+        raise error(f"the script is longer than {MAX_SOURCE} characters", hint="a script is a short text")
+    if not source.strip():
+        raise error("the script is empty", (1, 1), "begin with: import px")
+    try:
+        tree = _read(source)
+    except SyntaxError as first:
+        repaired = insert_missing_commas(source)
+        if repaired == source:
+            raise _syntax(first) from None
+        try:
+            tree = _read(repaired)
+        except SyntaxError as second:
+            raise _syntax(second) from None
+    if not tree.body:
+        raise error("No runnable code found", (1, 1), "the script has only comments")
+    return tree
+
+
+def _read(source: str) -> ast.Module:
+    try:
+        return ast.parse(source)
+    except (RecursionError, MemoryError):
+        raise error("the script is nested too deeply", hint="name the parts of long expressions") from None
+    except ValueError as problem:
+        raise error(f"the script cannot be read: {problem}", (1, 1)) from None
+
+
+def _syntax(problem: SyntaxError) -> PxLError:
+    text = problem.msg or "syntax error"
+    hint = "in a call, separate arguments by commas" if "comma" in text else ""
+    if problem.text and re.match(r"\s*print\b", problem.text):
+        hint = "show a frame with px.display(df)"
+    return PxLError(f"syntax error: {text}", hint, problem.lineno or 1, problem.offset or 1)
+
+
+def pragmas(source: str) -> dict[str, str]:
+    """Settings of ``#px:set name=value`` lines."""
+    return dict(_PRAGMA.findall(source)) if "#px:set" in source else {}
+
+
+_ENDS = {tokenize.NAME, tokenize.NUMBER, tokenize.STRING}
+_SKIP = {tokenize.NL, tokenize.COMMENT, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
+
+
+def insert_missing_commas(source: str) -> str:
+    """The text with a comma before each keyword argument that begins a line without one, and doubled commas made one.
+
+    Scripts in use have such lines, and the parser they were written for lets them pass.
+    """
+    try:
+        tokens = [t for t in tokenize.generate_tokens(io.StringIO(source).readline) if t.type not in _SKIP]
+    except (tokenize.TokenError, SyntaxError, IndentationError):
+        return source
+    inserts: list[tuple[int, int]] = []
+    removes: list[tuple[int, int]] = []
+    depth: list[str] = []
+    for index, token in enumerate(tokens[:-1]):
+        if token.type == tokenize.OP and token.string in "([{":
+            depth.append(token.string)
+        elif token.type == tokenize.OP and token.string in ")]}" and depth:
+            depth.pop()
+        before = tokens[index - 1] if index else None
+        if not depth or depth[-1] != "(" or before is None:
+            continue
+        ended = before.type in _ENDS or before.string in (")", "]", "}")
+        if token.type == tokenize.NAME and tokens[index + 1].string == "=" and ended and before.end[0] < token.start[0]:
+            inserts.append(before.end)
+        elif token.string == "," and before.string == ",":
+            removes.append(token.start)
+    lines = source.splitlines(keepends=True)
+    for row, column in sorted([*inserts, *removes], reverse=True):
+        line = lines[row - 1]
+        lines[row - 1] = line[:column] + "," + line[column:] if (row, column) in inserts else line[:column] + " " + line[column + 1 :]
+    return "".join(lines)
