@@ -3,6 +3,8 @@
 
 #[cfg(target_os = "linux")]
 pub mod af_packet;
+#[cfg(all(target_os = "linux", ebpf))]
+pub mod ebpf;
 mod error;
 pub mod file;
 mod input;

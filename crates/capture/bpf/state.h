@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Settings, maps, the state of a socket, and the records that user space reads. */
+#ifndef STATE_H
+#define STATE_H
+
+/* Set by user space before the load. */
+volatile const __u32 cfg_records_cap = 16384; /* bytes kept of a message that carries records */
+volatile const __u32 cfg_other_cap = 1 << 20; /* bytes kept of any other message */
+volatile const __u32 cfg_wake = 1 << 20;      /* wake the reader when this many bytes wait */
+
+#define CHUNK 8192 /* bytes of one record at most */
+#define HELD 24    /* first bytes of a message that may come in reads of their own */
+#define TLS_HELLO 1024
+#define TLS_BYTES (1u << 20)
+#define TLS_NS 1000000000ull
+
+enum { V_UNKNOWN, V_KAFKA, V_NOT, V_TLS };
+enum { ROLE_NONE, ROLE_CLIENT, ROLE_SERVER };
+enum { K_SEGMENT, K_OPEN, K_CLOSE, K_EXIT, K_NONE };
+
+struct hdr { /* 96 bytes, read by src/ebpf/record.rs */
+	__u64 ts; /* CLOCK_MONOTONIC */
+	__u64 start;
+	__u32 pid, kind, seq, len, cap, tap_seq, netns;
+	__u16 lport, rport;
+	__u8 dir, role, z[6];
+	__u8 laddr[16], raddr[16];
+};
+struct ev {
+	__u32 base, z; /* sequence number of the payload's first byte */
+	struct hdr h;
+	__u8 d[2 * CHUNK + HELD];
+};
+struct ids {
+	__u64 start;
+	__u32 pid, netns;
+	__u16 lport, rport;
+	__u8 has, z[3];
+	__u8 laddr[16], raddr[16];
+};
+struct dir_state {
+	__u32 off, msg, lim; /* place in, length of, and bytes to keep of the message under way */
+	__u32 next;          /* sequence number expected */
+	__u32 skipped;       /* bytes since the last record */
+	__u32 count;         /* records made */
+	__u64 told;
+	__u16 tries;
+	__u8 held, sync, seen, wait, lost, z;
+	__u8 head[HELD];
+};
+struct sock_state {
+	__u8 verdict, role, blind, looked_up, open_told, fetch_at, z[2];
+	__u32 payloads, corr;
+	__u64 opened;
+	struct ids id;
+	struct dir_state d[2]; /* received, sent */
+	__u32 fetches[16];     /* correlation ids of requests whose response carries records */
+};
+struct tuple { __u8 laddr[16], raddr[16]; __u16 lport, rport; __u32 netns; };
+struct stat { __u64 calls, judged, records, bytes, lost, not_kafka, no_buffer, no_state, overrun; };
+
+struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 1 << 25); } ring SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY); __uint(max_entries, 1); __type(key, __u32); __type(value, struct ev); } scratch SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY); __uint(max_entries, 1); __type(key, __u32); __type(value, struct sock_state); } fresh SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY); __uint(max_entries, 1); __type(key, __u32); __type(value, struct stat); } stats SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_SK_STORAGE); __uint(map_flags, BPF_F_NO_PREALLOC); __type(key, int); __type(value, struct sock_state); } sockets SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 65536); __type(key, __u64); __type(value, struct sock_state); } sockets_lru SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 16384); __type(key, struct tuple); __type(value, __u32); } roles SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 16384); __type(key, struct tuple); __type(value, __u32); } rejected SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 16384); __type(key, __u32); __type(value, __u8); } users SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 1024); __type(key, __u32); __type(value, __u8); } excluded SEC(".maps");
+
+INL struct stat *counters(void)
+{
+	__u32 z = 0;
+	return bpf_map_lookup_elem(&stats, &z);
+}
+
+INL __u32 be32(const __u8 *p)
+{
+	return (__u32)p[0] << 24 | (__u32)p[1] << 16 | (__u32)p[2] << 8 | p[3];
+}
+
+INL int is_loopback(const __u8 *a)
+{
+	const __u32 *w = (const __u32 *)a;
+	if (w[0] || w[1])
+		return 0;
+	return w[2] == 0xffff0000 ? a[12] == 127 : w[2] == 0 && w[3] == 0x01000000;
+}
+
+/* Both addresses as IPv6. Loopback addresses mean something only within one network namespace. */
+INL void addresses(struct sock *sk, struct ids *d)
+{
+	__u16 family = 0, remote = 0;
+	READ(family, sk->__sk_common.skc_family);
+	READ(d->lport, sk->__sk_common.skc_num);
+	READ(remote, sk->__sk_common.skc_dport);
+	d->rport = __builtin_bswap16(remote);
+	if (family == 2) {
+		__u32 l = 0, r = 0;
+		READ(l, sk->__sk_common.skc_rcv_saddr);
+		READ(r, sk->__sk_common.skc_daddr);
+		__builtin_memset(d->laddr, 0, 16);
+		__builtin_memset(d->raddr, 0, 16);
+		*(__u32 *)(d->laddr + 8) = *(__u32 *)(d->raddr + 8) = 0xffff0000;
+		*(__u32 *)(d->laddr + 12) = l;
+		*(__u32 *)(d->raddr + 12) = r;
+	} else {
+		READ(d->laddr, sk->__sk_common.skc_v6_rcv_saddr);
+		READ(d->raddr, sk->__sk_common.skc_v6_daddr);
+	}
+	d->netns = 0;
+	if (is_loopback(d->laddr) || is_loopback(d->raddr)) {
+		struct net *net = 0;
+		READ(net, sk->__sk_common.skc_net.net);
+		READ(d->netns, net->ns.inum);
+	}
+	d->has = 1;
+}
+
+INL void give(struct hdr *h, const struct ids *d)
+{
+	h->start = d->start;
+	h->pid = d->pid;
+	h->netns = d->netns;
+	h->lport = d->lport;
+	h->rport = d->rport;
+	__builtin_memcpy(h->laddr, d->laddr, 16);
+	__builtin_memcpy(h->raddr, d->raddr, 16);
+	h->seq = h->len = h->tap_seq = 0;
+}
+
+INL void tuple_of(const struct ids *d, struct tuple *t)
+{
+	__builtin_memcpy(t->laddr, d->laddr, 16);
+	__builtin_memcpy(t->raddr, d->raddr, 16);
+	t->lport = d->lport;
+	t->rport = d->rport;
+	t->netns = d->netns;
+}
+
+/* The next record of a direction stands for len bytes from seq on. */
+INL void segment(struct ev *e, struct dir_state *d, __u32 seq, __u32 len)
+{
+	e->h.kind = K_SEGMENT;
+	e->h.seq = seq;
+	e->h.len = len;
+	e->h.tap_seq = ++d->count;
+}
+
+INL int emit(struct ev *e, __u32 cap, struct stat *c)
+{
+	__u64 size = sizeof(struct hdr) + cap;
+	e->h.cap = cap;
+	barrier_var(size);
+	if (size > sizeof(struct hdr) + CHUNK + HELD)
+		return 0;
+	__u64 flags = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > cfg_wake ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	if (bpf_ringbuf_output(&ring, &e->h, size, flags)) {
+		c->lost++;
+		return 0;
+	}
+	c->records++;
+	c->bytes += size;
+	return 0;
+}
+#endif
