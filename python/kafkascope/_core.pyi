@@ -73,3 +73,6 @@ def decode_files(paths: Sequence[str | os.PathLike[str]], format: str, fd: int) 
 
 def doctor() -> list[Check]:
     """What this host allows, and what to do about what it does not."""
+
+def build_info() -> str:
+    """Version and kind of this build."""

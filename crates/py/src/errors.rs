@@ -18,3 +18,7 @@ create_exception!(
 pub fn file_error(error: kafkascope_capture::CaptureFileError) -> PyErr {
     CaptureFileError::new_err((error.message, error.hint))
 }
+
+pub fn capture_error(error: kafkascope_capture::CaptureError) -> PyErr {
+    CaptureError::new_err((error.message, error.hint))
+}

@@ -16,6 +16,7 @@ use crate::{
 /// Groups remembered of one client, and topics of one group.
 const GROUPS: usize = 256;
 const TOPICS: usize = 1000;
+const MEMBERS: usize = 100;
 /// A member heartbeats every few seconds; one that was silent for this long has gone.
 const SILENCE_NS: i64 = 600_000_000_000;
 
@@ -61,10 +62,12 @@ enum Fit {
 struct Membership {
     client_id: String,
     group: Arc<str>,
-    /// A member, and not only somebody who commits or asks for offsets.
-    member: bool,
+    /// The members by id; nobody for one who only commits or asks for offsets.
+    members: Vec<String>,
     topics: Vec<TopicKey>,
     seen_ns: i64,
+    /// When its last member left: what was asked before that was asked for the group.
+    left_ns: Option<i64>,
 }
 
 pub(crate) struct Readers {
@@ -98,57 +101,65 @@ impl Readers {
         let Some(request) = call.request else { return };
         let root = request.root();
         let group = request.text(f::GROUP_ID);
+        let member = request.text(f::MEMBER_ID);
+        // a new member is given its id
+        let given = call
+            .response
+            .map(|r| r.text(f::MEMBER_ID))
+            .filter(|id| !id.is_empty())
+            .unwrap_or(member);
+        let member = given.as_ref();
         match call.api_key {
-            11 => self.seen(
-                call,
-                cluster,
-                &group,
-                true,
-                Some(subscribed_topics(&request)),
-            ),
+            11 => self.seen(call, cluster, &group, member, subscribed_topics(&request)),
             14 => self.seen(
                 call,
                 cluster,
                 &group,
-                true,
-                call.response.map(|r| names(assigned_topics(&r))),
+                member,
+                call.response
+                    .map(|r| names(assigned_topics(&r)))
+                    .unwrap_or_default(),
             ),
-            12 => self.seen(call, cluster, &group, true, None),
-            13 => self.left(call, cluster, &group),
-            68 if root.int(f::MEMBER_EPOCH).is_some_and(|e| e < 0) => {
-                self.left(call, cluster, &group)
+            12 => self.seen(call, cluster, &group, member, Vec::new()),
+            13 if root.get(f::MEMBERS).is_some() => {
+                for m in root.items(f::MEMBERS) {
+                    self.left(
+                        call,
+                        cluster,
+                        &group,
+                        &request.str(&m, f::MEMBER_ID).unwrap_or_default(),
+                    );
+                }
+            }
+            13 => self.left(call, cluster, &group, member),
+            68 | 88 if root.int(f::MEMBER_EPOCH).is_some_and(|e| e < 0) => {
+                self.left(call, cluster, &group, member)
             }
             68 => self.seen(
                 call,
                 cluster,
                 &group,
-                true,
-                Some(heartbeat_topics(call, &request)),
+                member,
+                heartbeat_topics(call, &request),
             ),
-            88 if root.int(f::MEMBER_EPOCH).is_some_and(|e| e < 0) => {
-                self.left(call, cluster, &group)
-            }
-            88 => self.seen(call, cluster, &group, true, Some(source_topics(&request))),
-            8 | 28 => {
-                let member = !request.text(f::MEMBER_ID).is_empty();
-                self.seen(
-                    call,
-                    cluster,
-                    &group,
-                    member,
-                    Some(topics_of(&request, root.items(f::TOPICS))),
-                );
-            }
+            88 => self.seen(call, cluster, &group, member, source_topics(&request)),
+            8 | 28 => self.seen(
+                call,
+                cluster,
+                &group,
+                member,
+                topics_of(&request, root.items(f::TOPICS)),
+            ),
             9 if root.get(f::GROUPS).is_some() => {
                 for g in root.items(f::GROUPS) {
                     let name = request.str(&g, f::GROUP_ID).unwrap_or_default();
-                    let member = request.str(&g, f::MEMBER_ID).is_some_and(|m| !m.is_empty());
+                    let member = request.str(&g, f::MEMBER_ID).unwrap_or_default();
                     self.seen(
                         call,
                         cluster,
                         &name,
-                        member,
-                        Some(topics_of(&request, g.items(f::TOPICS))),
+                        &member,
+                        topics_of(&request, g.items(f::TOPICS)),
                     );
                 }
             }
@@ -156,8 +167,8 @@ impl Readers {
                 call,
                 cluster,
                 &group,
-                false,
-                Some(topics_of(&request, root.items(f::TOPICS))),
+                "",
+                topics_of(&request, root.items(f::TOPICS)),
             ),
             _ => {}
         }
@@ -168,8 +179,8 @@ impl Readers {
         call: &Call,
         cluster: ClusterRef,
         group: &str,
-        member: bool,
-        topics: Option<Vec<TopicKey>>,
+        member: &str,
+        topics: Vec<TopicKey>,
     ) {
         if group.is_empty() {
             return;
@@ -194,27 +205,44 @@ impl Readers {
                 known.push(Membership {
                     client_id: client_id.into(),
                     group: group.into(),
-                    member,
+                    members: Vec::new(),
                     topics: Vec::new(),
                     seen_ns: 0,
+                    left_ns: None,
                 });
                 known.last_mut().expect("just pushed")
             }
         };
-        membership.member |= member;
         membership.seen_ns = membership.seen_ns.max(call.time_ns);
-        for topic in topics.into_iter().flatten() {
+        if membership.left_ns.is_some_and(|left| left < call.time_ns) {
+            membership.left_ns = None;
+        }
+        if !member.is_empty()
+            && membership.members.len() < MEMBERS
+            && !membership.members.iter().any(|m| m == member)
+        {
+            membership.members.push(member.to_owned());
+        }
+        for topic in topics {
             if membership.topics.len() < TOPICS && !membership.topics.contains(&topic) {
                 membership.topics.push(topic);
             }
         }
     }
 
-    fn left(&mut self, call: &Call, cluster: ClusterRef, group: &str) {
+    fn left(&mut self, call: &Call, cluster: ClusterRef, group: &str, member: &str) {
         let client_id = call.client_id.unwrap_or_default();
-        if let Some(known) = self.clients.get(&(cluster, Actor::of(&call.ends))) {
-            // other members of the process may stay: they say so with their next heartbeat
-            known.retain(|m| *m.group != *group || m.client_id != client_id);
+        let Some(known) = self.clients.get(&(cluster, Actor::of(&call.ends))) else {
+            return;
+        };
+        for m in known
+            .iter_mut()
+            .filter(|m| *m.group == *group && m.client_id == client_id)
+        {
+            m.members.retain(|id| id != member);
+            if m.members.is_empty() {
+                m.left_ns = Some(call.time_ns);
+            }
         }
     }
 
@@ -236,7 +264,9 @@ impl Readers {
             return unknown();
         };
         let client_id = client_id.unwrap_or_default();
-        let alive = |m: &&Membership| now_ns - m.seen_ns <= SILENCE_NS;
+        let alive = |m: &&Membership| {
+            now_ns - m.seen_ns <= SILENCE_NS && m.left_ns.is_none_or(|left| now_ns <= left)
+        };
         let mut candidates: Vec<&Membership> = known
             .iter()
             .filter(alive)
@@ -255,8 +285,8 @@ impl Readers {
             .filter(|(_, fit)| *fit == best)
             .map(|(m, _)| *m)
             .collect();
-        if possible.iter().any(|m| m.member) {
-            possible.retain(|m| m.member);
+        if possible.iter().any(|m| !m.members.is_empty()) {
+            possible.retain(|m| !m.members.is_empty());
         }
         let group = &possible[0].group;
         if possible.iter().all(|m| m.group == *group) {

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use kafkascope_state::{Body, Call, Ends, Host, LearnedName, State};
 use kafkascope_stream::{ConnId, ConnInfo, Dir, HoleReason, Process, StreamSink};
-use kafkascope_wire::{Direction, Exchange, Item, Outcome, Protocol, Session, Tape, decode, session::Missing};
+use kafkascope_wire::{
+    Direction, Exchange, Item, Outcome, Protocol, Session, Tape, decode, session::Missing,
+};
 
 use crate::{
     body::{Style, write_body},
@@ -176,7 +178,7 @@ impl Connections {
     pub fn stats(&self) -> Vec<(&'static str, u64)> {
         let counts = &self.counts;
         vec![
-            ("exchanges", counts.exchanges),
+            ("requests", counts.exchanges),
             ("incomplete", counts.incomplete),
             ("unreadable_bytes", counts.unreadable_bytes),
             ("kafka_connections", counts.kafka_connections),
@@ -530,7 +532,11 @@ impl StreamSink for Connections {
                 len as i64,
             );
         }
-        let kind = if lost { Missing::Lost } else { Missing::LeftOut };
+        let kind = if lost {
+            Missing::Lost
+        } else {
+            Missing::LeftOut
+        };
         self.session(id, |session, sink| {
             session.hole(dir == Dir::AToB, time_ns, len, kind, sink)
         });

@@ -21,6 +21,7 @@ mod produce;
 mod records;
 pub mod rows;
 mod seen;
+pub mod sources;
 mod topics;
 mod upid;
 

@@ -67,7 +67,7 @@ impl Live {
                 }));
                 let mut shared = lock(&theirs);
                 shared.failure = match outcome {
-                    Ok(Ok(())) => Some("the capture was closed".into()),
+                    Ok(Ok(())) => None,
                     Ok(Err(error)) => Some(error.to_string()),
                     Err(_) => Some("the capture thread failed; its message is on stderr".into()),
                 };
@@ -79,8 +79,8 @@ impl Live {
         })
     }
 
-    /// The rows since the last call; waits for some, at most `timeout`. An error says why there will be
-    /// no more.
+    /// The rows since the last call; waits for some, at most `timeout`, but not when closed. An error says
+    /// why the capture broke.
     pub fn poll(&self, timeout: Duration) -> Result<Vec<Batch>, String> {
         let until = Instant::now() + timeout;
         let mut shared = lock(&self.mailbox);
@@ -92,6 +92,9 @@ impl Live {
             }
             if let Some(failure) = &shared.failure {
                 return Err(failure.clone());
+            }
+            if shared.stop {
+                return Ok(Vec::new());
             }
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {

@@ -36,6 +36,8 @@ impl Default for Settings {
 pub struct Pipeline {
     streams: Streams,
     connections: Connections,
+    events: u64,
+    first_ns: Option<i64>,
     now_ns: i64,
     next_report_ns: i64,
     next_conn_stats_ns: i64,
@@ -50,6 +52,8 @@ impl Pipeline {
                 settings.pending_bytes,
                 State::new(settings.state),
             ),
+            events: 0,
+            first_ns: None,
             now_ns: 0,
             next_report_ns: 0,
             next_conn_stats_ns: 0,
@@ -64,6 +68,8 @@ impl Pipeline {
             | Event::ProcessExit { time_ns, .. }
             | Event::Lost { time_ns, .. } => *time_ns,
         };
+        self.events += 1;
+        self.first_ns.get_or_insert(time_ns);
         if let Event::Lost { count, .. } = event {
             self.connections.lost(time_ns, count);
         }
@@ -124,6 +130,9 @@ impl Pipeline {
     pub fn stats(&self) -> Vec<(&'static str, u64)> {
         let streams = self.streams.stats();
         let mut stats = vec![
+            ("events", self.events),
+            ("first_ns", self.first_ns.unwrap_or(0) as u64),
+            ("last_ns", self.now_ns as u64),
             ("segments", streams.segments),
             ("connections", streams.connections),
             ("stream_bytes", streams.bytes),

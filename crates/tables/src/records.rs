@@ -30,8 +30,15 @@ pub(crate) struct Records {
 impl Records {
     /// Of a partition's records field.
     pub fn of(partition: &Object, view: &View) -> Records {
-        let empty = Records { codec: "none", records: Some(0), offsets: Some(0), ..Records::default() };
-        let Some(field) = partition.get(f::RECORDS) else { return empty };
+        let empty = Records {
+            codec: "none",
+            records: Some(0),
+            offsets: Some(0),
+            ..Records::default()
+        };
+        let Some(field) = partition.get(f::RECORDS) else {
+            return empty;
+        };
         let bytes = match field.node.value {
             Value::Records { size, .. } => size.into(),
             _ => return empty,
@@ -56,23 +63,38 @@ impl Records {
             _ => codec,
         };
         self.batches += 1;
-        self.first_offset.get_or_insert(batch.base_offset);
+        // a compressed message of old formats has the offset of the last inside it
+        if batch.records.is_some() || self.batches > 1 {
+            self.first_offset.get_or_insert(batch.base_offset);
+        }
         self.last_offset = Some(batch.last_offset);
-        let offsets = batch.records.map(|_| batch.last_offset - batch.base_offset + 1);
+        let offsets = batch
+            .records
+            .map(|_| batch.last_offset - batch.base_offset + 1);
         self.offsets = self.offsets.zip(offsets).map(|(sum, more)| sum + more);
         if batch.control {
             return;
         }
-        self.records = self.records.zip(batch.records).map(|(sum, more)| sum + i64::from(more));
+        self.records = self
+            .records
+            .zip(batch.records)
+            .map(|(sum, more)| sum + i64::from(more));
         // a batch that compaction went over has the delete horizon there
         if batch.base_timestamp >= 0 && !batch.has_delete_horizon {
-            self.min_timestamp = Some(self.min_timestamp.map_or(batch.base_timestamp, |t| t.min(batch.base_timestamp)));
+            self.min_timestamp = Some(
+                self.min_timestamp
+                    .map_or(batch.base_timestamp, |t| t.min(batch.base_timestamp)),
+            );
         }
         if batch.max_timestamp >= 0 {
-            self.max_timestamp = Some(self.max_timestamp.map_or(batch.max_timestamp, |t| t.max(batch.max_timestamp)));
+            self.max_timestamp = Some(
+                self.max_timestamp
+                    .map_or(batch.max_timestamp, |t| t.max(batch.max_timestamp)),
+            );
         }
         if self.producer_id.is_none() && batch.producer_id >= 0 {
-            (self.producer_id, self.producer_epoch) = (Some(batch.producer_id), Some(batch.producer_epoch.into()));
+            (self.producer_id, self.producer_epoch) =
+                (Some(batch.producer_id), Some(batch.producer_epoch.into()));
         }
     }
 }

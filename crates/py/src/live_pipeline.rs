@@ -1,0 +1,105 @@
+//! Rows of this host's traffic.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use kafkascope_tables::{
+    live::Live,
+    pipeline::Settings,
+    sources::{self, Opened, Wanted},
+};
+use pyo3::{exceptions::PyValueError, prelude::*, types::PyDict};
+
+use crate::{
+    batch::{by_table, counters},
+    errors::{CaptureError, capture_error},
+};
+
+/// Captures this host until closed; a thread decodes, so that a slow reader loses nothing at once.
+#[pyclass(frozen, module = "kafkascope._core")]
+pub struct LivePipeline {
+    live: Mutex<Live>,
+    hook: String,
+}
+
+impl LivePipeline {
+    fn lock(&self) -> MutexGuard<'_, Live> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[pymethods]
+impl LivePipeline {
+    #[new]
+    #[pyo3(signature = (source="auto", asid=0, exclude_pids=Vec::new(), interfaces=None))]
+    fn new(
+        py: Python<'_>,
+        source: &str,
+        asid: u32,
+        exclude_pids: Vec<u32>,
+        interfaces: Option<Vec<String>>,
+    ) -> PyResult<Self> {
+        let Some(wanted) = Wanted::named(source) else {
+            return Err(PyValueError::new_err(format!(
+                "source '{source}' is none of auto, ebpf, packet"
+            )));
+        };
+        let (hook, live) = py
+            .detach(|| {
+                let Opened { hook, source } =
+                    sources::open(wanted, &exclude_pids, &interfaces.unwrap_or_default())?;
+                let live = Live::start(
+                    source,
+                    Settings {
+                        asid,
+                        ..Settings::default()
+                    },
+                );
+                live.map(|live| (hook, live))
+                    .map_err(|e| sources::no_thread(&e))
+            })
+            .map_err(capture_error)?;
+        Ok(LivePipeline {
+            live: Mutex::new(live),
+            hook,
+        })
+    }
+
+    /// The rows since the last call by table; waits for some, at most the timeout.
+    fn poll<'py>(&self, py: Python<'py>, timeout_ms: u64) -> PyResult<Bound<'py, PyDict>> {
+        let batches = py.detach(|| self.lock().poll(Duration::from_millis(timeout_ms)));
+        by_table(
+            py,
+            batches
+                .map_err(|why| CaptureError::new_err((why, "the log of this process says more")))?,
+        )
+    }
+
+    /// How it captures.
+    #[getter]
+    fn hook(&self) -> &str {
+        &self.hook
+    }
+
+    /// Counters since the start.
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let stats = py.detach(|| self.lock().stats());
+        counters(py, &stats)
+    }
+
+    /// Names of topic ids (Kafka's text) from a broker's log directory. Texts that are no id are left out.
+    fn learn_topics(&self, py: Python<'_>, topics: Vec<(String, String)>) {
+        let ids = topics
+            .into_iter()
+            .filter_map(|(id, name)| Some((kafkascope_state::parse_uuid(&id)?, name)));
+        let ids: Vec<_> = ids.collect();
+        py.detach(|| self.lock().learn_topics(ids));
+    }
+
+    /// Ends the capture; rows already taken in can still be polled.
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| self.lock().close());
+    }
+}
