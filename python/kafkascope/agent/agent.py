@@ -6,7 +6,7 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,7 +15,10 @@ import pyarrow.compute as pc
 
 from kafkascope.agent.ship import Shipper
 from kafkascope.metadata import rows
+from kafkascope.metadata.execs import ExecWatcher
 from kafkascope.metadata.host import machine_id
+from kafkascope.metadata.pods import PodsFolder
+from kafkascope.metadata.proc import Proc
 from kafkascope.metadata.sampler import Sampler
 
 POLL_MS = 50
@@ -74,7 +77,8 @@ class Agent:
         self.log = log or logging.getLogger("kafkascope.agent")
         self._pipeline = pipeline
         self._server_run = ""
-        self.sampler = sampler or Sampler(settings.asid, pods=_pods(settings, self.log.warning), log=self.log.warning)
+        self._execs: ExecWatcher | None = None
+        self.sampler = sampler or self._sampler()
         self.shipper = shipper or Shipper(settings.server, token=settings.token, root_certificate=settings.root_certificate, max_bytes=settings.queue_bytes,
                                           asid=settings.asid, log=self.log.info)  # fmt: skip
         self.started_ns = time.time_ns()
@@ -82,6 +86,13 @@ class Agent:
         self._stop = False
         self._dropped_total = 0
         self._lost_told = 0
+
+    def _sampler(self) -> Sampler:
+        proc = Proc()
+        self._execs = ExecWatcher(proc)
+        if (reason := self._execs.start()) is not None:
+            self.log.info("processes that live less than a second may stay without a name: %s", reason)
+        return Sampler(self.settings.asid, proc=proc, pods=PodsFolder(self.settings.pods_folder, self.log.warning), execs=self._execs, log=self.log.warning)
 
     def run(self) -> None:
         """Until ``stop``: one round every 50 ms. Raises the core's ``CaptureError`` when the capture breaks."""
@@ -118,6 +129,8 @@ class Agent:
             self._pipeline.close()
             while captured := self._pipeline.poll(0):
                 self._ship_captured(captured)
+        if self._execs is not None:
+            self._execs.close()
         left = self.shipper.close()
         if left:
             self.log.warning("rows could not be shipped", extra={"rows": left})
@@ -173,9 +186,3 @@ class Agent:
             found.append("more processes than it follows")
         found += [f"{path}: {problem}" for path, problem in sorted(self.sampler.pods.problems.items())]
         return "; ".join(found)
-
-
-def _pods(settings: Settings, log: Callable[[str], None]) -> Any:
-    from kafkascope.metadata.pods import PodsFolder
-
-    return PodsFolder(settings.pods_folder, log)

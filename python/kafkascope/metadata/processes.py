@@ -10,6 +10,7 @@ from typing import Any
 
 from kafkascope.metadata import cgroups
 from kafkascope.metadata.cgroups import Membership
+from kafkascope.metadata.execs import ExecWatcher
 from kafkascope.metadata.pods import Container, Pod, World
 from kafkascope.metadata.proc import TICK_NS, Proc
 
@@ -78,8 +79,9 @@ def json_names(names: list[str]) -> str:
 class ProcessTable:
     """Finds processes, follows them, says what changed as rows of ``md_process``."""
 
-    def __init__(self, proc: Proc, asid: int, hostname: str, boot_ns: int, limit: int = _LIMIT) -> None:
+    def __init__(self, proc: Proc, asid: int, hostname: str, boot_ns: int, limit: int = _LIMIT, execs: ExecWatcher | None = None) -> None:
         self._proc = proc
+        self._execs = execs
         self._asid = asid
         self._hostname = hostname
         self._boot_ns = boot_ns
@@ -133,10 +135,7 @@ class ProcessTable:
             if process is not None and process.start_ticks == ticks:
                 process.wanted = True
             else:
-                # It ended before anyone could look: at least that much is known.
-                start = self._boot_ns + ticks * TICK_NS
-                rows.append({"time_": now_ns, "upid": upid, "asid": self._asid, "pid": pid, "start_time": start, "stop_time": max(now_ns, start),
-                             "hostname": self._hostname, "node_name": self.node_name})  # fmt: skip
+                rows.append(self._gone(upid, pid, ticks, now_ns))
         return rows
 
     def check(self, process: Process, now_ns: int) -> list[dict[str, Any]]:
@@ -189,6 +188,15 @@ class ProcessTable:
         self._place(process)
         return [self.row(process, now_ns)]
 
+    def _gone(self, upid: str, pid: int, ticks: int, now_ns: int) -> dict[str, Any]:
+        """The row of a process that ended before it could be followed: what was seen at its exec, else its ids alone."""
+        process = Process(pid, ticks, upid, now_ns)
+        seen = self._execs.seen(pid, ticks) if self._execs is not None else None
+        if seen is not None:
+            process.comm, process.cmdline, process.ppid, process.netns, process.membership = seen.comm, seen.cmdline, seen.ppid, seen.netns, seen.membership
+            self._place(process)
+        return self.row(process, now_ns, stop_ns=max(now_ns, self._boot_ns + ticks * TICK_NS))
+
     def _identify(self, process: Process) -> None:
         process.cmdline = self._proc.cmdline(process.pid) or process.cmdline
         process.netns = self._proc.netns(process.pid) or process.netns
@@ -231,14 +239,15 @@ class ProcessTable:
     def _by_pid(self, process: Process, by_pid: Mapping[int, tuple[Pod, Container]]) -> tuple[Pod, Container] | None:
         if not by_pid:
             return None
-        pid = process.pid
+        pid, parent = process.pid, process.ppid
         for _ in range(_ANCESTORS):
             if pid in by_pid:
                 return by_pid[pid]
-            parent = self.processes.get(pid)
-            if parent is None or parent.ppid <= 1:
+            if parent <= 1:
                 return None
-            pid = parent.ppid
+            pid = parent
+            known = self.processes.get(pid)
+            parent = known.ppid if known is not None else 0
         return None
 
 

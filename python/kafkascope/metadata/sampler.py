@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from kafkascope.metadata import rows
 from kafkascope.metadata.entities import Entities
+from kafkascope.metadata.execs import ExecWatcher
 from kafkascope.metadata.host import Host, this_host
 from kafkascope.metadata.logdirs import LogDirectories, TopicName
 from kafkascope.metadata.pods import PodsFolder
@@ -30,11 +31,11 @@ class Sampler:
     """Watches processes, pods, interfaces and log directories. Not thread-safe."""
 
     def __init__(self, asid: int, *, proc: Proc | None = None, pods: PodsFolder | None = None, host: Host | None = None, boot_ns: int | None = None,
-                 log: Callable[[str], None] = lambda _: None) -> None:
+                 execs: ExecWatcher | None = None, log: Callable[[str], None] = lambda _: None) -> None:
         self.host = host or this_host()
         self._proc = proc or Proc()
         self.pods = pods or PodsFolder(log=log)
-        self.processes = ProcessTable(self._proc, asid, self.host.hostname, boot_time_ns() if boot_ns is None else boot_ns)
+        self.processes = ProcessTable(self._proc, asid, self.host.hostname, boot_time_ns() if boot_ns is None else boot_ns, execs=execs)
         self.stats = ProcessSampler(self._proc)
         self._entities = Entities()
         self._log_directories = LogDirectories(self._proc)
