@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from kafkascope.pxl.plan import Graph, Node
-from kafkascope.pxl.rules import columns, filters, timerange
+from kafkascope.pxl.rules import columns, filters, limits, timerange
 
-RULES = (filters.push_down, timerange.narrow_scans, columns.prune)
+RULES = (filters.push_down, limits.push_down, timerange.narrow_scans, columns.prune)
 
 
 def optimize(root: Node, graph: Graph) -> Node:
