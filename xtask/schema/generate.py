@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from definitions import HERE, camel, fetch_jars, load, valid, versions
@@ -192,7 +193,9 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else SCHEMA
     folder.mkdir(parents=True, exist_ok=True)
     old, new = map(load, fetch_jars())
-    names = {m["apiKey"]: m["name"].removesuffix("Request") for d in (old, new) for m in d.values() if m["type"] == "request"}
+    names = {
+        m["apiKey"]: m["name"].removesuffix("Request") for d in (old, new) for m in d.values() if m["type"] == "request"
+    }
     by_key: dict[tuple, list[dict | None]] = {}
     for i, release in enumerate((old, new)):
         for m in release.values():
@@ -204,9 +207,11 @@ def main() -> None:
             text += message_text(*by_key[key, direction])
         (folder / f"{key:02}_{snake(name)}.kafka").write_text("\n".join(text))
     headers = [message_text(old.get(n), new.get(n)) for n in ("RequestHeader", "ResponseHeader")]
-    (folder / "header.kafka").write_text("\n".join(sum(headers, [])))
+    (folder / "header.kafka").write_text("\n".join(chain.from_iterable(headers)))
     for file, members in DATA_FILES.items():
-        (folder / f"{file}.kafka").write_text("\n".join(sum((message_text(old.get(n), new.get(n)) for n in members), [])))
+        (folder / f"{file}.kafka").write_text(
+            "\n".join(chain.from_iterable(message_text(old.get(n), new.get(n)) for n in members))
+        )
 
 
 if __name__ == "__main__":

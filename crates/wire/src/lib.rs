@@ -5,6 +5,7 @@
 pub mod apis;
 pub mod batch;
 pub mod blobs;
+pub mod errors;
 pub mod fields;
 pub mod header;
 pub mod message;
