@@ -18,7 +18,7 @@ enum { V_UNKNOWN, V_KAFKA, V_NOT, V_TLS };
 enum { ROLE_NONE, ROLE_CLIENT, ROLE_SERVER };
 enum { K_SEGMENT, K_OPEN, K_CLOSE, K_EXIT, K_NONE };
 
-struct hdr { /* 96 bytes, read by src/ebpf/record.rs */
+struct hdr { /* 88 bytes, read by src/ebpf/record.rs */
 	__u64 ts; /* CLOCK_MONOTONIC */
 	__u64 start;
 	__u32 pid, kind, seq, len, cap, tap_seq, netns;
@@ -26,6 +26,7 @@ struct hdr { /* 96 bytes, read by src/ebpf/record.rs */
 	__u8 dir, role, z[6];
 	__u8 laddr[16], raddr[16];
 };
+_Static_assert(sizeof(struct hdr) == 88, "as record.rs reads it");
 struct ev {
 	__u32 base, z; /* sequence number of the payload's first byte */
 	struct hdr h;

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use kafkascope_stream::{Endpoint, Event, Process, Segment, Tap};
 
-const HEADER: usize = 96;
+const HEADER: usize = 88;
 const SEGMENT: u32 = 0;
 const OPEN: u32 = 1;
 const CLOSE: u32 = 2;
