@@ -73,7 +73,9 @@ def test_produced_records(any_capture: Capture) -> None:
 
 def test_produced_offsets_are_continuous(any_capture: Capture) -> None:
     end: dict[str, int] = {}
-    for row in sorted(any_capture.rows("kafka_produce"), key=lambda r: (r["topic"], r["partition"], r["base_offset"] or 0)):
+    for row in sorted(
+        any_capture.rows("kafka_produce"), key=lambda r: (r["topic"], r["partition"], r["base_offset"] or 0)
+    ):
         if row["acks"] == 0:
             assert row["base_offset"] is None and row["error_code"] is None and row["ack_latency"] is None
             continue
@@ -151,7 +153,10 @@ def test_share_groups_name_their_group(java: Capture) -> None:
 def test_topic_ids(java: Capture) -> None:
     names = {r["topic"]: r["topic_id"] for r in java.rows("kafka_topic_names")}
     assert {t: names[t] for t in java.truth["topics"]} == java.truth["topics"]
-    assert {r["cluster_id"] for r in java.rows("kafka_topic_names") if r["topic"] in java.truth["topics"]} <= {java.truth["cluster_id"], ""}
+    assert {r["cluster_id"] for r in java.rows("kafka_topic_names") if r["topic"] in java.truth["topics"]} <= {
+        java.truth["cluster_id"],
+        "",
+    }
 
 
 def test_cluster_and_broker(java: Capture) -> None:
@@ -165,7 +170,7 @@ def test_group_protocols(java: Capture) -> None:
     events = java.rows("kafka_group_events")
     protocols = {e["group_id"]: e["protocol"] for e in events}
     assert protocols == {g: p.lower() for g, p in java.truth["groups"].items()}
-    shapes = {e["protocol"]: set() for e in events}
+    shapes: dict[str, set[str]] = {e["protocol"]: set() for e in events}
     for e in events:
         shapes[e["protocol"]].add(e["event"])
     assert {"join", "sync", "leave"} <= shapes["classic"]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use kafkascope_state::{Body, Call, Ends, Host, LearnedName, State};
-use kafkascope_stream::{ConnId, ConnInfo, Dir, HoleReason, Process, StreamSink};
+use kafkascope_stream::{ConnId, ConnInfo, Dir, Endpoint, HoleReason, Process, StreamSink};
 use kafkascope_wire::{
     Direction, Exchange, Item, Outcome, Protocol, Session, Tape, decode, session::Missing,
 };
@@ -20,6 +20,9 @@ use crate::{
     seen::{EndsText, Seen},
     topics,
 };
+
+/// Verdicts that wait; one that does not fit costs the capture some bytes more.
+const REJECTED: usize = 10_000;
 
 struct Conn {
     session: Session,
@@ -44,6 +47,8 @@ pub(crate) struct Connections {
     state: State,
     losses: LossBook,
     conn_stats: StatsBook,
+    /// Verdicts that the capture may act on.
+    pub rejected: Vec<(Endpoint, Endpoint, u32)>,
     items: Vec<Item>,
     tapes: [Tape; 2],
     bodies: [String; 2],
@@ -70,6 +75,7 @@ impl Connections {
             state,
             losses: LossBook::default(),
             conn_stats: StatsBook::new(asid),
+            rejected: Vec::new(),
             items: Vec::new(),
             tapes: Default::default(),
             bodies: Default::default(),
@@ -255,6 +261,9 @@ impl Connections {
                             self.counts.tls_connections += 1;
                             conn.card.set_tls(conn.info.first_ns);
                         }
+                        Protocol::Other if self.rejected.len() < REJECTED => {
+                            self.rejected.push((conn.info.a, conn.info.b, conn.info.netns));
+                        }
                         _ => {}
                     }
                     conn.protocol = protocol;
@@ -420,7 +429,7 @@ fn cleared<T>(mut vec: Vec<T>) -> Vec<T> {
 impl Conn {
     fn set_ends(&mut self, asid: u32, client_dir: Dir) {
         let process = |p: Option<Process>| p.map(|p| (p.pid, p.start_boot_ns));
-        let host = |end: kafkascope_stream::Endpoint, p| Host {
+        let host = |end: Endpoint, p| Host {
             addr: std::net::SocketAddr::new(end.addr, end.port),
             netns: self.info.netns,
             process: process(p),

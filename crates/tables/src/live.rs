@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use kafkascope_stream::Event;
+use kafkascope_stream::{Endpoint, Event};
 
 use crate::{
     columns::Batch,
@@ -25,6 +25,8 @@ const NAMES: usize = 1_000_000;
 pub trait Source: Send {
     /// Hands over what there is, waiting at most `timeout` for the first event.
     fn poll(&mut self, timeout: Duration, sink: &mut dyn FnMut(Event)) -> io::Result<()>;
+    /// A connection speaks something else than Kafka: its bytes need not come any more.
+    fn reject(&mut self, _a: Endpoint, _b: Endpoint, _netns: u32) {}
     /// Counters since the start, by name.
     fn stats(&self) -> Vec<(&'static str, u64)>;
 }
@@ -150,6 +152,9 @@ fn run(mut source: Box<dyn Source>, settings: Settings, mailbox: &Mailbox) -> io
     let mut next_tick = Instant::now();
     loop {
         source.poll(POLL, &mut |event| pipeline.event(event))?;
+        for (a, b, netns) in pipeline.take_rejected() {
+            source.reject(a, b, netns);
+        }
         if Instant::now() >= next_tick {
             pipeline.tick(now_ns());
             next_tick = Instant::now() + TICK;

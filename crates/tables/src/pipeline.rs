@@ -1,7 +1,7 @@
 //! Joins the stages: events to streams, sessions, exchanges, state, rows.
 
 use kafkascope_state::{LearnedName, State};
-use kafkascope_stream::{Event, Streams};
+use kafkascope_stream::{Endpoint, Event, Streams};
 
 use crate::{columns::Batch, connections::Connections};
 
@@ -111,6 +111,11 @@ impl Pipeline {
     /// The rows since the last call, one batch for each table that has any.
     pub fn take(&mut self) -> Vec<Batch> {
         self.connections.out.take()
+    }
+
+    /// Connections that turned out to speak something else, with their network namespace.
+    pub fn take_rejected(&mut self) -> Vec<(Endpoint, Endpoint, u32)> {
+        std::mem::take(&mut self.connections.rejected)
     }
 
     /// Bytes of rows that wait to be taken.

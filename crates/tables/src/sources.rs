@@ -2,8 +2,12 @@
 
 use std::{io, time::Duration};
 
-use kafkascope_capture::{CaptureError, af_packet::AfPacketSource};
-use kafkascope_stream::Event;
+use kafkascope_capture::{
+    CaptureError,
+    af_packet::AfPacketSource,
+    ebpf::{self, EbpfSource},
+};
+use kafkascope_stream::{Endpoint, Event};
 
 use crate::live::Source;
 
@@ -35,24 +39,24 @@ pub struct Opened {
 }
 
 /// Begins a capture.
-pub fn open(
-    wanted: Wanted,
-    exclude_pids: &[u32],
-    interfaces: &[String],
-) -> Result<Opened, CaptureError> {
-    let _ = exclude_pids;
+pub fn open(wanted: Wanted, exclude_pids: &[u32], interfaces: &[String]) -> Result<Opened, CaptureError> {
+    let ebpf = || {
+        let settings = ebpf::Settings { exclude_pids: exclude_pids.to_vec(), ..ebpf::Settings::default() };
+        let source = EbpfSource::open(&settings)?;
+        Ok(Opened { hook: source.hook().into(), source: Box::new(source) })
+    };
+    let packet = || {
+        let source = Box::new(AfPacketSource::open(interfaces)?);
+        Ok(Opened { hook: "packets of interfaces".into(), source })
+    };
     match wanted {
-        Wanted::Ebpf => Err(CaptureError::new(
-            "eBPF is not in this build",
-            "use the source packet",
-        )),
-        Wanted::Auto | Wanted::Packet => {
-            let source = Box::new(AfPacketSource::open(interfaces)?);
-            Ok(Opened {
-                hook: "AF_PACKET".into(),
-                source,
-            })
-        }
+        Wanted::Ebpf => ebpf(),
+        Wanted::Packet => packet(),
+        Wanted::Auto => ebpf().or_else(|refused: CaptureError| {
+            let mut opened: Opened = packet().map_err(|_: CaptureError| refused.clone())?;
+            opened.hook = format!("{} (eBPF was refused: {})", opened.hook, refused.message);
+            Ok(opened)
+        }),
     }
 }
 
@@ -76,5 +80,19 @@ impl Source for AfPacketSource {
             ("packets_dropped", stats.dropped),
             ("fragments", stats.fragments),
         ]
+    }
+}
+
+impl Source for EbpfSource {
+    fn poll(&mut self, timeout: Duration, sink: &mut dyn FnMut(Event)) -> io::Result<()> {
+        EbpfSource::poll(self, timeout, sink).map_err(io::Error::other)
+    }
+
+    fn reject(&mut self, a: Endpoint, b: Endpoint, netns: u32) {
+        EbpfSource::reject(self, a, b, netns);
+    }
+
+    fn stats(&self) -> Vec<(&'static str, u64)> {
+        EbpfSource::stats(self).named().to_vec()
     }
 }
