@@ -44,7 +44,11 @@ function Plot({ data, name, range, label }: PlotProps) {
   const format = useMemo(() => valueFormat(data.column, label), [data.column, label]);
   const names = data.series.map((series) => series.name);
   const shape = JSON.stringify([theme, names, data.mode, data.stacked, data.column, label]);
-  const values = useMemo(() => aligned(data), [data]);
+  // eslint-disable-next-line react-hooks/exhaustive-deps -- by size when the series first came: later order would jump
+  const bySize = useMemo(() => [...data.series.keys()].sort((a, b) => (data.series[b]?.mean ?? 0) - (data.series[a]?.mean ?? 0)), [shape]);
+  // Stacked series are drawn from the top sum down, so that each area covers only its own part.
+  const drawn = useMemo(() => (data.stacked ? [...bySize].reverse() : [...bySize].sort((a, b) => a - b)), [bySize, data.stacked]);
+  const values = useMemo(() => aligned(data, bySize), [data, bySize]);
   const latest = useRef({ values, range });
   useEffect(() => { latest.current = { values, range }; });
 
@@ -52,7 +56,7 @@ function Plot({ data, name, range, label }: PlotProps) {
     const element = host.current;
     if (!element) return;
     const size = () => ({ width: element.clientWidth, height: Math.max(element.clientHeight, 80) });
-    const made = new uPlot({ ...options(data, theme, format, label, setAt, () => latest.current.range), ...size() }, latest.current.values, element);
+    const made = new uPlot({ ...options(data, drawn, theme, format, label, setAt, () => latest.current.range), ...size() }, latest.current.values, element);
     plot.current = made;
     const observer = new ResizeObserver(() => { made.setSize(size()); });
     observer.observe(element);
@@ -78,7 +82,7 @@ function Plot({ data, name, range, label }: PlotProps) {
     if (!made) return;
     made.series.forEach((series, index) => {
       if (index === 0) return;
-      const own = names[data.stacked ? names.length - index : index - 1] ?? "";
+      const own = names[drawn[index - 1] ?? -1] ?? "";
       const bright = pointed !== null ? pointed === own : chosen.size === 0 || chosen.has(own);
       series.alpha = bright ? 1 : 0.2;
       series.width = pointed === own ? 3 : 1.6;
@@ -97,7 +101,9 @@ function Plot({ data, name, range, label }: PlotProps) {
       {label !== "" && <div className="axis-label">{label}{time === undefined ? "" : <span className="muted"> at {clock(time, 1)}</span>}</div>}
       <div className="plot" ref={host} role="img" aria-label={`${name}: ${names.length} series, ${data.times.length} points in time`} />
       <ul className="legend" aria-label="series">
-        {data.series.map((series, index) => {
+        {bySize.map((index) => {
+          const series = data.series[index];
+          if (!series) return null;
           const value = at === null ? lastValue(series.values) : valueAt(series.values, at);
           return (
             <li key={series.name}>
@@ -135,18 +141,16 @@ function lastValue(values: ChartData["series"][number]["values"]): number | null
   return null;
 }
 
-/** Stacked series are drawn from the top sum down, so that each area covers only its own part. */
-function aligned(data: ChartData): uPlot.AlignedData {
+function aligned(data: ChartData, bySize: readonly number[]): uPlot.AlignedData {
   if (!data.stacked) return [data.times, ...data.series.map((series) => series.values)] as uPlot.AlignedData;
-  return [data.times, ...stack(data.series).reverse()] as uPlot.AlignedData;
+  return [data.times, ...stack(bySize.flatMap((index) => data.series[index] ?? [])).reverse()] as uPlot.AlignedData;
 }
 
-function options(data: ChartData, theme: Theme, format: (value: number) => string, label: string, setAt: (at: number | null) => void, range: () => [number, number] | null): Omit<uPlot.Options, "width" | "height"> {
+function options(data: ChartData, drawn: readonly number[], theme: Theme, format: (value: number) => string, label: string, setAt: (at: number | null) => void, range: () => [number, number] | null): Omit<uPlot.Options, "width" | "height"> {
   const css = getComputedStyle(document.documentElement);
   const [text, grid, font] = [css.getPropertyValue("--muted"), css.getPropertyValue("--line"), "11px system-ui, sans-serif"];
   const axis = { stroke: text, font, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1, size: 4 } };
   const longest = Math.max(...data.series.flatMap((series) => [format(series.mean).length, format(lastValue(series.values) ?? 0).length]), 4);
-  const drawn = data.stacked ? [...data.series.keys()].reverse() : [...data.series.keys()];
   return {
     legend: { show: false },
     padding: [10, 12, 0, 0],

@@ -33,6 +33,6 @@ export function axisTicks(low: number, high: number, column: Column, count: numb
   const unit = unitOf(Math.max(Math.abs(low), Math.abs(high)), column);
   const step = roundStep((high - low) / unit / Math.max(count, 1)) * unit;
   const ticks: number[] = [];
-  for (let index = Math.ceil(low / step - 1e-9); index * step <= high * (1 + 1e-9) && ticks.length < 50; index += 1) ticks.push(index * step);
+  for (let index = Math.ceil(low / step - 1e-9); index * step <= high * (1 + 1e-9) && ticks.length < 50; index += 1) ticks.push(index * step + 0);
   return ticks;
 }

@@ -64,6 +64,8 @@ export function chartData(table: ResultTable, spec: DisplaySpec): ChartData | st
   return { ...data, column, stacked, mode: first.mode === "MODE_POINT" ? "points" : first.mode === "MODE_AREA" ? "area" : "line" };
 }
 
+const collator = new Intl.Collator("en", { numeric: true });
+
 function align(points: Map<string, Map<number, number>>, stacked: boolean): Pick<ChartData, "times" | "series" | "leftOut"> {
   let times = [...new Set([...points.values()].flatMap((own) => [...own.keys()]))].sort((a, b) => a - b);
   // The first and the last bin of summed charts are cut by the window and would look like a drop.
@@ -74,7 +76,9 @@ function align(points: Map<string, Map<number, number>>, stacked: boolean): Pick
     return { name, mean, values: stacked ? times.map((time) => own.get(time) ?? 0) : withGaps(times, own, present) };
   });
   all.sort((a, b) => b.mean - a.mean || (a.name < b.name ? -1 : 1));
-  return { times, series: all.slice(0, MAX_SERIES), leftOut: Math.max(all.length - MAX_SERIES, 0) };
+  // By name, so that a series keeps its place and colour from one run to the next.
+  const series = all.slice(0, MAX_SERIES).sort((a, b) => collator.compare(a.name, b.name));
+  return { times, series, leftOut: Math.max(all.length - MAX_SERIES, 0) };
 }
 
 /** The line goes through other series' times, and breaks where a series was silent for much longer than usual. */

@@ -36,20 +36,25 @@ export function layeredLayout(model: GraphModel): Layout {
   const crowded = model.nodes.length > 25;
   graph.setGraph({ rankdir: "LR", nodesep: crowded ? 8 : 18, ranksep: crowded ? 110 : 130, edgesep: 8, marginx: 12, marginy: 12, ranker: "network-simplex" });
   const sizes = new Map(model.nodes.map((node) => [node.id, size(node.label)]));
-  for (const node of model.nodes) graph.setNode(node.id, { ...sizes.get(node.id) });
-  for (const edge of model.edges) if (edge.lane === 0) graph.setEdge(edge.from, edge.to, { minlen: 1 }, edge.id);
+  // Names come from the wire and may hold what the library uses as separators: it gets numbers.
+  const ids = new Map(model.nodes.map((node, index) => [node.id, `n${index}`]));
+  const idOf = (id: string) => ids.get(id) ?? "";
+  for (const node of model.nodes) graph.setNode(idOf(node.id), { ...sizes.get(node.id) });
+  model.edges.forEach((edge, index) => {
+    if (edge.lane === 0) graph.setEdge(idOf(edge.from), idOf(edge.to), {}, `e${index}`);
+  });
   dagre.layout(graph);
   const boxes = new Map<string, Box>();
   for (const node of model.nodes) {
-    const { x, y } = graph.node(node.id) as { x: number; y: number };
+    const { x, y } = graph.node(idOf(node.id)) as { x: number; y: number };
     const own = sizes.get(node.id);
     if (own) boxes.set(node.id, { x, y, ...own });
   }
   const paths = new Map<string, { x: number; y: number }[]>();
-  for (const edge of model.edges) {
-    const found = edge.lane === 0 ? (graph.edge({ v: edge.from, w: edge.to, name: edge.id }) as { points?: { x: number; y: number }[] } | undefined)?.points : undefined;
+  model.edges.forEach((edge, index) => {
+    const found = edge.lane === 0 ? (graph.edge({ v: idOf(edge.from), w: idOf(edge.to), name: `e${index}` }) as { points?: { x: number; y: number }[] } | undefined)?.points : undefined;
     if (found && edge.from !== edge.to) paths.set(edge.id, found);
-  }
+  });
   return extent(boxes, paths);
 }
 

@@ -45,11 +45,16 @@ export interface GraphModel {
   nodes: GraphNode[];
   edges: GraphEdge[];
   foldable: boolean;
+  /** Edges left out because nobody could read so many, or wait for their layout. */
+  leftOut: number;
   problem: string | null;
 }
 
 /** Above this many nodes, clients that differ only in a replica's suffix are shown as one. */
 export const FOLD_ABOVE = 40;
+
+/** A graph has at most this many nodes: those of its heaviest edges. */
+export const MAX_NODES = 150;
 
 const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
 const number = (value: unknown): number | undefined => (typeof value === "number" ? value : undefined);
@@ -105,7 +110,7 @@ export function graphModel(table: ResultTable, spec: GraphSpec, pods: ReadonlySe
   const at = (name: string | undefined) => (name === undefined ? -1 : table.columns.findIndex((column) => column.name === name));
   const [from, to, weightAt, colorAt] = [at(spec.from), at(spec.to), at(spec.weight), at(spec.color)];
   const [fromColumn, toColumn] = [table.columns[from], table.columns[to]];
-  if (!fromColumn || !toColumn) return { nodes: [], edges: [], foldable: false, problem: `the table has no columns ${spec.from} and ${spec.to}` };
+  if (!fromColumn || !toColumn) return { nodes: [], edges: [], foldable: false, leftOut: 0, problem: `the table has no columns ${spec.from} and ${spec.to}` };
   const plain = new Map<string, { column: Column; kind: NodeKind }>();
   for (const row of table.rows)
     for (const [index, column] of [[from, fromColumn], [to, toColumn]] as const) {
@@ -128,7 +133,20 @@ export function graphModel(table: ResultTable, spec: GraphSpec, pods: ReadonlySe
     }
   }
   const edges = collectEdges(table, spec, { from, to, weightAt, colorAt }, home, foldable && !unfold);
-  return { nodes: [...nodes.values()].sort((a, b) => (a.id < b.id ? -1 : 1)), edges, foldable, problem: null };
+  const kept = heaviest(edges);
+  const ends = new Set(kept.flatMap((edge) => [edge.from, edge.to]));
+  return { nodes: [...nodes.values()].filter((node) => ends.has(node.id)).sort((a, b) => (a.id < b.id ? -1 : 1)), edges: kept, foldable, leftOut: edges.length - kept.length, problem: null };
+}
+
+function heaviest(edges: GraphEdge[]): GraphEdge[] {
+  const nodes = new Set<string>();
+  const kept = [...edges].sort((a, b) => (b.weight ?? 0) - (a.weight ?? 0)).filter((edge) => {
+    const added = [edge.from, edge.to].filter((id, index, both) => !nodes.has(id) && both.indexOf(id) === index);
+    if (nodes.size + added.length > MAX_NODES) return false;
+    for (const id of added) nodes.add(id);
+    return true;
+  });
+  return kept.length === edges.length ? edges : kept.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 function foldNames(plain: Map<string, { kind: NodeKind }>): Map<string, string[]> {
@@ -154,7 +172,7 @@ function collectEdges(table: ResultTable, spec: GraphSpec, places: Places, home:
   for (const row of table.rows) {
     const from = home.get(String(row[places.from] ?? "")) ?? "";
     const to = home.get(String(row[places.to] ?? "")) ?? "";
-    const ends = `${from}\u0001${to}`;
+    const ends = JSON.stringify([from, to]);
     const group = byEnds.get(ends) ?? [];
     if (folded && group[0]) group[0].rows.push(row);
     else group.push({ from, to, rows: [row] });
@@ -169,7 +187,7 @@ function collectEdges(table: ResultTable, spec: GraphSpec, places: Places, home:
       const weight = weightOf(rows);
       const share = most > 0 && weight !== null ? Math.max(weight, 0) / most : 0;
       edges.push({
-        id: `${ends}\u0001${lane}`, from, to, weight, lane, lanes: group.length, rows: rows.length,
+        id: `${ends}${lane}`, from, to, weight, lane, lanes: group.length, rows: rows.length,
         weightText: weight === null || !weightColumn ? "" : formatCell(weight, weightColumn),
         width: 1 + 5 * share,
         state: edgeState(rows, places.colorAt, spec),

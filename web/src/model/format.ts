@@ -37,7 +37,7 @@ function scaled(value: number, base: number, units: readonly string[]): string {
     unit += 1;
   }
   // 1023.7 rounds to 1024, which is the next unit's 1.
-  if (Number(magnitude.toPrecision(3)) >= base && unit < units.length - 1) {
+  if (Math.round(magnitude) >= base && unit < units.length - 1) {
     magnitude /= base;
     unit += 1;
   }

@@ -62,9 +62,9 @@ export function rowKeys(table: ResultTable): string[] {
   );
   const seen = new Map<string, number>();
   return table.rows.map((row) => {
-    const base = naming.map((index) => String(row[index] ?? "").slice(0, 200)).join("\u0001");
+    const base = JSON.stringify(naming.map((index) => String(row[index] ?? "").slice(0, 200)));
     const count = seen.get(base) ?? 0;
     seen.set(base, count + 1);
-    return count === 0 ? base : `${base}\u0001#${count}`;
+    return count === 0 ? base : `${base}#${count}`;
   });
 }

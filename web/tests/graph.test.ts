@@ -1,0 +1,100 @@
+import { describe, expect, test } from "vitest";
+import type { Cell, Column, ResultTable } from "../src/api";
+import { edgeShape } from "../src/graph/edgePath";
+import { type Box, freeLayout, layeredLayout, layoutKey } from "../src/graph/layout";
+import { type GraphSpec, graphModel, graphSpec, MAX_NODES, workload } from "../src/graph/model";
+
+const columns: Column[] = [
+  { name: "src", type: "STRING", semanticType: "NONE" },
+  { name: "dest", type: "STRING", semanticType: "NONE" },
+  { name: "rate", type: "FLOAT64", semanticType: "THROUGHPUT_BYTES_PER_NS" },
+  { name: "p99", type: "INT64", semanticType: "DURATION_NS" },
+];
+const table = (rows: Cell[][]): ResultTable => ({ name: "t", columns, rows, numRows: rows.length, truncated: false });
+const spec = { "@type": "types.px.dev/px.vispb.Graph", adjacencyList: { fromColumn: "src", toColumn: "dest" }, edgeWeightColumn: "rate", edgeHoverInfo: ["p99", "nothing"] };
+const settings = (more: object = {}) => graphSpec({ ...spec, ...more }, columns) as GraphSpec;
+const model = (rows: Cell[][], more: object = {}, unfold = false) => graphModel(table(rows), settings(more), new Set(["px-kafka/a"]), unfold);
+
+const overlaps = (boxes: Box[]) => boxes.flatMap((a, i) => boxes.slice(i + 1).filter((b) => Math.abs(a.x - b.x) < (a.width + b.width) / 2 && Math.abs(a.y - b.y) < (a.height + b.height) / 2));
+
+describe("the model", () => {
+  test("has a node for each name and an edge for each row, thicker for more", () => {
+    const { nodes, edges } = model([["order", "topic/order", 450e-9, 1], ["topic/order", "shipping", 450e-9, 2], ["topic/order", "invoicing", 200e-9, 3]]);
+    expect(nodes.map((node) => [node.id, node.kind])).toEqual([["invoicing", "client"], ["order", "client"], ["shipping", "client"], ["topic/order", "topic"]]);
+    const width = (to: string) => edges.find((edge) => edge.to === to)?.width ?? 0;
+    expect(width("shipping")).toBe(6);
+    expect(width("invoicing")).toBeLessThan(width("shipping"));
+    expect(edges.find((edge) => edge.to === "invoicing")?.facts).toEqual([["p99", "3 ns"], ["rate", "200 B/s"]]);
+  });
+  test("keeps rows with the same ends side by side", () => {
+    expect(model([["a", "b", 1, 1], ["a", "b", 2, 2]]).edges.map((edge) => [edge.lane, edge.lanes])).toEqual([[0, 2], [1, 2]]);
+  });
+  test("knows pods by the list of pods, and addresses", () => {
+    expect(model([["px-kafka/a", "10.0.0.7", 1, 1]]).nodes.map((node) => node.kind)).toEqual(["address", "pod"]);
+  });
+  test("colours edges only when the vis spec says by what", () => {
+    const rows: Cell[][] = [["a", "b", 1, 100e6], ["a", "c", 1, 200e6], ["a", "d", 1, 900e6], ["a", "e", 1, null]];
+    expect(model(rows).edges.map((edge) => edge.state)).toEqual(["unknown", "unknown", "unknown", "unknown"]);
+    expect(model(rows, { edgeColorColumn: "p99" }).edges.map((edge) => edge.state)).toEqual(["ok", "warn", "bad", "unknown"]);
+    expect(model(rows, { edgeColorColumn: "p99", edgeThresholds: { mediumThreshold: 1, highThreshold: 2 } }).edges.map((edge) => edge.state)).toEqual(["bad", "bad", "bad", "unknown"]);
+  });
+  test("folds replicas above 40 nodes, adds their rates up and takes the worst latency", () => {
+    const rows = Array.from({ length: 50 }, (_, i): Cell[] => [`api-${i}`, "topic/t", 1e-9, i]);
+    const folded = model(rows, { edgeColorColumn: "p99" });
+    expect(folded.nodes.map((node) => node.label)).toEqual(["api ×50", "topic/t"]);
+    expect(folded.edges[0]?.weightText).toBe("50 B/s");
+    expect(folded.edges[0]?.facts[0]).toEqual(["p99 (greatest of 50)", "49 ns"]);
+    expect(model(rows, {}, true).nodes).toHaveLength(51);
+  });
+  test("keeps the heaviest edges of what nobody could read", () => {
+    const rows = Array.from({ length: 900 }, (_, i): Cell[] => [`p${i}x`, `topic/${i}`, i, 1]);
+    const { nodes, edges, leftOut } = model(rows, {}, true);
+    expect(nodes).toHaveLength(MAX_NODES);
+    expect(edges.length + leftOut).toBe(900);
+    expect(Math.min(...edges.map((edge) => edge.weight ?? 0))).toBe(900 - MAX_NODES / 2);
+  });
+  test("says what is missing", () => {
+    expect(graphSpec({ ...spec, adjacencyList: { fromColumn: "src", toColumn: "gone" } }, columns)).toBeNull();
+  });
+  test("reads a request graph, from services where there are some", () => {
+    const request = { "@type": "types.px.dev/px.vispb.RequestGraph", requestorServiceColumn: "gone", requestorPodColumn: "src", responderIPColumn: "dest", p99Column: "p99" };
+    expect(graphSpec(request, columns)).toMatchObject({ from: "src", to: "dest", color: "p99", hover: ["p99"] });
+  });
+});
+
+test.each([["shipping-6d5f7b9c4-abcde", "shipping"], ["kafka-0", "kafka"], ["consumer-12-3", "consumer"], ["orders", "orders"], ["12345", "12345"]])("%s belongs to %s", (name, of) => {
+  expect(workload(name)).toBe(of);
+});
+
+describe("the layout", () => {
+  const hostile = ["\u202Eredro", "x".repeat(249), "🦄".repeat(60), "", "<b>", "طلبات"];
+  const rows: Cell[][] = hostile.flatMap((name, i): Cell[][] => [[`p${i}${name}`, `topic/${name}`, 1, 1], [`topic/${name}`, `c${name}`, 1, 1], [`c${name}`, `topic/${hostile[0] ?? ""}`, 1, 1], [name, name, 1, 1]]);
+  test.each([["in layers", (m: ReturnType<typeof model>) => layeredLayout(m)], ["free", (m: ReturnType<typeof model>) => freeLayout(m, 100)]])("%s has no overlaps, cycles and loops included", (_, layout) => {
+    const made = model(rows, {}, true);
+    const { boxes, width, height } = layout(made);
+    expect(boxes.size).toBe(made.nodes.length);
+    expect(overlaps([...boxes.values()])).toEqual([]);
+    for (const box of boxes.values()) {
+      expect(box.x - box.width / 2).toBeGreaterThanOrEqual(0);
+      expect(box.x + box.width / 2).toBeLessThanOrEqual(width);
+      expect(box.y + box.height / 2).toBeLessThanOrEqual(height);
+    }
+  });
+  test("goes from left to right: producer, topic, consumer", () => {
+    const { boxes } = layeredLayout(model([["z-producer", "topic/t", 1, 1], ["topic/t", "a-consumer", 1, 1]]));
+    const x = (id: string) => boxes.get(id)?.x ?? 0;
+    expect(x("z-producer")).toBeLessThan(x("topic/t"));
+    expect(x("topic/t")).toBeLessThan(x("a-consumer"));
+  });
+  test("stays when only rates change or rows come in another order", () => {
+    const key = (all: Cell[][]) => layoutKey(model(all), true);
+    const first: Cell[][] = [["a", "b", 1, 1], ["b", "c", 2, 2]];
+    expect(key([["b", "c", 9, 9], ["a", "b", 8, 8]])).toBe(key(first));
+    expect(key([...first, ["c", "d", 1, 1]])).not.toBe(key(first));
+  });
+  test("draws every edge, also loops and edges of moved boxes", () => {
+    const made = model(rows, {}, true);
+    const layout = layeredLayout(made);
+    for (const edge of made.edges) for (const moved of [new Set<string>(), new Set([edge.from])]) expect(edgeShape(edge, layout, moved)?.path).toMatch(/^M[-\d.e]+,[-\d.e]+[CQ]/);
+  });
+});
