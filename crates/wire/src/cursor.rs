@@ -180,7 +180,10 @@ impl<'v> Cursor<'v> {
     #[cold]
     fn missing(&self) -> Fault {
         let here = (self.at + (self.run_end - self.pos) as u32).min(self.declared);
-        let cut = self.holes.last().is_none_or(|h| h.at <= here);
+        let cut = self
+            .holes
+            .last()
+            .is_none_or(|h| h.at <= here && h.at + h.len >= self.declared);
         if cut { Fault::End } else { Fault::Hole }
     }
 }

@@ -1,6 +1,8 @@
 //! Frames made by hand, and what a session says of them.
 #![allow(dead_code)]
 
+pub mod encode;
+
 use kafkascope_wire::{Item, Protocol, session::Session};
 
 #[derive(Default)]
