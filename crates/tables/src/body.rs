@@ -10,7 +10,7 @@ mod snake;
 use kafkascope_wire::batch::{Batch, Batches, TimestampType};
 use kafkascope_wire::blobs::{Blob, decode_blob};
 use kafkascope_wire::fields::{self, f};
-use kafkascope_wire::{Direction, FieldId, Node, Outcome, Tape, Value, View};
+use kafkascope_wire::{Direction, FieldId, Node, Outcome, Tape, Value, View, errors};
 
 pub use json::{write_int, write_string};
 
@@ -144,7 +144,7 @@ impl Writer<'_, '_> {
                         }
                     }
                 }
-                Value::Records { size, .. } => self.records(level, node, size),
+                Value::Records { size, captured, .. } => self.records(level, node, size, captured),
                 Value::Array { .. } => {
                     self.out.push('[');
                     levels.push(Level {
@@ -226,7 +226,7 @@ impl Writer<'_, '_> {
         let Some(stem) = name.strip_suffix(self.pick("rrorCode", "rror_code")) else {
             return;
         };
-        let Some(error) = i16::try_from(code).ok().and_then(error_text) else {
+        let Some(error) = i16::try_from(code).ok().and_then(errors::name) else {
             return;
         };
         self.key(level, stem, self.pick("rrorName", "rror_name"));
@@ -240,7 +240,7 @@ impl Writer<'_, '_> {
         }
     }
 
-    fn records(&mut self, level: &mut Level, node: &Node, size: u32) {
+    fn records(&mut self, level: &mut Level, node: &Node, size: u32, captured: u32) {
         if level.array {
             self.out.push_str("null");
             return;
@@ -253,7 +253,11 @@ impl Writer<'_, '_> {
         }
         self.key(level, name, self.pick("SizeInBytes", "_size_in_bytes"));
         json::write_int(self.out, i64::from(size));
-        if !matches!(node.field, f::RECORDS | f::UNALIGNED_RECORDS) {
+        if captured < size {
+            self.key(level, name, self.pick("CapturedBytes", "_captured_bytes"));
+            json::write_int(self.out, i64::from(captured));
+        }
+        if !is_record_set(node.field) {
             return;
         }
         let mut first = true;
@@ -391,8 +395,9 @@ impl Writer<'_, '_> {
     }
 }
 
-pub(crate) fn error_text(_code: i16) -> Option<&'static str> {
-    None
+/// Whether a field of type `Value::Records` holds records; the others are bytes that were not captured whole.
+pub(crate) fn is_record_set(field: FieldId) -> bool {
+    matches!(field, f::RECORDS | f::UNALIGNED_RECORDS)
 }
 
 /// The topic's name stands right before or behind its id.

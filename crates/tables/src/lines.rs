@@ -11,9 +11,11 @@ use std::io::{self, Write};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kafkascope_stream::Endpoint;
-use kafkascope_wire::{Direction, Exchange, Message, Outcome, Side, Tape, apis, decode, fields};
+use kafkascope_wire::{
+    Direction, Exchange, Message, Outcome, Side, Tape, Value, apis, decode, fields,
+};
 
-use crate::body::{Style, write_body, write_int, write_string};
+use crate::body::{Style, is_record_set, write_body, write_int, write_string};
 use names::Names;
 use order::{Line, Order};
 
@@ -370,14 +372,26 @@ fn read(exchange: &Exchange, direction: Direction, tape: &mut Tape) -> Option<Ou
     if exchange.api_key < 0 {
         return None;
     }
-    Some(decode(
+    let outcome = decode(
         exchange.api_key,
         exchange.api_version,
         direction,
         &message.view(),
         at,
         tape,
-    ))
+    );
+    // Opaque bytes may be missing without harm to what follows; a line shows them, so it is not complete.
+    let cut = tape.nodes.iter().find(|n| match n.value {
+        Value::Records { size, captured, .. } => captured < size && !is_record_set(n.field),
+        _ => false,
+    });
+    Some(match cut {
+        Some(node) if outcome == Outcome::Complete => Outcome::Truncated {
+            at: node.at,
+            field: node.field,
+        },
+        _ => outcome,
+    })
 }
 
 fn verdict(exchange: &Exchange, [request, response]: [Option<Outcome>; 2]) -> Verdict {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kafkascope_wire::fields::{self, f};
-use kafkascope_wire::{Exchange, FieldId, Side, Tape, Value, View, apis};
+use kafkascope_wire::{Exchange, FieldId, Side, Tape, Value, View, apis, errors};
 
 use super::names::{Names, name_beside};
 use super::order::Line;
@@ -163,14 +163,17 @@ impl Details {
                             .filter(|s| !s.is_empty());
                     }
                 }
-                Value::Uuid(id) if with_topics && node.field == f::TOPIC_ID && id != [0; 16] => {
-                    if name_beside(&tape.nodes, i).is_none() {
-                        let name = names.topic(&id).map(clean).unwrap_or_else(|| {
-                            self.unnamed = true;
-                            format!("{MARK}{}", URL_SAFE_NO_PAD.encode(id))
-                        });
-                        self.topics.push((name, Vec::new()));
-                    }
+                Value::Uuid(id)
+                    if with_topics
+                        && node.field == f::TOPIC_ID
+                        && id != [0; 16]
+                        && name_beside(&tape.nodes, i).is_none() =>
+                {
+                    let name = names.topic(&id).map(clean).unwrap_or_else(|| {
+                        self.unnamed = true;
+                        format!("{MARK}{}", URL_SAFE_NO_PAD.encode(id))
+                    });
+                    self.topics.push((name, Vec::new()));
                 }
                 Value::Int(n) => match node.field {
                     f::PARTITION
@@ -214,7 +217,7 @@ impl Details {
             let _ = write!(out, " +{} topics", count - MAX_TOPICS);
         }
         for (code, times) in self.errors.iter().take(MAX_ERRORS) {
-            let name = i16::try_from(*code).ok().and_then(crate::body::error_text);
+            let name = i16::try_from(*code).ok().and_then(errors::name);
             let _ = match name {
                 Some(name) => write!(out, " {name}"),
                 None => write!(out, " error {code}"),
