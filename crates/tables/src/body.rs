@@ -10,13 +10,16 @@ mod snake;
 use kafkascope_wire::batch::{Batch, Batches, TimestampType};
 use kafkascope_wire::blobs::{Blob, decode_blob};
 use kafkascope_wire::fields::{self, f};
-use kafkascope_wire::{Direction, FieldId, Node, Outcome, Tape, Value, View, errors};
+use kafkascope_wire::{
+    Direction, FieldId, Node, Outcome, Tape, Value, View, apis, decode, errors, header,
+};
 
 pub use json::{write_int, write_string};
 
 const JOIN_GROUP: i16 = 11;
 const SYNC_GROUP: i16 = 14;
 const DESCRIBE_GROUPS: i16 = 15;
+const ENVELOPE: i16 = 58;
 const SHARE_FETCH: i16 = 78;
 
 /// How names and values are written.
@@ -139,9 +142,9 @@ impl Writer<'_, '_> {
                             self.out,
                             self.view.bytes(node.value).unwrap_or_default(),
                         );
-                        if !level.array {
-                            self.blob(level, nodes, i);
-                        }
+                    }
+                    if !level.array {
+                        self.blob(level, nodes, i);
                     }
                 }
                 Value::Records { size, captured, .. } => self.records(level, node, size, captured),
@@ -357,6 +360,7 @@ impl Writer<'_, '_> {
             (SYNC_GROUP, f::ASSIGNMENT) | (DESCRIBE_GROUPS, f::MEMBER_ASSIGNMENT) => {
                 Blob::ConsumerAssignment
             }
+            (ENVELOPE, f::REQUEST_DATA) => return self.enveloped(level, &nodes[i]),
             _ => return,
         };
         // Other types of groups, as Kafka Connect's, have other encodings.
@@ -382,16 +386,69 @@ impl Writer<'_, '_> {
             self.name(nodes[i].field),
             self.pick("Decoded", "_decoded"),
         );
-        let view = View::whole(bytes);
+        self.inner(self.api_key, &View::whole(bytes), &tape);
+    }
+
+    fn inner(&mut self, api_key: i16, view: &View, tape: &Tape) {
         Writer {
             out: self.out,
             style: self.style,
-            api_key: self.api_key,
-            view: &view,
+            api_key,
+            view,
             topic_name: self.topic_name,
             tags: Vec::new(),
         }
         .body(&tape.nodes);
+    }
+
+    /// The request that a broker passes on to the controller: the request log has this one, not its envelope.
+    fn enveloped(&mut self, level: &mut Level, node: &Node) {
+        let Some(bytes) = self.view.bytes(node.value) else {
+            return;
+        };
+        let view = View::whole(bytes);
+        // An envelope in an envelope is no request of Kafka's, and could be nested without end.
+        let Some(header) = header::request(&view).filter(|h| h.api_key != ENVELOPE) else {
+            return;
+        };
+        let mut tape = Tape::default();
+        let outcome = decode(
+            header.api_key,
+            header.api_version,
+            Direction::Request,
+            &view,
+            header.body_at,
+            &mut tape,
+        );
+        if outcome == Outcome::UnknownVersion {
+            return;
+        }
+        self.key(
+            level,
+            self.name(node.field),
+            self.pick("Decoded", "_decoded"),
+        );
+        let mut level = Level {
+            array: false,
+            empty: true,
+        };
+        self.out.push('{');
+        self.key(&mut level, self.pick("apiKey", "api_key"), "");
+        json::write_int(self.out, i64::from(header.api_key));
+        self.key(&mut level, self.pick("apiName", "api_name"), "");
+        json::write_string(self.out, apis::name(header.api_key));
+        self.key(&mut level, self.pick("apiVersion", "api_version"), "");
+        json::write_int(self.out, i64::from(header.api_version));
+        self.key(&mut level, self.pick("correlationId", "correlation_id"), "");
+        json::write_int(self.out, i64::from(header.correlation_id));
+        self.key(&mut level, self.pick("clientId", "client_id"), "");
+        match header.client_id {
+            Some(id) => json::write_string(self.out, &String::from_utf8_lossy(id)),
+            None => self.out.push_str("null"),
+        }
+        self.key(&mut level, "request", "");
+        self.inner(header.api_key, &view, &tape);
+        self.out.push('}');
     }
 }
 

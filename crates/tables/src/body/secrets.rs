@@ -49,7 +49,7 @@ const SENSITIVE: &[&str] = &[
 /// Whether the value of `nodes[i]` must not be shown.
 pub fn hides(api_key: i16, nodes: &[Node], i: usize, view: &View) -> bool {
     let field = nodes[i].field;
-    // A proxied request carries its caller's principal, and a whole request that may hold any secret.
+    // An envelope holds whole messages, with whatever secrets are in them.
     if api_key == 58
         && matches!(
             field,
