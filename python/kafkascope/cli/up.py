@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Iterator
@@ -169,7 +170,8 @@ class Machine:
 
     def _start_server(self) -> None:
         assert self._folder is not None
-        user = privileges.choose(PACKAGE)
+        libraries = [Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+        user = privileges.choose(PACKAGE, *libraries, *(Path(folder).resolve() for folder in self.settings.folders))
         ready_read, ready_write = os.pipe()
         command = [sys.executable, "-m", "kafkascope.server.main", "--fd", str(self.listener.fileno()), "--ready-fd", str(ready_write),
                    "--ingest-socket", str(self._folder / "ingest.sock"), "--source", self.settings.source, "--memory-limit", self.settings.memory_limit]  # fmt: skip

@@ -44,15 +44,16 @@ def choose(*needs: Path) -> User | None:
 
 
 def _can_enter(user: User, path: Path) -> bool:
-    """Whether ``user`` may read the folder ``path``, by the permission bits of it and every folder above it."""
+    """Whether ``user`` may read ``path``, by the permission bits of it and every folder above it."""
+    path = path.resolve()
     for folder in (path, *path.parents):
         info = folder.stat()
         if info.st_uid == user.uid:
-            bits = stat.S_IXUSR | (stat.S_IRUSR if folder == path else 0)
+            bits = (stat.S_IXUSR if folder.is_dir() else 0) | (stat.S_IRUSR if folder == path else 0)
         elif info.st_gid == user.gid:
-            bits = stat.S_IXGRP | (stat.S_IRGRP if folder == path else 0)
+            bits = (stat.S_IXGRP if folder.is_dir() else 0) | (stat.S_IRGRP if folder == path else 0)
         else:
-            bits = stat.S_IXOTH | (stat.S_IROTH if folder == path else 0)
+            bits = (stat.S_IXOTH if folder.is_dir() else 0) | (stat.S_IROTH if folder == path else 0)
         if info.st_mode & bits != bits:
             return False
     return True
