@@ -471,3 +471,54 @@ fn a_file_that_is_no_capture_is_named() {
         .expect("an error");
     assert!(folder.message.ends_with("is a folder"), "{folder}");
 }
+
+/// Files that are damaged in any way give an error or what is left of them, and never an endless read.
+#[test]
+fn damaged_files_end() {
+    let frame = ethernet(&[8, 0], &ipv4(&tcp(7, b"hello")));
+    let packets: &[(u32, u32, &[u8], usize)] = &[
+        (1, 0, &frame, frame.len()),
+        (2, 0, &frame, frame.len()),
+        (3, 0, &frame, frame.len()),
+    ];
+    let ng = [
+        section(false),
+        interface(false, 1, Some(9)),
+        enhanced(false, 0, 5, &frame),
+        enhanced(false, 0, 6, &frame),
+    ]
+    .concat();
+    let plain = pcap(false, 0xa1b2_c3d4, 1, packets);
+    let mut state = 88_172_645_463_325_252u64;
+    let mut below = |n: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % n as u64) as usize
+    };
+    let mut read = 0;
+    for (name, whole) in [
+        ("pcap", &plain),
+        ("ng", &ng),
+        ("gz", &gzip(&plain)),
+        ("zst", &zstd_raw(&plain)),
+    ] {
+        for _ in 0..300 {
+            let mut bytes = whole.clone();
+            for _ in 0..=below(3) {
+                let at = below(bytes.len());
+                bytes[at] = [0, 0xff, below(256) as u8][below(3)];
+            }
+            let file = Temp::new(&format!("damaged-{name}"), &bytes);
+            let Ok(mut source) = FileSource::open(std::slice::from_ref(&file.0)) else {
+                continue;
+            };
+            let mut polls = 0;
+            while matches!(source.poll(&mut |_| read += 1), Ok(true)) {
+                polls += 1;
+                assert!(polls < 100, "{name} does not end");
+            }
+        }
+    }
+    assert!(read > 500, "most packets survive: {read}");
+}

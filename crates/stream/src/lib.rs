@@ -4,9 +4,11 @@
 
 pub mod conn;
 pub mod event;
+pub mod limits;
 mod reassembly;
 pub mod streams;
 
 pub use conn::{ConnId, ConnInfo, Dir, HoleReason, StreamSink};
 pub use event::{Endpoint, Event, Process, Segment, Tap};
-pub use streams::{Limits, Stats, Streams};
+pub use limits::{Limits, Stats};
+pub use streams::Streams;

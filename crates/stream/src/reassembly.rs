@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::conn::{ConnId, ConnInfo, Dir, HoleReason, StreamSink};
 use crate::event::{Segment, Tap};
-use crate::streams::{Limits, Stats};
+use crate::limits::{Limits, Stats};
 
 /// What a chunk costs beside its bytes, so that many tiny ones are bounded too.
 const CHUNK_COST: usize = 96;
