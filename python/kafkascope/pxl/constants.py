@@ -11,7 +11,7 @@ from kafkascope.pxl.functions.scalars import SCALARS
 from kafkascope.pxl.types import DataType
 from kafkascope.pxl.values import Const
 
-MAX_TEXT = 1 << 20
+MAX_TEXT = 1 << 16
 _INT_MIN, _INT_MAX = -(1 << 63), (1 << 63) - 1
 
 

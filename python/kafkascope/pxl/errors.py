@@ -47,4 +47,6 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
 def listing(names: Iterable[str], limit: int = 12) -> str:
     """The names as a short list."""
     items = list(names)
+    if not items:
+        return "none"
     return ", ".join(items[:limit]) + (f" and {len(items) - limit} more" if len(items) > limit else "")

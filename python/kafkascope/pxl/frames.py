@@ -16,6 +16,7 @@ from kafkascope.pxl.values import REQUIRED as _REQUIRED
 
 MAX_NODES = 20_000
 MAX_COLUMNS = 1_000
+MAX_PARTS = 500_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,12 +47,18 @@ class Frame:
             raise error(f"the data frame has more than {MAX_COLUMNS} columns", at, "project the columns that are needed: df[['a', 'b']]")
         return Frame(self.graph, self.graph.add(node), at, run)
 
+    def _bind(self, value: Any, at: Place) -> Expr:
+        self.graph.parts += getattr(value, "size", 1)
+        if self.graph.parts > MAX_PARTS:
+            raise error(f"the script's expressions have more than {MAX_PARTS} parts", at, "assign common parts to columns: df.x = ...")
+        return binder.bind(value, self.schema, at)
+
     # ---- assignment, subscripts ----
 
     def assign(self, name: str, value: Any, at: Place) -> Frame:
         """The frame with a column set: the last one, unless it was set among the assignments just before."""
         run = self.run
-        expr = binder.bind(value, self.schema, at)
+        expr = self._bind(value, at)
         if run is None or not columns(expr).isdisjoint(run.assigned):
             run = Run(self.node, {name: expr})
         else:
@@ -61,7 +68,7 @@ class Frame:
 
     def filter(self, condition: Any, at: Place) -> Frame:
         """The rows for which ``condition`` holds."""
-        expr = binder.bind(condition, self.schema, at)
+        expr = self._bind(condition, at)
         if expr.type is not DataType.BOOLEAN:
             raise error(f"a filter needs BOOLEAN, found {expr.type.name}", at, "compare: df[df.x == 1]")
         if isinstance(expr, Literal) and expr.value:

@@ -17,6 +17,7 @@ from kafkascope.pxl.values import REQUIRED as _REQUIRED
 
 MAX_STEPS = 200_000
 MAX_DEPTH = 40
+MAX_TEXT = 1 << 26
 _COLUMN = (Ref, Apply, Cast, Context)
 _BINARY = {"Add": "add", "Sub": "subtract", "Mult": "multiply", "Div": "divide", "Mod": "modulo"}
 _COMPARE = {"Eq": "equal", "NotEq": "notEqual", "Lt": "lessThan", "LtE": "lessThanEqual", "Gt": "greaterThan", "GtE": "greaterThanEqual"}
@@ -43,6 +44,8 @@ class Interpreter:
         self.warnings: list[str] = []
         self._steps = 0
         self._depth = 0
+        self._text = 0
+        self._memo: dict[Any, Any] | None = None
         self._px: Module | None = None
 
     def display(self, name: str, frame: Frame, at: Place) -> None:
@@ -60,6 +63,8 @@ class Interpreter:
     def run(self, tree: ast.Module) -> None:
         """Interpret the module."""
         self._block(tree.body, self.module, docstring=True)
+        # From here on the module's names no longer change: the same call gives the same frame.
+        self._memo = {}
 
     def _block(self, body: list[ast.stmt], scope: Scope, docstring: bool) -> None:
         for index, statement in enumerate(body):
@@ -269,6 +274,10 @@ class Interpreter:
         if all(isinstance(o, Const) for o in operands):
             folded = constants.fold(fn, operands, at)
             if folded is not None:
+                if folded.type is DataType.STRING:
+                    self._text += len(folded.value)
+                    if self._text > MAX_TEXT:
+                        raise error(f"the script makes more than {MAX_TEXT} characters of text", at)
                 return folded
             from kafkascope.pxl.binder import bind
 
@@ -334,6 +343,19 @@ class Interpreter:
         values = match(function.name, parameters, args, keywords, at)
         for name, value in values.items():
             values[name] = _annotated(function, name, value, at)
+        key = None
+        if self._memo is not None and all(isinstance(v, (Const, Frame)) for v in values.values()):
+            key = (id(function), tuple((n, (v.value, v.type, v.semantic) if isinstance(v, Const) else v.node) for n, v in values.items()))
+            known = self._memo.get(key)
+            if known is not None:
+                return known
+        before = len(self.displays)
+        result = self._body(function, values, at)
+        if key is not None and self._memo is not None and len(self.displays) == before:
+            self._memo[key] = result
+        return result
+
+    def _body(self, function: Function, values: dict[str, Any], at: Place) -> Any:
         if self._depth >= MAX_DEPTH:
             raise error(f"functions call one another more than {MAX_DEPTH} deep", at, "PxL has no recursion")
         self._depth += 1

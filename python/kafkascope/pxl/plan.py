@@ -273,6 +273,8 @@ class Graph:
 
     def __init__(self) -> None:
         self._known: dict[tuple[Any, ...], Node] = {}
+        #: Parts of all expressions bound so far.
+        self.parts = 0
 
     def __len__(self) -> int:
         return len(self._known)

@@ -102,7 +102,8 @@ def compile(source: str, relations: Mapping[str, Any], funcs: Sequence[FuncCall]
             _call(interpreter, call)
         if not interpreter.displays:
             raise error("the script has no result", (1, 1), "add px.display(df), or call a function of the script from its vis spec")
-        outputs = {name: optimize(frame.node, interpreter.graph) for name, frame in interpreter.displays.items()}
+        plans = optimize([frame.node for frame in interpreter.displays.values()], interpreter.graph)
+        outputs = dict(zip(interpreter.displays, plans, strict=True))
     except RecursionError:
         raise error("the script is nested too deeply", hint="name the parts of long expressions") from None
     return Program(outputs, interpreter.warnings, _row_limit(syntax.pragmas(source)))

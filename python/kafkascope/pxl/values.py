@@ -12,7 +12,7 @@ from kafkascope.pxl.types import DataType, SemanticType
 
 NONE = SemanticType.NONE
 #: A column expression larger than this is a script that doubles itself.
-MAX_EXPRESSION = 20_000
+MAX_EXPRESSION = 2_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)

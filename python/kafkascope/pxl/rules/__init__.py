@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kafkascope.pxl.plan import Graph, Node
 from kafkascope.pxl.rules import columns, filters, limits, timerange
 
 RULES = (filters.push_down, limits.push_down, timerange.narrow_scans, columns.prune)
 
 
-def optimize(root: Node, graph: Graph) -> Node:
-    """The plan after every rule."""
+def optimize(roots: Sequence[Node], graph: Graph) -> list[Node]:
+    """The plans after every rule, taken together: what several of them read stays one node."""
+    plans = list(roots)
     for rule in RULES:
-        root = rule(root, graph)
-    return root
+        plans = rule(plans, graph)
+    return plans

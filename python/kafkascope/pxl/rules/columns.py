@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from kafkascope.pxl.expr import columns
+from kafkascope.pxl.expr import Column, columns
 from kafkascope.pxl.plan import Aggregate, Append, Filter, Graph, Join, Limit, Node, Project, Scan, Sort, Values, post_order
 from kafkascope.pxl.rules.rebuild import over
 
 
-def prune(root: Node, graph: Graph) -> Node:
+def prune(roots: Sequence[Node], graph: Graph) -> list[Node]:
     """Every node with only the columns that are read from it; the root keeps all."""
-    order = list(post_order([root]))
+    order = list(post_order(roots))
     needed: dict[int, set[str]] = {id(node): set() for node in order}
-    needed[id(root)] = set(root.schema)
+    for root in roots:
+        needed[id(root)] = set(root.schema)
     for node in reversed(order):
         _require(node, needed)
     done: dict[int, Node] = {}
     for node in order:
         inputs = tuple(done[id(child)] for child in node.inputs)
         done[id(node)] = graph.add(_narrow(over(node, inputs), needed[id(node)], graph))
-    return done[id(root)]
+    return [done[id(root)] for root in roots]
 
 
 def _require(node: Node, needed: dict[int, set[str]]) -> None:
@@ -56,7 +58,10 @@ def _narrow(node: Node, wanted: set[str], graph: Graph) -> Node:
     if isinstance(node, Values):
         return node
     if isinstance(node, Project):
-        return replace(node, items=tuple(i for i in node.items if i[0] in wanted))
+        items = tuple(i for i in node.items if i[0] in wanted)
+        if all(isinstance(e, Column) and e.name == name for name, e in items) and list(node.input.schema.values()) == [e for _, e in items]:
+            return node.input
+        return replace(node, items=items)
     if isinstance(node, Aggregate):
         measures = tuple(m for m in node.measures if m.name in wanted)
         return replace(node, measures=measures)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kafkascope.pxl.expr import Column, Expr, Literal, columns, conjuncts, has_lookup, substitute
 from kafkascope.pxl.expr import Call as _Call
 from kafkascope.pxl.plan import Aggregate, Append, Filter, Graph, Join, Node, Project, Sort, post_order
@@ -9,17 +11,17 @@ from kafkascope.pxl.rules.rebuild import over, readers
 from kafkascope.pxl.types import DataType
 
 
-def push_down(root: Node, graph: Graph) -> Node:
+def push_down(roots: Sequence[Node], graph: Graph) -> list[Node]:
     """Every filter as far down as its columns allow; never below a node that something else reads too."""
-    shared = {key for key, count in readers(root).items() if count > 1}
+    shared = {key for key, count in readers(roots).items() if count > 1}
     done: dict[int, Node] = {}
-    for node in post_order([root]):
+    for node in post_order(roots):
         inputs = tuple(done[id(child)] for child in node.inputs)
         if isinstance(node, Filter) and id(node.input) not in shared:
             done[id(node)] = _push(inputs[0], conjuncts(node.condition), graph)
         else:
             done[id(node)] = graph.add(over(node, inputs))
-    return done[id(root)]
+    return [done[id(root)] for root in roots]
 
 
 def _push(node: Node, conditions: list[Expr], graph: Graph) -> Node:

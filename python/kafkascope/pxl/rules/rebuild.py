@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 from kafkascope.pxl.plan import Aggregate, Append, Filter, Join, Limit, Node, Project, Sort, post_order
@@ -21,6 +22,6 @@ def over(node: Node, inputs: tuple[Node, ...]) -> Node:
     return node
 
 
-def readers(root: Node) -> Counter[int]:
-    """How many operators read each node, by identity."""
-    return Counter(id(child) for node in post_order([root]) for child in node.inputs)
+def readers(roots: Sequence[Node]) -> Counter[int]:
+    """How often each node is read, by operators and as a result, by identity."""
+    return Counter([*(id(child) for node in post_order(roots) for child in node.inputs), *map(id, roots)])

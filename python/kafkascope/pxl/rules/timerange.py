@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kafkascope.pxl.expr import Call, Column, Expr, Literal, conjuncts
 from kafkascope.pxl.plan import Filter, Graph, Node, Scan, post_order
 from kafkascope.pxl.rules.filters import conjunction
@@ -10,15 +12,15 @@ from kafkascope.pxl.rules.rebuild import over
 _MIRROR = {"lessThan": "greaterThan", "lessThanEqual": "greaterThanEqual", "greaterThan": "lessThan", "greaterThanEqual": "lessThanEqual", "equal": "equal"}
 
 
-def narrow_scans(root: Node, graph: Graph) -> Node:
+def narrow_scans(roots: Sequence[Node], graph: Graph) -> list[Node]:
     """Each filter on ``time_`` over a scan, moved into the scan's window."""
     done: dict[int, Node] = {}
-    for node in post_order([root]):
+    for node in post_order(roots):
         new = over(node, tuple(done[id(child)] for child in node.inputs))
         if isinstance(new, Filter) and isinstance(new.input, Scan):
             new = _narrow(new, new.input, graph)
         done[id(node)] = graph.add(new)
-    return done[id(root)]
+    return [done[id(root)] for root in roots]
 
 
 def _narrow(node: Filter, scan: Scan, graph: Graph) -> Node:
