@@ -3,12 +3,16 @@
 
 #[cfg(target_os = "linux")]
 pub mod af_packet;
-#[cfg(all(target_os = "linux", ebpf))]
+#[cfg(target_os = "linux")]
+pub mod doctor;
+#[cfg(ebpf)]
 pub mod ebpf;
 mod error;
 pub mod file;
 mod input;
 pub mod link;
+#[cfg(target_os = "linux")]
+pub mod live;
 mod pcap;
 mod pcapng;
 

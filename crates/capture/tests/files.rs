@@ -503,7 +503,7 @@ fn damaged_files_end() {
         ("gz", &gzip(&plain)),
         ("zst", &zstd_raw(&plain)),
     ] {
-        for _ in 0..300 {
+        for _ in 0..80 {
             let mut bytes = whole.clone();
             for _ in 0..=below(3) {
                 let at = below(bytes.len());
@@ -520,5 +520,5 @@ fn damaged_files_end() {
             }
         }
     }
-    assert!(read > 500, "most packets survive: {read}");
+    assert!(read > 300, "most packets survive: {read}");
 }
