@@ -15,7 +15,7 @@ from kafkascope.pxl.errors import PxLError, did_you_mean, error, listing
 from kafkascope.pxl.frames import Frame, Grouped, after_groupby
 from kafkascope.pxl.interpreter import Interpreter
 from kafkascope.pxl.lower import dialect
-from kafkascope.pxl.plan import Node, explain
+from kafkascope.pxl.plan import Node, explain, order_of
 from kafkascope.pxl.rules import optimize
 from kafkascope.pxl.types import DataType, SemanticType
 from kafkascope.pxl.values import Const, Function, TypeObject, kind
@@ -85,10 +85,9 @@ class Program:
         """The plans as stable text."""
         return "\n\n".join(f"{name}:\n{explain(node)}" for name, node in self.outputs.items())
 
-    def sql(self, engine: Engine, max_rows: int = DEFAULT_MAX_ROWS) -> dict[str, str]:
-        """The SQL of each result."""
-        lower = dialect(engine.dialect)
-        return {name: lower(node, engine, max_rows).sql for name, node in self.outputs.items()}
+    def sql(self, engine: Engine, max_rows: int = DEFAULT_MAX_ROWS) -> str:
+        """The statement that gives all results."""
+        return dialect(engine.dialect)(list(self.outputs.values()), engine, max_rows).sql
 
 
 def compile(source: str, relations: Mapping[str, Any], funcs: Sequence[FuncCall] = (), now_ns: int | None = None) -> Program:
@@ -193,30 +192,37 @@ _ARROW = {
 
 
 def run(program: Program, engine: Engine, limits: Limits | None = None) -> list[Result]:
-    """Run every plan. Raises ``PxLError`` when the whole takes too long, and the engine's own errors."""
+    """Run the plans of a program, as one statement. Raises the engine's own errors."""
     limits = limits or Limits()
-    deadline = time.monotonic() + limits.timeout_s
-    lower = dialect(engine.dialect)
     max_rows = min(program.max_rows or limits.max_rows, MOST_ROWS)
+    roots = list(program.outputs.values())
+    began = time.perf_counter()
+    lowered = dialect(engine.dialect)(roots, engine, max_rows)
+    answer = engine.execute(lowered.sql, timeout_s=limits.timeout_s, max_rows=None)
+    duration = round((time.perf_counter() - began) * 1e3, 2)
     results = []
-    for name, node in program.outputs.items():
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise PxLError(f"the script ran longer than {limits.timeout_s:g} s", "take a shorter start_time, or filter earlier")
-        began = time.perf_counter()
-        lowered = lower(node, engine, max_rows)
-        table = engine.execute(lowered.sql, timeout_s=left, max_rows=None)
-        truncated = table.num_rows > max_rows
-        table = table.slice(0, max_rows)
-        if lowered.newest_first:
-            table = table.take(pa.array(range(table.num_rows - 1, -1, -1), pa.int64())) if table.num_rows else table
+    for index, (name, node) in enumerate(program.outputs.items()):
+        table = answer if len(roots) == 1 else _unlist(answer.column(index))
         columns = [Column(c.name, c.type, c.semantic) for c in node.schema.values()]
         schema = pa.schema([pa.field(c.name, _ARROW[c.type]) for c in columns])
-        if not table.schema.equals(schema):
-            table = table.cast(schema)
-        stats = {"rows": table.num_rows, "durationMs": round((time.perf_counter() - began) * 1e3, 2)}
-        results.append(Result(name, columns, table, truncated, stats))
+        table = schema.empty_table() if table is None else table if table.schema.equals(schema) else table.cast(schema)
+        truncated = table.num_rows > max_rows
+        table = _arrange(table.slice(0, max_rows), order_of(node), lowered.orders[index])
+        results.append(Result(name, columns, table, truncated, {"rows": table.num_rows, "durationMs": duration}))
     return results
+
+
+def _unlist(column: pa.ChunkedArray) -> pa.Table | None:
+    """The rows of a list of rows; ``None`` when there are none."""
+    rows = column.combine_chunks()
+    flat = rows.flatten() if len(rows) else rows
+    return pa.Table.from_struct_array(flat) if len(flat) else None
+
+
+def _arrange(table: pa.Table, asked: tuple[tuple[str, bool], ...], kept: tuple[tuple[str, bool], ...]) -> pa.Table:
+    """The rows in the order that was asked for; otherwise by time, of which the newest were kept."""
+    order = asked or tuple((name, True) for name, _ in kept)
+    return table.sort_by([(name, "ascending" if up else "descending") for name, up in order]) if order else table
 
 
 __all__ = ["Column", "Engine", "FuncCall", "Limits", "Program", "Result", "compile", "run", "times"]

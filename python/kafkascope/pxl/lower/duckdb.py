@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,19 +12,23 @@ from kafkascope.pxl.functions.metadata import RELATIONS
 from kafkascope.pxl.lower.duckdb_functions import DEFAULTS, aggregate, call, identifier, literal
 from kafkascope.pxl.lower.duckdb_metadata import LOOKUPS
 from kafkascope.pxl.plan import Aggregate, Append, Filter, Join, Limit, Node, Project, Scan, Sort, Values, order_of, post_order
+from kafkascope.pxl.rules.rebuild import readers
 
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
-    """SQL of one result; ``newest_first`` when its rows come in reverse and the last is one too many."""
+    """SQL of the results of one script. Of several, it gives one row with a list of rows for each; ``orders`` is the order of each one's rows."""
 
     sql: str
-    newest_first: bool
+    orders: tuple[tuple[tuple[str, bool], ...], ...]
 
 
-def lower(root: Node, engine: Any, max_rows: int) -> Lowered:
-    """SQL for the rows of ``root``, one more than ``max_rows`` so that a cut is seen."""
-    return _Lowering(engine).run(root, max_rows)
+def lower(roots: Sequence[Node], engine: Any, max_rows: int) -> Lowered:
+    """SQL for the rows of every root, one more than ``max_rows`` of each so that a cut is seen.
+
+    One statement for all, so that what they have in common is read and computed once.
+    """
+    return _Lowering(engine).run(roots, max_rows)
 
 
 class _Lowering:
@@ -34,21 +38,27 @@ class _Lowering:
         self.names: dict[int, str] = {}
         self.metadata: dict[str, str] = {}
 
-    def run(self, root: Node, max_rows: int) -> Lowered:
-        nodes = list(post_order([root]))
-        uses = Counter(id(child) for node in nodes for child in node.inputs)
+    def run(self, roots: Sequence[Node], max_rows: int) -> Lowered:
+        nodes = list(post_order(roots))
+        uses = readers(roots)
         for node in nodes:
             body = getattr(self, f"_{type(node).__name__.lower()}")(node)
             name = self.names[id(node)] = f"n{len(self.names)}"
             materialized = uses[id(node)] > 1 and _is_work(node)
             self.parts.append(f"{name} AS {'' if materialized else 'NOT '}MATERIALIZED ({body})")
-        order = order_of(root)
-        newest_first = not order and "time_" in root.schema
-        keys = (("time_", False),) if newest_first else order
-        columns = ", ".join(identifier(c) for c in root.schema)
-        final = f"SELECT {columns} FROM {self.names[id(root)]}{_order_by(keys)} LIMIT {max_rows + 1}"
+        orders = tuple(order_of(root) or ((("time_", False),) if "time_" in root.schema else ()) for root in roots)
+        finals = [self._final(root, order, max_rows) for root, order in zip(roots, orders, strict=True)]
+        if len(finals) > 1:
+            self.parts += [f"o{i} AS NOT MATERIALIZED ({final})" for i, final in enumerate(finals)]
+            final = "SELECT " + ", ".join(f"(SELECT list(o{i}) FROM o{i}) AS o{i}" for i in range(len(finals)))
+        else:
+            final = finals[0]
         metadata = [f"{name} AS {'' if LOOKUPS[relation].small else 'NOT '}MATERIALIZED ({LOOKUPS[relation].sql})" for relation, name in self.metadata.items()]
-        return Lowered("WITH\n" + ",\n".join([*metadata, *self.parts]) + "\n" + final, newest_first)
+        return Lowered("WITH\n" + ",\n".join([*metadata, *self.parts]) + "\n" + final, orders)
+
+    def _final(self, root: Node, order: tuple[tuple[str, bool], ...], max_rows: int) -> str:
+        columns = ", ".join(identifier(c) for c in root.schema)
+        return f"SELECT {columns} FROM {self.names[id(root)]}{_order_by(order)} LIMIT {max_rows + 1}"
 
     # ---- nodes ----
 
