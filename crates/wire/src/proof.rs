@@ -250,11 +250,13 @@ fn request_makes_sense(api_key: i16, tape: &Tape) -> bool {
     let root = tape.root();
     let at_least = |field, low| root.int(field).is_none_or(|n| n >= low);
     match api_key {
+        // A run of zeros reads as a Produce request without topics; nobody sends one.
         PRODUCE => {
             at_least(f::TIMEOUT_MS, 0)
                 && root
                     .int(f::ACKS)
                     .is_none_or(|acks| (-1..=1).contains(&acks))
+                && !matches!(root.value(f::TOPIC_DATA), Some(Value::Array { n: 0 }))
         }
         _ => {
             at_least(f::MAX_WAIT_MS, 0)
