@@ -30,6 +30,9 @@ pub(crate) const MARK: char = '\u{1}';
 const MARK_JSON: &str = ",\"topicName\":\"\\u0001";
 const ID_LEN: usize = 22;
 
+/// The fault of bytes behind a body. Brokers ignore them, and librdkafka sends some: what was read is complete.
+const BEHIND: &str = "bytes behind the last field";
+
 /// How lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -100,11 +103,22 @@ impl Lines {
     pub fn exchange(&mut self, ends: Ends, exchange: &Exchange) {
         let mut tapes = std::mem::take(&mut self.tapes);
         let [request, response] = &mut tapes;
-        let outcomes = [
+        let mut outcomes = [
             read(exchange, Direction::Request, request),
             read(exchange, Direction::Response, response),
         ];
-        let verdict = verdict(exchange, outcomes);
+        let mut trailing = None;
+        for (side, outcome) in ["request", "response"].into_iter().zip(&mut outcomes) {
+            if let Some(Outcome::Malformed {
+                at, why: BEHIND, ..
+            }) = outcome
+            {
+                trailing = Some(format!("{side}: {BEHIND} at {at}"));
+                *outcome = Some(Outcome::Complete);
+            }
+        }
+        let mut verdict = verdict(exchange, outcomes);
+        verdict.why = verdict.why.or(trailing);
         self.stats.requests += u64::from(exchange.request.is_some());
         self.stats.incomplete += u64::from(
             verdict.outcome != "complete"

@@ -272,6 +272,23 @@ fn requests_without_a_response_and_responses_without_a_request_are_lines() {
 }
 
 #[test]
+fn bytes_behind_a_body_are_told_and_harm_nothing() {
+    let mut capture = Capture::default();
+    api_versions(&mut capture, 0, 4000);
+    let (mut ask, answer) = metadata(2);
+    ask.extend([0, 0]);
+    capture.client(10, 4000, &ask);
+    capture.broker(20, 4000, &answer);
+    let (lines, summary) = capture.lines();
+    assert_eq!(lines[1]["outcome"], "complete");
+    assert_eq!(
+        lines[1]["why"],
+        "request: bytes behind the last field at 17"
+    );
+    assert_eq!(summary.incomplete, 0);
+}
+
+#[test]
 fn secrets_are_masked() {
     let mut capture = Capture::default();
     api_versions(&mut capture, 0, 4000);
