@@ -141,3 +141,25 @@ def test_more_processes_than_the_limit_are_counted_not_followed(fake):
     table.scan(S)
     assert len(table.processes) == 5
     assert table.not_followed == 6
+
+
+@pytest.mark.parametrize(("cmdline", "expected"), [
+    ("java -Xmx1g -cp /opt/kafka/libs/* kafka.Kafka /etc/server.properties", True), ("/opt/kafka/kafka.Kafka start", True),
+    ("java io.confluent.support.metrics.SupportedKafka x", True), ("java org.apache.kafka.tools.ConsoleProducer --topic kafka", False), ("", False),
+])  # fmt: skip
+def test_brokers_are_known_by_their_command_line(fake, table, cmdline, expected):
+    fake.add(10, cmdline=cmdline)
+    table.scan(S)
+    assert table.processes[10].is_broker is expected
+
+
+def test_old_processes_are_looked_at_again_within_a_minute(fake, table):
+    for pid in range(10, 40):
+        fake.add(pid, cmdline="before")
+    for second in range(20):
+        table.scan(S * (1 + second))
+    for pid in range(10, 40):
+        fake.add(pid, cmdline="after")
+    for second in range(21, 150):
+        table.scan(S * second)
+    assert {table.processes[pid].cmdline for pid in range(10, 40)} == {"after"}

@@ -184,7 +184,7 @@ def broker(fake, tmp_path):
     (data / ".lock").touch()
     fake.add(10, fds=["/dev/null", "/data/.lock", "socket:[7]"], root=root)
     topic(data, "order-0", "AAAAAAAAAAAAAAAAAAAA01")
-    return Process(10, 1000, "7:10:1000", 0, cmdline="java -Xmx1g kafka.Kafka /server.properties"), data
+    return Process(10, 1000, "7:10:1000", 0, is_broker=True), data
 
 
 def topic(data, directory, topic_id):
@@ -234,13 +234,3 @@ def test_the_names_go_to_the_store_and_to_the_decoder(fake, broker, pods_folder)
     assert (row["topic"], row["source"]) == ("order", "log_directory")
     assert sampler.take_topic_names() == [("AAAAAAAAAAAAAAAAAAAA01", "order")]
     assert sampler.take_topic_names() == []
-
-
-@pytest.mark.parametrize(("cmdline", "expected"), [
-    ("java -Xmx1g -cp /opt/kafka/libs/* kafka.Kafka /etc/server.properties", True), ("/opt/kafka/kafka.Kafka start", True),
-    ("java io.confluent.support.metrics.SupportedKafka x", True), ("java org.apache.kafka.tools.ConsoleProducer --topic kafka", False), ("", False),
-])  # fmt: skip
-def test_brokers_are_known_by_their_command_line(fake, broker, cmdline, expected):
-    process, _ = broker
-    process.cmdline = cmdline
-    assert bool(LogDirectories(fake.proc).look([process], S)) is expected

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from kafkascope.metadata.proc import Proc
 from kafkascope.metadata.processes import Process
 
-_BROKER = re.compile(r"kafka\.Kafka\b|SupportedKafka\b|KafkaDockerWrapper|KafkaRaftServer\b")
 #: The directory of a partition; those of deleted or moving ones end in something else.
 _PARTITION = re.compile(r"^(?P<topic>[A-Za-z0-9._-]+)-(?P<partition>\d+)$")
 _TOPIC_ID = re.compile(r"^topic_id:\s*([A-Za-z0-9_-]{22})\s*$", re.MULTILINE)
@@ -65,7 +64,7 @@ class LogDirectories:
         found: list[TopicName] = []
         alive = set()
         for process in processes:
-            if not is_broker(process):
+            if not process.is_broker:
                 continue
             alive.add(process.upid)
             broker = self._brokers.setdefault(process.upid, _Broker())
@@ -140,8 +139,3 @@ class LogDirectories:
             self.unreadable += 1
             return None
         return match[1] if match is not None else None
-
-
-def is_broker(process: Process) -> bool:
-    """Whether the command line is that of a Kafka server."""
-    return bool(_BROKER.search(process.cmdline))

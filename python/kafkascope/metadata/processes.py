@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,9 @@ _TOLD_LIMIT = 65_536
 _ANCESTORS = 32
 #: What a process is may change after its start (exec, setns); it is looked at again at these ages, then at the interval.
 _RECHECK_AGES_NS = tuple(int(s * 1e9) for s in (0.2, 1, 3, 10))
-_RECHECK_NS = 30 * 1_000_000_000
+_RECHECK_NS = 60 * 1_000_000_000
+#: The command line of a Kafka server.
+_BROKER = re.compile(r"kafka\.Kafka\b|SupportedKafka\b|KafkaDockerWrapper|KafkaRaftServer\b")
 
 
 @dataclass(slots=True)
@@ -41,8 +44,8 @@ class Process:
     services: str = ""
     #: It speaks Kafka or is in a pod: sampled every time.
     wanted: bool = False
+    is_broker: bool = False
     rechecks: int = 0
-    checked_ns: int = 0
 
 
 @dataclass
@@ -91,6 +94,9 @@ class ProcessTable:
         self.not_followed = 0
         self._host_netns = proc.netns(1)
         self._index = _Index()
+        self._young: dict[int, Process] = {}
+        self._turn: list[Process] = []
+        self._turned_ns = 0
         self._told: OrderedDict[str, None] = OrderedDict()
 
     def set_world(self, world: World, now_ns: int) -> list[dict[str, Any]]:
@@ -109,9 +115,8 @@ class ProcessTable:
             rows += self._ended(pid, now_ns)
         for pid in sorted(alive - self.processes.keys()):
             rows += self._found(pid, now_ns)
-        for process in list(self.processes.values()):
-            if self._due(process, now_ns):
-                rows += self.check(process, now_ns)
+        for process in self._due(now_ns):
+            rows += self.check(process, now_ns)
         return rows
 
     def told(self, upids: Iterable[str], now_ns: int) -> list[dict[str, Any]]:
@@ -145,7 +150,6 @@ class ProcessTable:
             return []
         if stat.start_ticks != process.start_ticks:
             return self._ended(process.pid, now_ns) + self._found(process.pid, now_ns)
-        process.checked_ns = now_ns
         process.rechecks += 1
         before = (process.comm, process.cmdline, process.netns, process.membership, process.ppid)
         self._identify(process)
@@ -180,10 +184,11 @@ class ProcessTable:
         if stat is None:
             return []
         upid = f"{self._asid}:{pid}:{stat.start_ticks}"
-        process = Process(pid, stat.start_ticks, upid, now_ns, stat.comm, ppid=stat.ppid, kernel_thread=stat.kernel_thread, checked_ns=now_ns)
+        process = Process(pid, stat.start_ticks, upid, now_ns, stat.comm, ppid=stat.ppid, kernel_thread=stat.kernel_thread)
         self.processes[pid] = process
         if process.kernel_thread:
             return []
+        self._young[pid] = process
         self._identify(process)
         self._place(process)
         return [self.row(process, now_ns)]
@@ -199,6 +204,7 @@ class ProcessTable:
 
     def _identify(self, process: Process) -> None:
         process.cmdline = self._proc.cmdline(process.pid) or process.cmdline
+        process.is_broker = _BROKER.search(process.cmdline) is not None
         process.netns = self._proc.netns(process.pid) or process.netns
         if text := self._proc.cgroup(process.pid):
             process.membership = cgroups.parse(text)
@@ -207,12 +213,23 @@ class ProcessTable:
         process = self.processes.pop(pid, None)
         return [self.row(process, now_ns, stop_ns=now_ns)] if process is not None and not process.kernel_thread else []
 
-    def _due(self, process: Process, now_ns: int) -> bool:
-        if process.kernel_thread:
-            return False
-        if process.rechecks < len(_RECHECK_AGES_NS):
-            return now_ns - process.first_seen_ns >= _RECHECK_AGES_NS[process.rechecks]
-        return now_ns - process.checked_ns >= _RECHECK_NS
+    def _due(self, now_ns: int) -> list[Process]:
+        """The processes to look at again: young ones at their ages, the others in turn, all of them within the interval."""
+        due: list[Process] = []
+        for pid, process in list(self._young.items()):
+            if self.processes.get(pid) is not process or process.rechecks >= len(_RECHECK_AGES_NS):
+                del self._young[pid]
+            elif now_ns - process.first_seen_ns >= _RECHECK_AGES_NS[process.rechecks]:
+                due.append(process)
+        share = min(max(now_ns - self._turned_ns, 0) / _RECHECK_NS, 1.0)
+        count = int(share * len(self.processes))
+        if count:
+            self._turned_ns = now_ns
+            if not self._turn:
+                self._turn = [p for p in self.processes.values() if not p.kernel_thread]
+            due += [p for p in self._turn[-count:] if p.pid not in self._young and self.processes.get(p.pid) is p]
+            del self._turn[-count:]
+        return due
 
     def _place(self, process: Process) -> bool:
         """Find the process's pod and container; whether they changed."""

@@ -21,6 +21,8 @@ from kafkascope.metadata.stats import ProcessSampler, network_rows
 Batches = list[tuple[str, pa.RecordBatch]]
 
 _SCAN_NS = 200_000_000
+#: Of a core, one in so many parts.
+_SCAN_SHARE = 200
 _SAMPLE_NS = 1_000_000_000
 #: Everything is told again this often, so that a store which lost it has it again.
 _AGAIN_NS = 300 * 1_000_000_000
@@ -51,12 +53,14 @@ class Sampler:
         now = time.time_ns() if now_ns is None else now_ns
         found: dict[str, list[dict[str, Any]]] = {}
         batches: Batches = []
-        if now >= self._next_scan_ns or now < self._next_scan_ns - _SCAN_NS:
-            self._next_scan_ns = now + _SCAN_NS
+        if now >= self._next_scan_ns or now < self._next_scan_ns - _SAMPLE_NS:
+            began = time.thread_time_ns()
             if self.pods.changed():
                 _add(found, self._entities.update(self.pods.world, now))
                 _add(found, {"md_process": self.processes.set_world(self.pods.world, now)})
             _add(found, {"md_process": self.processes.scan(now)})
+            # The list of thousands of processes is looked at less often; those that speak Kafka are looked up at once anyway.
+            self._next_scan_ns = now + min(max(_SCAN_NS, (time.thread_time_ns() - began) * _SCAN_SHARE), _SAMPLE_NS)
         if now >= self._next_sample_ns or now < self._next_sample_ns - _SAMPLE_NS:
             self._next_sample_ns = now + _SAMPLE_NS
             alive = self.processes.processes.values()

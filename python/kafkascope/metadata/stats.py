@@ -13,7 +13,7 @@ from kafkascope.metadata.processes import Process
 from kafkascope.store import catalogue
 
 #: CPU time that one round may take. Processes in pods and those that speak Kafka come first, the others take turns.
-BUDGET_NS = 12_000_000
+BUDGET_NS = 8_000_000
 _CHECK_EVERY = 16
 
 
