@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 /// The core: capture, decoding and rows.
 #[pymodule]
 mod _core {
-    use pyo3::prelude::*;
+    use pyo3::{prelude::*, types::PyDict};
 
     #[pymodule_export]
     use crate::batch::RowBatch;
@@ -28,6 +28,21 @@ mod _core {
     #[pyfunction]
     fn catalogue() -> &'static str {
         kafkascope_tables::CATALOGUE
+    }
+
+    /// What this host allows, and what to do about what it does not.
+    #[pyfunction]
+    fn doctor(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
+        let checks = py.detach(kafkascope_capture::doctor::checks);
+        let dict = |check: kafkascope_capture::doctor::Check| {
+            let dict = PyDict::new(py);
+            dict.set_item("name", check.name)?;
+            dict.set_item("status", check.status.name())?;
+            dict.set_item("found", check.found)?;
+            dict.set_item("hint", check.hint)?;
+            Ok(dict)
+        };
+        checks.into_iter().map(dict).collect()
     }
 
     /// Version and kind of this build.

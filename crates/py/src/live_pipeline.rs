@@ -5,11 +5,8 @@ use std::{
     time::Duration,
 };
 
-use kafkascope_tables::{
-    live::Live,
-    pipeline::Settings,
-    sources::{self, Opened, Wanted},
-};
+use kafkascope_capture::live::Source;
+use kafkascope_tables::{live::Live, pipeline::Settings, sources};
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyDict};
 
 use crate::{
@@ -41,17 +38,22 @@ impl LivePipeline {
         exclude_pids: Vec<u32>,
         interfaces: Option<Vec<String>>,
     ) -> PyResult<Self> {
-        let Some(wanted) = Wanted::named(source) else {
-            return Err(PyValueError::new_err(format!(
-                "source '{source}' is none of auto, ebpf, packet"
-            )));
+        let source =
+            Source::parse(source).map_err(|e| PyValueError::new_err((e.message, e.hint)))?;
+        let capture = sources::Settings {
+            source,
+            exclude_pids,
+            interfaces: interfaces.unwrap_or_default(),
         };
         let (hook, live) = py
             .detach(|| {
-                let Opened { hook, source } =
-                    sources::open(wanted, &exclude_pids, &interfaces.unwrap_or_default())?;
+                let opened = sources::open_auto(&capture)?;
+                let hook = match opened.notice {
+                    Some(notice) => format!("{} ({notice})", opened.hook),
+                    None => opened.hook,
+                };
                 let live = Live::start(
-                    source,
+                    Box::new(opened.live),
                     Settings {
                         asid,
                         ..Settings::default()

@@ -262,7 +262,8 @@ impl Connections {
                             conn.card.set_tls(conn.info.first_ns);
                         }
                         Protocol::Other if self.rejected.len() < REJECTED => {
-                            self.rejected.push((conn.info.a, conn.info.b, conn.info.netns));
+                            self.rejected
+                                .push((conn.info.a, conn.info.b, conn.info.netns));
                         }
                         _ => {}
                     }
@@ -459,14 +460,22 @@ fn read(exchange: &Exchange, direction: Direction, tape: &mut Tape) -> Option<Ou
     if exchange.raw_sasl {
         return Some(Outcome::Complete);
     }
-    Some(decode(
+    let outcome = decode(
         exchange.api_key,
         exchange.api_version,
         direction,
         &message.view(),
         at,
         tape,
-    ))
+    );
+    match outcome {
+        // brokers ignore them, and librdkafka sends some: what was read is complete
+        Outcome::Malformed {
+            why: "bytes behind the last field",
+            ..
+        } => Some(Outcome::Complete),
+        outcome => Some(outcome),
+    }
 }
 
 fn body<'a>(
