@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kafkascope_stream::Event;
+use kafkascope_stream::{Endpoint, Event};
 
 use crate::af_packet::{self, AfPacketSource};
 #[cfg(ebpf)]
@@ -121,6 +121,18 @@ impl Live {
             #[cfg(ebpf)]
             Live::Ebpf(source) => source.poll(timeout, sink),
             Live::Packet(source) => source.poll(timeout, sink),
+        }
+    }
+
+    /// A connection speaks something else than Kafka: its bytes need not come any more.
+    pub fn reject(&mut self, a: Endpoint, b: Endpoint, netns: u32) {
+        match self {
+            #[cfg(ebpf)]
+            Live::Ebpf(source) => source.reject(a, b, netns),
+            // packets are taken whatever they carry
+            Live::Packet(_) => {
+                let _ = (a, b, netns);
+            }
         }
     }
 

@@ -42,7 +42,7 @@ impl Default for Settings {
         Settings {
             hook: None,
             ring_bytes: 1 << 25,
-            records_cap: 16 << 10,
+            records_cap: 8 << 20,
             other_cap: 1 << 20,
             exclude_pids: Vec::new(),
         }
