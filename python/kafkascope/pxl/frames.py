@@ -9,10 +9,33 @@ from kafkascope.pxl import binder
 from kafkascope.pxl.errors import NOWHERE, Place, did_you_mean, error, listing
 from kafkascope.pxl.expr import Call, Column, Expr, Literal, Schema, columns
 from kafkascope.pxl.functions import aggregates, semantics
-from kafkascope.pxl.plan import Aggregate, Append, Filter, Graph, Join, Limit, Measure, Node, Output, Project, Sort, order_of
+from kafkascope.pxl.plan import (
+    Aggregate,
+    Append,
+    Filter,
+    Graph,
+    Join,
+    Limit,
+    Measure,
+    Node,
+    Output,
+    Project,
+    Sort,
+    order_of,
+)
 from kafkascope.pxl.types import DataType
-from kafkascope.pxl.values import AggregateFunction, Const, Sequence, builtin, integer_of, kind, match, text_of, texts_of
 from kafkascope.pxl.values import REQUIRED as _REQUIRED
+from kafkascope.pxl.values import (
+    AggregateFunction,
+    Const,
+    Sequence,
+    builtin,
+    integer_of,
+    kind,
+    match,
+    text_of,
+    texts_of,
+)
 
 MAX_NODES = 20_000
 MAX_COLUMNS = 1_000

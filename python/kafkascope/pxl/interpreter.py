@@ -11,8 +11,28 @@ from kafkascope.pxl.errors import NOWHERE, Place, PxLError, did_you_mean, error,
 from kafkascope.pxl.frames import ContextOf, Frame, Grouped, Method
 from kafkascope.pxl.plan import Graph
 from kafkascope.pxl.types import DataType
-from kafkascope.pxl.values import NOTHING, AggregateFunction, Apply, Builtin, Cast, Const, Context, Function, Mapping, Module, Ref, ScalarFunction, Scope, Sequence
-from kafkascope.pxl.values import TypeObject, apply, kind, match, text_of, texts_of
+from kafkascope.pxl.values import (
+    NOTHING,
+    AggregateFunction,
+    Apply,
+    Builtin,
+    Cast,
+    Const,
+    Context,
+    Function,
+    Mapping,
+    Module,
+    Ref,
+    ScalarFunction,
+    Scope,
+    Sequence,
+    TypeObject,
+    apply,
+    kind,
+    match,
+    text_of,
+    texts_of,
+)
 from kafkascope.pxl.values import REQUIRED as _REQUIRED
 
 MAX_STEPS = 200_000
@@ -157,7 +177,7 @@ class Interpreter:
         return handler(self, node, scope)
 
     def _constant(self, node: ast.Constant, scope: Scope) -> Any:
-        value = node.value
+        value: Any = node.value
         if value is None:
             return NOTHING
         data_type = _LITERALS.get(type(value))

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from kafkascope.pxl import syntax, times
-from kafkascope.pxl.errors import PxLError, did_you_mean, error, listing
+from kafkascope.pxl.errors import did_you_mean, error, listing
 from kafkascope.pxl.frames import Frame, Grouped, after_groupby
 from kafkascope.pxl.interpreter import Interpreter
 from kafkascope.pxl.lower import dialect

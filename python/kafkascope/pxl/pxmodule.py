@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping as Known
 from typing import TYPE_CHECKING, Any
 
 from kafkascope.pxl import times
@@ -16,8 +15,27 @@ from kafkascope.pxl.functions.scalars import SCALARS
 from kafkascope.pxl.functions.tables import TABLE_FUNCTIONS
 from kafkascope.pxl.plan import Scan
 from kafkascope.pxl.types import DataType, SemanticType
-from kafkascope.pxl.values import NOTHING, AggregateFunction, Apply, Builtin, Cast, Const, Context, Mapping, Module, Ref, ScalarFunction, Sequence, TypeObject
-from kafkascope.pxl.values import apply, builtin, integer_of, kind, text_of, texts_of
+from kafkascope.pxl.values import (
+    NOTHING,
+    AggregateFunction,
+    Apply,
+    Builtin,
+    Cast,
+    Const,
+    Context,
+    Mapping,
+    Module,
+    Ref,
+    ScalarFunction,
+    Sequence,
+    TypeObject,
+    apply,
+    builtin,
+    integer_of,
+    kind,
+    text_of,
+    texts_of,
+)
 
 if TYPE_CHECKING:
     from kafkascope.pxl.interpreter import Interpreter
@@ -52,7 +70,7 @@ def cast(kind_of: TypeObject, value: Any, at: Place) -> Any:
         return Const(value.value, value.type, kind_of.semantic, at)
     if not isinstance(value, _COLUMN):
         raise error(f"px.{kind_of.name} takes a column or a constant, found {kind(value)}", at)
-    return Cast(kind_of.name, kind_of.type, kind_of.semantic, value, at, value.size + 1)
+    return Cast(kind_of.name, kind_of.type, kind_of.semantic, value, at, getattr(value, "size", 1) + 1)
 
 
 def build(interpreter: Interpreter) -> Module:
@@ -144,10 +162,10 @@ _SIGNATURES = {
 def _unit(name: str, factor: int) -> Builtin:
     def run(at: Place, n: Any) -> Const:
         count = n.value if isinstance(n, Const) and n.type is DataType.FLOAT64 else integer_of(n, f"px.{name}", at)
-        value = int(count * factor)
-        if abs(value) >= 1 << 63:
+        value = count * factor
+        if not abs(value) < 1 << 63:
             raise error("the number does not fit 64 bits", at)
-        return Const(value, DataType.INT64, at=at)
+        return Const(int(value), DataType.INT64, at=at)
 
     return builtin(name, "n", run)
 

@@ -11,7 +11,20 @@ from kafkascope.pxl.expr import Call, Column, Expr, Literal, Lookup
 from kafkascope.pxl.functions.metadata import RELATIONS
 from kafkascope.pxl.lower.duckdb_functions import DEFAULTS, aggregate, call, identifier, literal
 from kafkascope.pxl.lower.duckdb_metadata import LOOKUPS
-from kafkascope.pxl.plan import Aggregate, Append, Filter, Join, Limit, Node, Project, Scan, Sort, Values, order_of, post_order
+from kafkascope.pxl.plan import (
+    Aggregate,
+    Append,
+    Filter,
+    Join,
+    Limit,
+    Node,
+    Project,
+    Scan,
+    Sort,
+    Values,
+    order_of,
+    post_order,
+)
 from kafkascope.pxl.rules.rebuild import readers
 
 

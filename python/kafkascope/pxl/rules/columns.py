@@ -6,7 +6,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kafkascope.pxl.expr import Column, columns
-from kafkascope.pxl.plan import Aggregate, Append, Filter, Graph, Join, Limit, Node, Project, Scan, Sort, Values, post_order
+from kafkascope.pxl.plan import (
+    Aggregate,
+    Append,
+    Filter,
+    Graph,
+    Join,
+    Limit,
+    Node,
+    Project,
+    Scan,
+    Sort,
+    Values,
+    post_order,
+)
 from kafkascope.pxl.rules.rebuild import over
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kafkascope.pxl.expr import Column, Expr, Literal, columns, conjuncts, has_lookup, substitute
 from kafkascope.pxl.expr import Call as _Call
+from kafkascope.pxl.expr import Column, Expr, Literal, columns, conjuncts, has_lookup, substitute
 from kafkascope.pxl.plan import Aggregate, Append, Filter, Graph, Join, Node, Project, Sort, post_order
 from kafkascope.pxl.rules.rebuild import over, readers
 from kafkascope.pxl.types import DataType
