@@ -1,4 +1,5 @@
-//! Prints what a capture delivers: `watch [seconds] [payload bytes]`. Needs root.
+//! Prints what a capture delivers: `watch [seconds] [payload bytes]`, all bytes as hexadecimal digits with
+//! HEX=1, hook 0, 1 or 2 with HOOK. Needs root.
 #![allow(clippy::print_stdout)]
 
 use std::time::{Duration, Instant};
@@ -30,6 +31,7 @@ fn main() {
     for (name, visited) in source.verified() {
         println!("verifier visited {visited} instructions of {name}");
     }
+    let hex = std::env::var_os("HEX").is_some();
     let (end, shown) = (
         Instant::now() + Duration::from_secs(number(1, 10)),
         number(2, 48) as usize,
@@ -49,7 +51,11 @@ fn main() {
                 s.bytes.len(),
                 s.tap_seq,
                 s.process.map(|p| p.pid),
-                String::from_utf8_lossy(&s.bytes[..s.bytes.len().min(shown)]),
+                if hex {
+                    s.bytes.iter().map(|b| format!("{b:02x}")).collect()
+                } else {
+                    String::from_utf8_lossy(&s.bytes[..s.bytes.len().min(shown)]).into_owned()
+                },
             ),
             other => println!("{other:?}"),
         });
