@@ -105,6 +105,17 @@ def test_a_segment_that_breaks_while_the_store_is_open_is_left_out_of_the_answer
         assert "5000 rows are lost" in store.notes[0]
 
 
+@pytest.mark.parametrize("name", ["0-1-g1-g1.v9.parquet", "letters.parquet"])
+def test_a_file_that_this_version_does_not_know_stays_and_is_told(folder, rows, count, name):
+    with Store(folder) as store:
+        store.append("kafka_produce", rows("kafka_produce", 10))
+    (folder / "kafka_produce" / name).write_bytes(b"from the future")
+    with Store(folder) as store:
+        assert count(store) == 10
+        assert name in store.notes[0]
+    assert (folder / "kafka_produce" / name).read_bytes() == b"from the future"
+
+
 def test_a_temporary_file_of_a_killed_roll_is_removed(folder, rows, count):
     with Store(folder) as store:
         store.append("kafka_produce", rows("kafka_produce", 10))

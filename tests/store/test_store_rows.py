@@ -4,6 +4,7 @@ import threading
 import time
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from kafkascope.store import Store, catalogue
 from kafkascope.store.errors import SchemaMismatch, StoreError, UnknownTable
@@ -122,6 +123,21 @@ def test_a_batch_of_an_older_version_is_filled_and_of_a_newer_one_cut(memory, ro
     engine = memory.engine()
     found = engine.execute(f"SELECT * FROM ({engine.scan('kafka_produce', None, None, ['codec'])})", timeout_s=10).column("codec").to_pylist()
     assert found == [None, None, "x0", "x1"]
+
+
+def test_segments_of_an_older_version_answer_with_nulls_for_the_columns_they_lack(folder, rows):
+    with Store(folder) as store:
+        store.append("kafka_produce", rows("kafka_produce", 2, start=1000))
+        store.roll()
+    (path,) = (folder / "kafka_produce").glob("*.parquet")
+    whole = pq.read_table(path)
+    pq.write_table(whole.drop_columns(["codec", "response_time"]), path)
+    with Store(folder) as store:
+        store.append("kafka_produce", rows("kafka_produce", 1, start=2000))
+        engine = store.engine()
+        sql = f"SELECT * FROM ({engine.scan('kafka_produce', None, None, ['time_', 'codec', 'topic'])}) ORDER BY time_"
+        found = engine.execute(sql, timeout_s=10).to_pylist()
+        assert [(r["codec"], r["topic"]) for r in found] == [(None, "x0"), (None, "x1"), ("x0", "x0")]
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-DEFAULT_FOLDER = "/run/kafkascope/pods.d"
 _VERSION = 1
 _FILE_LIMIT = 8 << 20
 _FILES = 256
@@ -85,11 +85,21 @@ class World:
         return sorted((s for s in self.services.values() if s.selects(pod)), key=lambda s: s.full_name)
 
 
+def default_folder() -> Path:
+    """Where pods are described when nothing else is said: for root the system's place, for others their own."""
+    if given := os.environ.get("KAFKASCOPE_PODS_D"):
+        return Path(given)
+    if os.geteuid() == 0:
+        return Path("/run/kafkascope/pods.d")
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    return (Path(runtime) / "kafkascope" if runtime else Path(tempfile.gettempdir()) / f"kafkascope-{os.getuid()}") / "pods.d"
+
+
 class PodsFolder:
     """The folder of pod descriptions. ``changed`` is cheap while nothing changes."""
 
     def __init__(self, folder: Path | str | None = None, log: Callable[[str], None] = lambda _: None) -> None:
-        self.folder = str(folder or os.environ.get("KAFKASCOPE_PODS_D") or DEFAULT_FOLDER)
+        self.folder = str(folder or default_folder())
         self.world = World()
         self.problems: dict[str, str] = {}
         self._log = log

@@ -21,7 +21,11 @@ _ROW_GROUP = 64 * 1024
 
 
 class UnreadableSegment(Exception):
-    """A file that is not a whole segment of a version this program reads."""
+    """A file that is not a whole segment of a version this program reads; ``damaged`` when no version could."""
+
+    def __init__(self, why: str, *, damaged: bool = False) -> None:
+        super().__init__(why)
+        self.damaged = damaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ def open_segment(path: Path) -> Segment:
         footer = pq.read_metadata(path)
         schema = footer.schema.to_arrow_schema()
     except (pa.ArrowException, OSError) as error:
-        raise UnreadableSegment(f"its footer cannot be read: {error}") from None
+        raise UnreadableSegment(f"its footer cannot be read: {str(error).splitlines()[0]}", damaged=True) from None
     metadata = schema.metadata or {}
     return Segment(path, int(match["first"]), int(match["last"]), int(match["low"]), int(match["high"]), footer.num_rows, path.stat().st_size,
                    frozenset(schema.names), int(metadata.get(b"unnamed_topics", b"0")))  # fmt: skip

@@ -77,7 +77,10 @@ class ObservedTable:
                 try:
                     found.append(seg.open_segment(path))
                 except seg.UnreadableSegment as error:
-                    self._quarantine(path, str(error))
+                    if error.damaged:
+                        self._quarantine(path, str(error))
+                    else:
+                        self._note(f"{self.relation.name}: {path.name} left out: {error}")
         self._segments = [s for s in found if not any(_supersedes(other, s) for other in found)]
         for superseded in set(found) - set(self._segments):
             superseded.path.unlink()
