@@ -1,7 +1,8 @@
 //! Whether bytes are a Kafka message: a header that makes sense, and a body that reads to its end under the plan.
 
 use crate::{
-    apis, batch,
+    apis,
+    batch::Batches,
     decode::{Direction, decode},
     fields::f,
     header,
@@ -239,11 +240,22 @@ pub(crate) fn response(
     }
 }
 
-/// Some records field begins as a record batch does.
+/// Some records field begins as a record batch does, under a topic and partition that can be.
 fn has_batch(tape: &Tape, view: &View) -> bool {
-    tape.nodes.iter().any(|n| {
-        matches!(n.value, Value::Records { .. }) && batch::Batches::new(view, n).next().is_some()
-    })
+    let mut found = false;
+    for node in &tape.nodes {
+        match node.value {
+            Value::Str { len: 0, .. } if matches!(node.field, f::NAME | f::TOPIC) => return false,
+            Value::Int(n)
+                if n < 0 && matches!(node.field, f::INDEX | f::PARTITION_INDEX | f::PARTITION) =>
+            {
+                return false;
+            }
+            Value::Records { .. } if !found => found = Batches::new(view, node).next().is_some(),
+            _ => {}
+        }
+    }
+    found
 }
 
 fn request_makes_sense(api_key: i16, tape: &Tape) -> bool {

@@ -76,6 +76,8 @@ struct Half {
 
 /// A foreign protocol is given up on after so many bytes; a Kafka request of this size is rare.
 const SEARCH_LIMIT: u64 = 8 << 20;
+/// A stretch without messages is told in parts, so that it shows while it lasts.
+const STRETCH_NS: i64 = 5_000_000_000;
 /// Bytes taken again at a time: bounds the copying when a stream keeps losing step.
 const PIECE: usize = 16 << 10;
 /// Pieces of a stream that begin as TLS records do.
@@ -226,6 +228,14 @@ impl Session {
     /// Time has passed: gives up on what does not come.
     pub fn tick(&mut self, now_ns: i64, emit: &mut dyn FnMut(Item)) {
         self.pairs.tick(now_ns, emit);
+        for h in 0..2 {
+            if self.halves[h]
+                .stretch
+                .is_some_and(|s| now_ns.saturating_sub(s.first_ns) > STRETCH_NS)
+            {
+                self.report_stretch(h, emit);
+            }
+        }
     }
 
     /// Nothing more comes.

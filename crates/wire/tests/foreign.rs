@@ -134,7 +134,7 @@ fn openings(n: u32) -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
                 mysql(
                     1,
                     &[
-                        &le(0x0fa2_85, 4)[..],
+                        &le(0x000f_a285, 4)[..],
                         &[0, 0, 0, 1, 33],
                         &[0; 23],
                         text,
@@ -265,14 +265,14 @@ fn openings(n: u32) -> Vec<(&'static str, Vec<u8>, Vec<u8>)> {
         ),
         (
             "smb",
-            frame(&[&b"\xfeSMB\x40\0"[..], &vec![n as u8; 60]].concat()),
+            frame(&[&b"\xfeSMB\x40\0"[..], &[n as u8; 60]].concat()),
             frame(&[&b"\xfeSMB\x40\0\x01"[..], &[0; 57]].concat()),
         ),
         (
             "oracle",
             [
                 &b"\0\x3a\0\0\x01\0\0\0\x01\x36\x01\x2c\0\0\x08\0\x7f\xff\x7f\x08\0\0\0"[..],
-                &vec![n as u8; 35],
+                &[n as u8; 35],
             ]
             .concat(),
             b"\0\x20\0\0\x02\0\0\0".to_vec(),

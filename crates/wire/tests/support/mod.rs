@@ -29,10 +29,11 @@ impl Log {
             .collect()
     }
 
-    pub fn bodies(&self) -> Vec<(Option<Vec<u8>>, Option<Vec<u8>>)> {
+    /// The captured bytes of requests and responses.
+    pub fn bodies(&self) -> Vec<[Option<Vec<u8>>; 2]> {
         let data = |m: &Option<kafkascope_wire::Message>| m.as_ref().map(|m| m.data.clone());
         self.exchanges()
-            .map(|e| (data(&e.request), data(&e.response)))
+            .map(|e| [data(&e.request), data(&e.response)])
             .collect()
     }
 
