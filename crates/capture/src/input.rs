@@ -21,7 +21,11 @@ pub struct Input {
 }
 
 impl Input {
+    /// Opens a file, or standard input for `-`.
     pub fn open(path: &Path) -> io::Result<Input> {
+        if path == Path::new("-") {
+            return Self::new(Box::new(io::stdin()));
+        }
         Self::new(Box::new(File::open(path)?))
     }
 

@@ -4,14 +4,21 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::thread;
 
 use kafkascope_capture::{CaptureFileError, FileSource};
 use kafkascope_stream::{ConnId, ConnInfo, Dir, HoleReason, StreamSink, Streams};
 use kafkascope_wire::session::Missing;
-use kafkascope_wire::{Item, Protocol, Session};
+use kafkascope_wire::{Exchange, Item, Message, Protocol, Session};
 
 pub use crate::lines::Format;
-use crate::lines::{Ends, Lines, Unreadable};
+use crate::lines::{Ends, LineStats, Lines, Unreadable};
+
+/// Exchanges that go to the printer at once, and batches that may wait for it.
+const BATCH: usize = 256;
+const BATCH_BYTES: usize = 1 << 20;
+const QUEUE: usize = 8;
 
 /// What was found in the files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,44 +69,39 @@ impl From<CaptureFileError> for DecodeError {
 
 /// Prints every request and response of the files, in the order of time. A reader that has had enough (`head`) ends it
 /// without an error.
+///
+/// One thread reads and finds the messages, another turns them into text.
 pub fn decode_files(
     paths: &[PathBuf],
     format: Format,
-    out: &mut dyn Write,
+    out: &mut (dyn Write + Send),
 ) -> Result<Summary, DecodeError> {
     let mut source = FileSource::open(paths)?;
     let mut streams = Streams::default();
-    let mut reader = Reader::new(format);
-    let printed = loop {
-        let more = source.poll(&mut |event| streams.event(event, &mut reader))?;
-        if !more {
-            streams.finish(&mut reader);
-        }
-        if let Err(error) = reader.lines.print(out, !more) {
-            break Err(error);
-        }
-        if !more {
-            break out.flush();
-        }
-    };
+    let (send, receive) = mpsc::sync_channel(QUEUE);
+    let (read, printed) = thread::scope(|scope| {
+        let printer = scope.spawn(move || print(&receive, format, out));
+        let mut reader = Reader::new(send);
+        let read = loop {
+            match source.poll(&mut |event| streams.event(event, &mut reader)) {
+                Ok(true) if !reader.abandoned => {}
+                Ok(_) => break Ok(streams.finish(&mut reader)),
+                Err(error) => break Err(error),
+            }
+        };
+        reader.send();
+        let counts = (reader.kafka, reader.tls);
+        drop(reader);
+        (read.map(|()| counts), printer.join())
+    });
+    let (kafka_connections, tls_connections) = read?;
+    // A panic of the printer is a bug of ours: it goes on here.
+    let (lines, printed) = printed.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     match printed {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(DecodeError::Io(error)),
         _ => {}
     }
-    let (files, lines, tcp) = (source.stats(), reader.lines.stats(), streams.stats());
-    let mut warnings = source.warnings().to_vec();
-    if files.dropped > 0 {
-        warnings.push(format!(
-            "the capturing program dropped {} packets: capture with a larger buffer (tcpdump -B)",
-            files.dropped
-        ));
-    }
-    if files.cut_packets > 0 {
-        warnings.push(format!(
-            "{} packets were cut by the snap length: capture with tcpdump -s 0",
-            files.cut_packets
-        ));
-    }
+    let (files, tcp) = (source.stats(), streams.stats());
     Ok(Summary {
         requests: lines.requests,
         packets: files.packets,
@@ -108,21 +110,69 @@ pub fn decode_files(
         cut_packets: files.cut_packets,
         missing_bytes: tcp.missing_bytes + tcp.lost_bytes,
         connections: tcp.connections,
-        kafka_connections: reader.kafka,
-        tls_connections: reader.tls,
+        kafka_connections,
+        tls_connections,
         fragments: files.fragments,
         late_lines: lines.late,
-        warnings,
+        warnings: warnings(&source),
     })
+}
+
+fn warnings(source: &FileSource) -> Vec<String> {
+    let files = source.stats();
+    let mut warnings = source.warnings().to_vec();
+    if files.dropped > 0 {
+        let dropped = files.dropped;
+        warnings.push(format!("the capturing program dropped {dropped} packets: capture with a larger buffer (tcpdump -B)"));
+    }
+    if files.cut_packets > 0 {
+        let cut = files.cut_packets;
+        warnings.push(format!(
+            "{cut} packets were cut by the snap length: capture with tcpdump -s 0"
+        ));
+    }
+    warnings
+}
+
+/// Prints what comes until the sender is gone, or the output.
+fn print(
+    work: &Receiver<Vec<Work>>,
+    format: Format,
+    out: &mut dyn Write,
+) -> (LineStats, io::Result<()>) {
+    let mut lines = Lines::new(format);
+    let mut printed = Ok(());
+    while let (Ok(()), Ok(batch)) = (&printed, work.recv()) {
+        for work in batch {
+            match work {
+                Work::Exchange(ends, exchange) => lines.exchange(ends, &exchange),
+                Work::Unreadable(ends, what) => lines.unreadable(ends, what),
+            }
+        }
+        printed = lines.print(out, false);
+    }
+    let printed = printed
+        .and_then(|()| lines.print(out, true))
+        .and_then(|()| out.flush());
+    (lines.stats(), printed)
+}
+
+enum Work {
+    Exchange(Ends, Box<Exchange>),
+    Unreadable(Ends, Unreadable),
 }
 
 /// The sessions of the open connections.
 struct Reader {
     conns: HashMap<ConnId, Conn, foldhash::fast::RandomState>,
-    lines: Lines,
     kafka: u64,
     tls: u64,
     items: Vec<Item>,
+    batch: Vec<Work>,
+    batch_bytes: usize,
+    printer: SyncSender<Vec<Work>>,
+    /// Nobody prints any more.
+    abandoned: bool,
 }
 
 struct Conn {
@@ -132,13 +182,32 @@ struct Conn {
 }
 
 impl Reader {
-    fn new(format: Format) -> Reader {
+    fn new(printer: SyncSender<Vec<Work>>) -> Reader {
         Reader {
             conns: HashMap::default(),
-            lines: Lines::new(format),
             kafka: 0,
             tls: 0,
             items: Vec::new(),
+            batch: Vec::new(),
+            batch_bytes: 0,
+            printer,
+            abandoned: false,
+        }
+    }
+
+    fn send(&mut self) {
+        self.batch_bytes = 0;
+        self.abandoned |= self.printer.send(std::mem::take(&mut self.batch)).is_err();
+    }
+
+    fn work(&mut self, work: Work) {
+        if let Work::Exchange(_, exchange) = &work {
+            let bytes = |m: &Option<Message>| m.as_ref().map_or(0, |m| m.data.len());
+            self.batch_bytes += bytes(&exchange.request) + bytes(&exchange.response);
+        }
+        self.batch.push(work);
+        if self.batch.len() >= BATCH || self.batch_bytes >= BATCH_BYTES {
+            self.send();
         }
     }
 
@@ -151,9 +220,12 @@ impl Reader {
         let Some(conn) = self.conns.get_mut(&id) else {
             return;
         };
-        let items = &mut self.items;
+        let mut items = std::mem::take(&mut self.items);
         act(&mut conn.session, &mut |item| items.push(item));
-        for item in self.items.drain(..) {
+        for item in items.drain(..) {
+            let Some(conn) = self.conns.get_mut(&id) else {
+                break;
+            };
             let (client, broker) = if conn.client_is_a {
                 (info.a, info.b)
             } else {
@@ -161,7 +233,7 @@ impl Reader {
             };
             let ends = Ends { client, broker };
             match item {
-                Item::Exchange(exchange) => self.lines.exchange(ends, &exchange),
+                Item::Exchange(exchange) => self.work(Work::Exchange(ends, exchange)),
                 Item::Unreadable {
                     side,
                     first_ns,
@@ -169,7 +241,7 @@ impl Reader {
                     why,
                     ..
                 } => {
-                    self.lines.unreadable(
+                    self.work(Work::Unreadable(
                         ends,
                         Unreadable {
                             side,
@@ -177,7 +249,7 @@ impl Reader {
                             bytes,
                             why,
                         },
-                    );
+                    ));
                 }
                 Item::Protocol {
                     protocol,
@@ -194,6 +266,7 @@ impl Reader {
                 }
             }
         }
+        self.items = items;
     }
 }
 
