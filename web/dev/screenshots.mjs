@@ -1,4 +1,5 @@
 // Pictures of every page in both themes and three widths, to look at: npm run look -- OUTDIR [name…]
+// BASE=http://127.0.0.1:PORT takes a real server's answers instead of made-up ones; WIDTHS and THEMES choose among pictures.
 import { mkdirSync } from "node:fs";
 import { chromium } from "playwright-core";
 import { start } from "./server.mjs";
@@ -14,6 +15,8 @@ const PAGES = {
   data: ["/script/px/kafka_data?max_num_records=10000", async (page) => { await page.locator('[data-testid=row]').nth(2).click(); }],
   latency: ["/script/px/kafka_producer_consumer_latency?namespace=px-kafka&topic=order", async (page) => { const box = await page.locator(".u-over").first().boundingBox(); await page.mouse.move(box.x + box.width * 0.6, box.y + box.height * 0.5); }],
   missing: ["/script/px/kafka_producer_consumer_latency"],
+  flow: ["/script/px/kafka_overview"],
+  schemas: ["/script/px/schemas"],
   rebalancing: ["/script/px/kafka_consumer_rebalancing"],
   pod: ["/script/px/pod?pod=px-kafka/order-7f9c5d6b8-x2k4p"],
   unknown: ["/script/px/nothing"],
@@ -26,7 +29,8 @@ const PAGES = {
 };
 
 mkdirSync(out, { recursive: true });
-const server = await start();
+const server = process.env.BASE ? null : await start();
+const base = process.env.BASE ?? `http://127.0.0.1:${server.port}`;
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"] });
 const widths = (process.env.WIDTHS ?? "1280,1920,390").split(",").map(Number);
 let problems = 0;
@@ -39,7 +43,7 @@ for (const width of widths)
       const complain = (text) => { problems += 1; process.stdout.write(`${name} ${width} ${theme}: ${text}\n`); };
       page.on("pageerror", (error) => { complain(error.message); });
       page.on("console", (message) => { if (message.type() === "error" && !/status of (400|404|408)/.test(message.text())) complain(message.text()); });
-      await page.goto(`http://127.0.0.1:${server.port}${path}`);
+      await page.goto(base + path);
       await page.waitForSelector("[data-testid=main][aria-busy=false]");
       await page.waitForTimeout(300);
       if (act) await act(page).catch((error) => { complain(error.message.split("\n")[0]); });
@@ -52,6 +56,6 @@ for (const width of widths)
     await context.close();
   }
 await browser.close();
-server.close();
+server?.close();
 process.stdout.write(`${problems} problems, pictures in ${out}\n`);
 process.exitCode = problems > 0 ? 1 : 0;

@@ -47,7 +47,7 @@ function Age({ live, intervalMs }: { live: LiveState; intervalMs: number }) {
   const text = intervalMs === 0 ? "paused" : live.error ? "failing" : stale ? "stale" : live.transport === "polling" ? "polling" : "live";
   return (
     <span className={`age state-${state}`} data-testid="freshness" data-state={text} title={`last answer ${new Date(live.receivedAt).toLocaleString()}`}>
-      <i className="dot" /><span>{text}<span className="age-time">, {ago(live.receivedAt, now)}</span></span>
+      <i className="dot" /><span>{text}<span className="age-time">, {ago(Math.min(live.receivedAt, now), now)}</span></span>
     </span>
   );
 }

@@ -104,8 +104,8 @@ export function GraphWidget({ table, spec, name }: { table: ResultTable; spec: D
                 onPointerDown={(event) => { startDrag(event, node, box, act); }} onPointerMove={(event) => { hoverAt(event, { node }); }} onPointerLeave={() => { setHover(null); }}
                 onKeyDown={(event: KeyboardEvent) => { if (event.key === "Enter" && act) act(); }} onFocus={() => { setHover({ node, x: box.x * scale + x, y: (box.y + box.height / 2) * scale + y }); }} onBlur={() => { setHover(null); }}
               >
-                <rect width={box.width} height={box.height} rx={node.kind === "topic" ? 15 : 4} />
-                <g transform="translate(8,8)"><Icon name={node.members.length > 1 ? "fold" : node.kind} /></g>
+                <rect width={box.width} height={box.height} rx={node.kind === "topic" ? box.height / 2 : 4} />
+                <g transform={`translate(8,${box.height / 2 - 7})`}><Icon name={node.members.length > 1 ? "fold" : node.kind} /></g>
                 <text x={27} y={box.height / 2 + 4.5} direction="ltr">{box.text}</text>
               </g>
             );

@@ -22,20 +22,22 @@ export interface Layout {
 }
 
 const LABEL_LIMIT = 34;
-export const NODE_HEIGHT = 30;
+const NODE_HEIGHT = 30;
+const CROWDED_HEIGHT = 24;
+const CROWD = 25;
 const ICON_WIDTH = 26;
 
-function size(label: string): { text: string; width: number; height: number } {
+function size(label: string, crowded: boolean): { text: string; width: number; height: number } {
   const text = middle(label, LABEL_LIMIT);
-  return { text, width: Math.ceil(textWidth(text)) + ICON_WIDTH + 12, height: NODE_HEIGHT };
+  return { text, width: Math.ceil(textWidth(text)) + ICON_WIDTH + 12, height: crowded ? CROWDED_HEIGHT : NODE_HEIGHT };
 }
 
 /** Layers from left to right, in the order of the edges. */
 export function layeredLayout(model: GraphModel): Layout {
   const graph = new dagre.graphlib.Graph({ multigraph: true });
-  const crowded = model.nodes.length > 25;
-  graph.setGraph({ rankdir: "LR", nodesep: crowded ? 8 : 18, ranksep: crowded ? 110 : 130, edgesep: 8, marginx: 12, marginy: 12, ranker: "network-simplex" });
-  const sizes = new Map(model.nodes.map((node) => [node.id, size(node.label)]));
+  const crowded = model.nodes.length > CROWD;
+  graph.setGraph({ rankdir: "LR", nodesep: crowded ? 6 : 18, ranksep: crowded ? 110 : 130, edgesep: crowded ? 4 : 8, marginx: 12, marginy: 12, ranker: "network-simplex" });
+  const sizes = new Map(model.nodes.map((node) => [node.id, size(node.label, model.nodes.length > CROWD)]));
   // Names come from the wire and may hold what the library uses as separators: it gets numbers.
   const ids = new Map(model.nodes.map((node, index) => [node.id, `n${index}`]));
   const idOf = (id: string) => ids.get(id) ?? "";
@@ -65,7 +67,7 @@ interface Body extends SimulationNodeDatum {
 
 /** A free arrangement by forces, then pushed apart until no two boxes overlap. Starts from the same places each time. */
 export function freeLayout(model: GraphModel, edgeLength: number): Layout {
-  const sizes = new Map(model.nodes.map((node) => [node.id, size(node.label)]));
+  const sizes = new Map(model.nodes.map((node) => [node.id, size(node.label, model.nodes.length > CROWD)]));
   const bodies: Body[] = model.nodes.map((node, index) => {
     const angle = index * 2.4;
     const radius = 30 * Math.sqrt(index + 1);

@@ -19,7 +19,7 @@ function graphHeight(widget: WidgetSpec, result: RunResult): number {
   const [from, to] = [new Set(model.edges.map((edge) => edge.from)), new Set(model.edges.map((edge) => edge.to))];
   const both = [...from].filter((id) => to.has(id)).length;
   const tallest = Math.max(from.size - both, both, to.size - both);
-  return Math.min(Math.ceil((tallest * 36 + 50) / 110), MAX_GRAPH_ROWS);
+  return Math.min(Math.ceil((tallest * 32 + 50) / 110), MAX_GRAPH_ROWS);
 }
 
 /** On narrow screens a table of three rows is not taller than three rows. */

@@ -28,7 +28,7 @@ export const CellView = memo(function CellView(props: Props) {
   if (column.type === "TIME64NS") return <Time value={value} />;
   const text = formatCell(value, column);
   if (isNumeric(column)) {
-    const state = column.semanticType === "HTTP_RESP_STATUS" ? httpState(Number(value)) : latencyState(value, column, props.api);
+    const state = column.semanticType === "HTTP_RESP_STATUS" ? httpState(Number(value)) : column.name === "error_code" && Number(value) !== 0 ? "bad" : latencyState(value, column, props.api);
     return <span className={state === "warn" || state === "bad" ? `state-${state}` : undefined} title={exact(value, column)}>{text}</span>;
   }
   return <TextCell value={text} column={column} />;
@@ -46,6 +46,8 @@ function TextCell({ value, column }: { value: string; column: Column }) {
   const narrowed = argumentPlace(page, column, value);
   if (narrowed) return <PlaceLink place={narrowed} text={shown} title={`only ${value}`} />;
   if (value === "") return <span className="muted">{""}</span>;
+  // A row that is not whole says so where it is read.
+  if (column.name === "outcome" && value !== "complete") return <bdi className="state-warn">{shown}</bdi>;
   return <bdi title={value.length > 1500 ? undefined : value}>{shown}</bdi>;
 }
 
