@@ -85,7 +85,10 @@ pub fn decode_files(
         let read = loop {
             match source.poll(&mut |event| streams.event(event, &mut reader)) {
                 Ok(true) if !reader.abandoned => {}
-                Ok(_) => break Ok(streams.finish(&mut reader)),
+                Ok(_) => {
+                    streams.finish(&mut reader);
+                    break Ok(());
+                }
                 Err(error) => break Err(error),
             }
         };
