@@ -64,11 +64,12 @@ class Frame:
         return self.node.schema
 
     def _on(self, node: Node, at: Place, run: Run | None = None) -> Frame:
-        if len(self.graph) > MAX_NODES:
+        self.graph.made += 1
+        if self.graph.made > MAX_NODES:
             raise error(f"the script needs more than {MAX_NODES} steps", at, "it may build a frame out of itself again and again")
         if len(node.schema) > MAX_COLUMNS:
             raise error(f"the data frame has more than {MAX_COLUMNS} columns", at, "project the columns that are needed: df[['a', 'b']]")
-        return Frame(self.graph, self.graph.add(node), at, run)
+        return Frame(self.graph, node, at, run)
 
     def _bind(self, value: Any, at: Place) -> Expr:
         self.graph.parts += getattr(value, "size", 1)

@@ -171,9 +171,10 @@ class Interpreter:
         self._steps += 1
         if self._steps > MAX_STEPS:
             raise error(f"the script takes more than {MAX_STEPS} steps", syntax.place(node), "does a function call itself?")
-        handler = _EXPRESSIONS.get(type(node))
-        if handler is None:
-            raise syntax.foreign(node)
+        try:
+            handler = _EXPRESSIONS[type(node)]
+        except KeyError:
+            raise syntax.foreign(node) from None
         return handler(self, node, scope)
 
     def _constant(self, node: ast.Constant, scope: Scope) -> Any:

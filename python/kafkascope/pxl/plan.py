@@ -273,16 +273,24 @@ class Graph:
 
     def __init__(self) -> None:
         self._known: dict[tuple[Any, ...], Node] = {}
-        #: Parts of all expressions bound so far.
+        self._ids: set[int] = set()
+        self._names: dict[type, tuple[str, ...]] = {}
+        #: Nodes made and parts of expressions bound so far, known ones counted again: what a compilation may use is limited.
+        self.made = 0
         self.parts = 0
-
-    def __len__(self) -> int:
-        return len(self._known)
 
     def add(self, node: Node) -> Node:
         """The node, or the equal one that is known already."""
-        key: tuple[Any, ...] = (type(node), *(_identity(getattr(node, f.name)) for f in fields(node)))
-        return self._known.setdefault(key, node)
+        if id(node) in self._ids:
+            return node
+        kind = type(node)
+        names = self._names.get(kind)
+        if names is None:
+            names = self._names[kind] = tuple(f.name for f in fields(node))
+        key: tuple[Any, ...] = (kind, *[_identity(getattr(node, name)) for name in names])
+        found = self._known.setdefault(key, node)
+        self._ids.add(id(found))
+        return found
 
 
 def _identity(value: Any) -> Any:

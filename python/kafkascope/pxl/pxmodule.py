@@ -105,7 +105,7 @@ def _data_frame(interpreter: Interpreter, at: Place, table: Any, select: Any, st
             raise error("px.DataFrame: select names a column twice", at)
         columns = tuple(known[column] for column in wanted)
     start, end = (_instant(interpreter, value, what, at) for value, what in ((start_time, "start_time"), (end_time, "end_time")))
-    return Frame(interpreter.graph, interpreter.graph.add(Scan(name, start, end, columns)), at)
+    return Frame(interpreter.graph, Scan(name, start, end, columns), at)
 
 
 def _instant(interpreter: Interpreter, value: Any, what: str, at: Place) -> int | None:

@@ -37,7 +37,7 @@ def foreign(node: ast.AST) -> PxLError:
 
 def place(node: ast.AST) -> tuple[int, int]:
     """Where a node begins."""
-    return getattr(node, "lineno", 0), getattr(node, "col_offset", -1) + 1
+    return node.lineno, node.col_offset + 1  # type: ignore[attr-defined]
 
 
 @lru_cache(maxsize=256)

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kafkascope.pxl.plan import Graph, Node
+from kafkascope.pxl.plan import Graph, Node, post_order
 from kafkascope.pxl.rules import columns, filters, limits, timerange
+from kafkascope.pxl.rules.rebuild import over
 
 RULES = (filters.push_down, limits.push_down, timerange.narrow_scans, columns.prune)
 
 
+def intern(roots: Sequence[Node], graph: Graph) -> list[Node]:
+    """The plans with equal parts made one."""
+    done: dict[int, Node] = {}
+    for node in post_order(roots):
+        done[id(node)] = graph.add(over(node, tuple(done[id(child)] for child in node.inputs)))
+    return [done[id(root)] for root in roots]
+
+
 def optimize(roots: Sequence[Node], graph: Graph) -> list[Node]:
     """The plans after every rule, taken together: what several of them read stays one node."""
-    plans = list(roots)
+    plans = intern(roots, graph)
     for rule in RULES:
         plans = rule(plans, graph)
     return plans
