@@ -1,0 +1,270 @@
+//! Bodies of real clients' messages in both styles.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use kafkascope_capture::FileSource;
+use kafkascope_stream::{ConnId, ConnInfo, Dir, HoleReason, StreamSink, Streams};
+use kafkascope_tables::body::{Style, write_body};
+use kafkascope_wire::{Direction, Exchange, Item, Outcome, Session, Tape, decode};
+use serde_json::Value;
+
+/// The exchanges of a capture without losses.
+#[derive(Default)]
+struct Exchanges {
+    sessions: BTreeMap<ConnId, Session>,
+    all: Vec<Exchange>,
+}
+
+impl StreamSink for Exchanges {
+    fn open(&mut self, id: ConnId, info: &ConnInfo) {
+        self.sessions.insert(
+            id,
+            Session::new(info.client_dir.map(|d| d == Dir::AToB), info.opened_seen),
+        );
+    }
+    fn data(&mut self, id: ConnId, _: &ConnInfo, dir: Dir, time_ns: i64, bytes: &[u8]) {
+        let all = &mut self.all;
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.data(dir == Dir::AToB, time_ns, bytes, &mut |item| {
+                if let Item::Exchange(exchange) = item {
+                    all.push(*exchange);
+                }
+            });
+        }
+    }
+    fn hole(&mut self, _: ConnId, _: &ConnInfo, _: Dir, _: i64, len: u64, _: HoleReason) {
+        panic!("{len} bytes are missing");
+    }
+    fn desync(&mut self, _: ConnId, _: &ConnInfo, _: Dir, _: i64, _: HoleReason) {
+        panic!("out of step");
+    }
+    fn close(&mut self, _: ConnId, _: &ConnInfo, _: i64) {}
+}
+
+fn exchanges(capture: &str) -> Vec<Exchange> {
+    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../captures"))
+        .join(format!("{capture}.pcap.gz"));
+    let mut source = FileSource::open(&[path]).expect("a golden capture");
+    let mut streams = Streams::default();
+    let mut exchanges = Exchanges::default();
+    while source
+        .poll(&mut |event| streams.event(event, &mut exchanges))
+        .expect("readable")
+    {}
+    exchanges.all
+}
+
+/// Every body of the capture as JSON text: API, version, direction, text.
+fn bodies(capture: &str, style: Style) -> Vec<(i16, i16, Direction, String)> {
+    let mut out = Vec::new();
+    let mut tape = Tape::default();
+    for exchange in exchanges(capture) {
+        let sides = [
+            (
+                Direction::Request,
+                &exchange.request,
+                exchange.request_body_at,
+            ),
+            (
+                Direction::Response,
+                &exchange.response,
+                exchange.response_body_at,
+            ),
+        ];
+        for (direction, message, at) in sides {
+            let Some(message) = message else { continue };
+            let (key, version) = (exchange.api_key, exchange.api_version);
+            if decode(key, version, direction, &message.view(), at, &mut tape) != Outcome::Complete
+            {
+                continue;
+            }
+            let mut text = String::new();
+            write_body(
+                &mut text,
+                style,
+                key,
+                version,
+                direction,
+                &tape,
+                &message.view(),
+                &|_| Some("named".into()),
+            );
+            out.push((key, version, direction, text));
+        }
+    }
+    out
+}
+
+/// The keys of an object, with those of the objects in its arrays, as `topics: [ name, … ]`.
+fn shape(value: &Value, out: &mut BTreeSet<String>, path: &str) {
+    match value {
+        Value::Object(fields) => {
+            for (key, inner) in fields {
+                let path = if path.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{path}.{key}")
+                };
+                shape(inner, out, &path);
+                out.insert(path);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| shape(item, out, path)),
+        _ => {}
+    }
+}
+
+/// API, direction, and the keys that scripts may rely on.
+const SHAPES: &[(i16, Direction, &str)] = &[
+    (
+        0,
+        Direction::Request,
+        "transactional_id acks timeout_ms topics topics.name topics.partitions topics.partitions.index topics.partitions.message_set topics.partitions.message_set.size",
+    ),
+    (
+        0,
+        Direction::Response,
+        "topics topics.name topics.partitions topics.partitions.index topics.partitions.error_code topics.partitions.base_offset topics.partitions.log_append_time_ms topics.partitions.log_start_offset topics.partitions.record_errors topics.partitions.error_message throttle_time_ms",
+    ),
+    (
+        1,
+        Direction::Request,
+        "replica_id session_id session_epoch topics topics.name topics.partitions topics.partitions.index topics.partitions.current_leader_epoch topics.partitions.fetch_offset topics.partitions.last_fetched_epoch topics.partitions.log_start_offset topics.partitions.partition_max_bytes forgotten_topics forgotten_topics.name forgotten_topics.partitions_indices rack_id",
+    ),
+    (
+        1,
+        Direction::Response,
+        "throttle_time_ms error_code session_id topics topics.name topics.partitions topics.partitions.index topics.partitions.error_code topics.partitions.high_watermark topics.partitions.last_stable_offset topics.partitions.log_start_offset topics.partitions.aborted_transactions topics.partitions.aborted_transactions.producer_id topics.partitions.aborted_transactions.first_offset topics.partitions.preferred_read_replica topics.partitions.message_set topics.partitions.message_set.size",
+    ),
+    (
+        3,
+        Direction::Request,
+        "topics topics.topic_id topics.name allow_auto_topic_creation include_cluster_authorized_operations include_topic_authorized_operations",
+    ),
+    (
+        11,
+        Direction::Request,
+        "group_id session_timeout_ms rebalance_timeout_ms member_id group_instance_id protocol_type protocols protocols.protocol",
+    ),
+    (
+        11,
+        Direction::Response,
+        "throttle_time_ms error_code generation_id protocol_type protocol_name leader member_id members members.member_id members.group_instance_id",
+    ),
+    (
+        14,
+        Direction::Request,
+        "group_id generation_id member_id group_instance_id protocol_type protocol_name assignments assignments.member_id",
+    ),
+    (
+        14,
+        Direction::Response,
+        "throttle_time_ms error_code protocol_type protocol_name",
+    ),
+];
+
+#[test]
+fn the_five_bodies_that_scripts_read_have_their_shape() {
+    let all = bodies("java-clients", Style::Snake);
+    for (api, direction, keys) in SHAPES {
+        let mut seen = BTreeSet::new();
+        let mut versions = BTreeSet::new();
+        for (key, version, _, text) in all.iter().filter(|b| b.0 == *api && b.2 == *direction) {
+            let value: Value = serde_json::from_str(text)
+                .unwrap_or_else(|e| panic!("{key} v{version}: {e}: {text}"));
+            shape(&value, &mut seen, "");
+            versions.insert(*version);
+            for key in keys.split(' ').filter(|k| !k.contains('.')) {
+                assert!(
+                    value.get(key).is_some_and(|v| !v.is_null()),
+                    "{api} v{version}: no {key} in {text}"
+                );
+            }
+        }
+        // Where the wire has ids, they follow the names.
+        seen.retain(|k| !k.ends_with("topics.topic_id") || *api == 3);
+        assert_eq!(
+            seen,
+            keys.split(' ').map(String::from).collect(),
+            "API {api} {direction:?} {versions:?}"
+        );
+    }
+}
+
+#[test]
+fn scripts_find_a_topic_by_a_compact_search() {
+    let all = bodies("other-clients", Style::Snake);
+    let produced = |needle: &str| all.iter().any(|b| b.0 == 0 && b.3.contains(needle));
+    assert!(
+        produced("\"topics\":[{\"name\":\"lj\",\"partitions\":[{\"index\":"),
+        "by name"
+    );
+    assert!(
+        produced("{\"name\":\"named\",\"partitions\":[{\"index\":"),
+        "by id"
+    );
+}
+
+#[test]
+fn every_body_is_json_in_both_styles() {
+    for capture in ["java-clients", "other-clients", "kafka-3.9", "two-brokers"] {
+        for style in [Style::RequestLog, Style::Snake] {
+            let all = bodies(capture, style);
+            assert!(all.len() > 200, "{capture}: {}", all.len());
+            for (key, version, direction, text) in &all {
+                let value: Result<Value, _> = serde_json::from_str(text);
+                assert!(
+                    value.is_ok_and(|v| v.is_object()),
+                    "{key} v{version} {direction:?}: {text}"
+                );
+            }
+        }
+    }
+}
+
+/// A body cut anywhere is JSON, and what it has is what the whole body has.
+#[test]
+fn a_cut_body_is_a_beginning() {
+    let mut tape = Tape::default();
+    let mut cuts = 0;
+    for exchange in exchanges("two-brokers").iter().step_by(9) {
+        let Some(message) = &exchange.response else {
+            continue;
+        };
+        let (key, version, at) = (
+            exchange.api_key,
+            exchange.api_version,
+            exchange.response_body_at,
+        );
+        decode(
+            key,
+            version,
+            Direction::Response,
+            &message.view(),
+            at,
+            &mut tape,
+        );
+        let whole = tape.clone();
+        for n in (0..=whole.nodes.len()).step_by(1 + whole.nodes.len() / 40) {
+            let cut = Tape {
+                nodes: whole.nodes[..n].to_vec(),
+            };
+            let mut text = String::new();
+            write_body(
+                &mut text,
+                Style::RequestLog,
+                key,
+                version,
+                Direction::Response,
+                &cut,
+                &message.view(),
+                &|_| None,
+            );
+            serde_json::from_str::<Value>(&text)
+                .unwrap_or_else(|e| panic!("{key} v{version}, {n} nodes: {e}: {text}"));
+            cuts += 1;
+        }
+    }
+    assert!(cuts > 200, "{cuts}");
+}
