@@ -20,7 +20,7 @@ pub struct RequestHeader<'v> {
     pub body_at: u32,
 }
 
-/// `None` when the header was not captured whole or is none. The header of a version without a schema is read as that of
+/// `None` when the header was not captured up to its client id, or is none. The header of a version without a schema is read as that of
 /// the newest known one.
 pub fn request<'v>(view: &View<'v>) -> Option<RequestHeader<'v>> {
     let mut c = Cursor::new(view, 0);
@@ -42,7 +42,8 @@ pub fn request<'v>(view: &View<'v>) -> Option<RequestHeader<'v>> {
         n => Some(c.take(usize::try_from(n).ok()?).ok()?),
     };
     if is_flexible(api_key, api_version) {
-        skip_tags(&mut c).ok()?;
+        // Who asked for what is known even where these were not captured; the body's outcome tells of them.
+        let _ = skip_tags(&mut c);
     }
     header.body_at = c.at;
     Some(header)

@@ -159,7 +159,7 @@ pub(crate) fn request(bytes: &[u8], place: Place, tape: &mut Tape) -> Proof {
             }
         }
         Outcome::Complete | Outcome::Truncated { .. } => {
-            let reads_on = (bytes.len() as u64) + place.hole <= end as u64;
+            let reads_on = (bytes.len() as u64).saturating_add(place.hole) <= end as u64;
             if place.hole > 0 && !reads_on || !request_makes_sense(header.api_key, tape) {
                 return Proof::No;
             }
@@ -222,7 +222,7 @@ pub(crate) fn response(
         }
         Outcome::Complete | Outcome::Truncated { .. } => {
             let end = 4 + u64::from(view.declared);
-            if place.hole > 0 && bytes.len() as u64 + place.hole > end
+            if place.hole > 0 && (bytes.len() as u64).saturating_add(place.hole) > end
                 || !response_makes_sense(tape)
             {
                 return Proof::No;

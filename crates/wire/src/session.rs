@@ -187,7 +187,7 @@ impl Session {
             half.state = State::Searching;
             let skipped = half.window.bytes.len() as u64;
             half.window = Window::default();
-            self.unread(h, time_ns, skipped + len, "out of step");
+            self.unread(h, time_ns, len.saturating_add(skipped), "out of step");
             return;
         }
         let mut left = len;
@@ -212,11 +212,16 @@ impl Session {
     pub fn desync(&mut self, from_a: bool, time_ns: i64, emit: &mut dyn FnMut(Item)) {
         let h = index(from_a);
         if self.halves[h].state == State::InStep {
-            if let Some(message) = self.halves[h].framer.abort() {
-                self.message(h, message, emit);
-                self.drain(emit);
+            let why = "an unknown number of bytes was lost";
+            let begun = self.halves[h].framer.begun();
+            match self.halves[h].framer.abort() {
+                Some(message) => {
+                    self.message(h, message, emit);
+                    self.drain(emit);
+                }
+                None => self.unread(h, time_ns, begun, why),
             }
-            self.lose_step(h, time_ns, "an unknown number of bytes was lost", emit);
+            self.lose_step(h, time_ns, why, emit);
         } else {
             let skipped = self.halves[h].window.bytes.len() as u64;
             self.halves[h].window = Window::default();
@@ -695,7 +700,7 @@ impl Session {
         if stretch.bytes == 0 {
             stretch.why = why;
         }
-        stretch.bytes += bytes;
+        stretch.bytes = stretch.bytes.saturating_add(bytes);
         stretch.last_ns = stretch.last_ns.max(last_ns);
     }
 
