@@ -205,7 +205,7 @@ def run(program: Program, engine: Engine, limits: Limits | None = None) -> list[
         table = answer if len(roots) == 1 else _unlist(answer.column(index))
         columns = [Column(c.name, c.type, c.semantic) for c in node.schema.values()]
         schema = pa.schema([pa.field(c.name, _ARROW[c.type]) for c in columns])
-        table = schema.empty_table() if table is None else table if table.schema.equals(schema) else table.cast(schema)
+        table = schema.empty_table() if table is None else table.rename_columns(schema.names).cast(schema)
         truncated = table.num_rows > max_rows
         table = _arrange(table.slice(0, max_rows), order_of(node), lowered.orders[index])
         results.append(Result(name, columns, table, truncated, {"rows": table.num_rows, "durationMs": duration}))

@@ -27,6 +27,9 @@ from kafkascope.pxl.plan import (
 )
 from kafkascope.pxl.rules.rebuild import readers
 
+#: Marks rows of a side that can be without a partner; no column of a script has this name in SQL.
+_PARTNER = '"^partner"'
+
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
@@ -118,13 +121,15 @@ class _Lowering:
             text = f"{'lr'[output.side]}.{identifier(output.source)}"
             if (outer_left, outer_right)[output.side]:
                 # A row without a partner has the types' defaults; a null of a row with one stays unknown.
-                text = f"CASE WHEN {'lr'[output.side]}.matched IS NULL THEN {DEFAULTS[column.type]} ELSE {text} END" if column.nullable else f"coalesce({text}, {DEFAULTS[column.type]})"
+                default = DEFAULTS[column.type]
+                partner = f"{'lr'[output.side]}.{_PARTNER}"
+                text = f"CASE WHEN {partner} IS NULL THEN {default} ELSE {text} END" if column.nullable else f"coalesce({text}, {default})"
             listed.append(f"{text} AS {identifier(output.name)}")
         how = {"inner": "INNER", "left": "LEFT", "right": "RIGHT", "outer": "FULL OUTER"}[node.how]
         on = " AND ".join(f"l.{identifier(a)} = r.{identifier(b)}" for a, b in node.keys)
         join = f"{how} JOIN {{}} AS r ON {on or 'true'}" if on or node.how != "inner" else "CROSS JOIN {} AS r"
-        left_from = f"(SELECT *, true AS matched FROM {left})" if outer_left else left
-        right_from = f"(SELECT *, true AS matched FROM {right})" if outer_right else right
+        left_from = f"(SELECT *, true AS {_PARTNER} FROM {left})" if outer_left else left
+        right_from = f"(SELECT *, true AS {_PARTNER} FROM {right})" if outer_right else right
         return f"SELECT {', '.join(listed)} FROM {left_from} AS l {join.format(right_from)}"
 
     def _append(self, node: Append) -> str:

@@ -19,7 +19,9 @@ _EPSILON = 2.220446049250313e-16
 
 
 def identifier(name: str) -> str:
-    """A quoted identifier."""
+    """A quoted identifier. DuckDB's are the same in any case and never empty; PxL's names are not, so such names are written in hexadecimal."""
+    if name != name.casefold() or not name or "\x00" in name:
+        name = "^" + name.encode().hex()
     return '"' + name.replace('"', '""') + '"'
 
 

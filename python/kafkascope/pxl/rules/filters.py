@@ -15,24 +15,30 @@ def push_down(roots: Sequence[Node], graph: Graph) -> list[Node]:
     """Every filter as far down as its columns allow; never below a node that something else reads too."""
     shared = {key for key, count in readers(roots).items() if count > 1}
     done: dict[int, Node] = {}
+    fixed: set[int] = set()
     for node in post_order(roots):
         inputs = tuple(done[id(child)] for child in node.inputs)
-        if isinstance(node, Filter) and id(node.input) not in shared:
-            done[id(node)] = _push(inputs[0], conjuncts(node.condition), graph)
+        if isinstance(node, Filter):
+            new = _push(inputs[0], conjuncts(node.condition), graph, fixed)
         else:
-            done[id(node)] = graph.add(over(node, inputs))
+            new = graph.add(over(node, inputs))
+        done[id(node)] = new
+        if id(node) in shared:
+            fixed.add(id(new))
     return [done[id(root)] for root in roots]
 
 
-def _push(node: Node, conditions: list[Expr], graph: Graph) -> Node:
-    """``node`` with the conditions applied as deep as they can be."""
+def _push(node: Node, conditions: list[Expr], graph: Graph, fixed: set[int]) -> Node:
+    """``node`` with the conditions applied as deep as they can be, but above the nodes of ``fixed``."""
+    if id(node) in fixed:
+        return graph.add(Filter(node, conjunction(conditions)))
     here: list[Expr] = []
     if isinstance(node, Filter):
-        return _push(node.input, conjuncts(node.condition) + conditions, graph)
+        return _push(node.input, conjuncts(node.condition) + conditions, graph, fixed)
     if isinstance(node, Sort):
-        return graph.add(Sort(_push(node.input, conditions, graph), node.keys))
+        return graph.add(Sort(_push(node.input, conditions, graph, fixed), node.keys))
     if isinstance(node, Append):
-        return graph.add(Append(tuple(_push(part, conditions, graph) for part in node.parts)))
+        return graph.add(Append(tuple(_push(part, conditions, graph, fixed) for part in node.parts)))
     if isinstance(node, Project):
         items = dict(node.items)
         below = []
@@ -42,19 +48,19 @@ def _push(node: Node, conditions: list[Expr], graph: Graph) -> Node:
             else:
                 here.append(condition)
         if below:
-            node = Project(_push(node.input, below, graph), node.items)
+            node = Project(_push(node.input, below, graph, fixed), node.items)
     elif isinstance(node, Aggregate) and node.keys:
         below = [c for c in conditions if columns(c) and columns(c) <= set(node.keys)]
         here = [c for c in conditions if not (columns(c) and columns(c) <= set(node.keys))]
         if below:
-            node = Aggregate(_push(node.input, below, graph), node.keys, node.measures)
+            node = Aggregate(_push(node.input, below, graph, fixed), node.keys, node.measures)
     elif isinstance(node, Join) and node.how in ("inner", "left"):
         source = {o.name: o.source for o in node.outputs if o.side == 0}
         below = [c for c in conditions if columns(c) and columns(c) <= source.keys()]
         here = [c for c in conditions if not (columns(c) and columns(c) <= source.keys())]
         if below:
             renamed = [substitute(c, lambda column: Column(source[column.name], column.type, column.semantic, column.nullable)) for c in below]
-            node = Join(_push(node.left, renamed, graph), node.right, node.how, node.keys, node.outputs)
+            node = Join(_push(node.left, renamed, graph, fixed), node.right, node.how, node.keys, node.outputs)
     else:
         here = conditions
     node = graph.add(node)
