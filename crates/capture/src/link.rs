@@ -20,6 +20,19 @@ pub mod link_type {
     pub const LINUX_SLL2: u32 = 276;
 }
 
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const IP_IN_IP: u8 = 4;
+const IPV6_IN_IP: u8 = 41;
+const GRE: u8 = 47;
+const TUNNELS: [u8; 4] = [UDP, IP_IN_IP, IPV6_IN_IP, GRE];
+const VXLAN_PORT: u16 = 4789;
+/// Linux's own, before the number was assigned.
+const VXLAN_OLD_PORT: u16 = 8472;
+const GENEVE_PORT: u16 = 6081;
+/// Tunnels in tunnels.
+const MAX_DEPTH: u32 = 2;
+
 /// A TCP segment as far as it was captured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tcp<'p> {
@@ -58,14 +71,14 @@ pub fn knows(link: u32) -> bool {
 pub fn parse(link: u32, data: &[u8], length: u32) -> Frame<'_> {
     use link_type::*;
     let at = match link {
-        ETHERNET => return ethernet(data, length),
+        ETHERNET => return by_ethertype(data, 12, 14, length, 0),
         NULL | LOOP => 4,
         RAW | RAW_BSD | RAW_OPENBSD | IPV4 | IPV6 => 0,
-        LINUX_SLL => return by_ethertype(data, 14, 16, length),
-        LINUX_SLL2 => return by_ethertype(data, 0, 20, length),
+        LINUX_SLL => return by_ethertype(data, 14, 16, length, 0),
+        LINUX_SLL2 => return by_ethertype(data, 0, 20, length, 0),
         _ => return Frame::Other,
     };
-    ip(data, at, length)
+    ip(data, at, length, 0)
 }
 
 fn u16_at(data: &[u8], at: usize) -> Option<u16> {
@@ -76,15 +89,17 @@ fn u32_at(data: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(*data.get(at..)?.first_chunk()?))
 }
 
-fn ethernet(data: &[u8], length: u32) -> Frame<'_> {
-    by_ethertype(data, 12, 14, length)
-}
-
 /// `at` is where the protocol number stands and `payload` where what it names begins.
-fn by_ethertype(data: &[u8], mut at: usize, mut payload: usize, length: u32) -> Frame<'_> {
+fn by_ethertype(
+    data: &[u8],
+    mut at: usize,
+    mut payload: usize,
+    length: u32,
+    depth: u32,
+) -> Frame<'_> {
     loop {
         match u16_at(data, at) {
-            Some(0x0800 | 0x86dd) => return ip(data, payload, length),
+            Some(0x0800 | 0x86dd) => return ip(data, payload, length, depth),
             // VLAN tags, one or several.
             Some(0x8100 | 0x88a8 | 0x9100) => {
                 at = payload + 2;
@@ -96,16 +111,16 @@ fn by_ethertype(data: &[u8], mut at: usize, mut payload: usize, length: u32) -> 
     }
 }
 
-fn ip(data: &[u8], at: usize, length: u32) -> Frame<'_> {
+fn ip(data: &[u8], at: usize, length: u32, depth: u32) -> Frame<'_> {
     match data.get(at).map(|first| first >> 4) {
-        Some(4) => ipv4(data, at, length),
-        Some(6) => ipv6(data, at, length),
+        Some(4) => ipv4(data, at, length, depth),
+        Some(6) => ipv6(data, at, length, depth),
         Some(_) => Frame::Other,
         None => Frame::Cut,
     }
 }
 
-fn ipv4(data: &[u8], at: usize, length: u32) -> Frame<'_> {
+fn ipv4(data: &[u8], at: usize, length: u32, depth: u32) -> Frame<'_> {
     let Some(header) = data.get(at..at + 20) else {
         return Frame::Cut;
     };
@@ -113,11 +128,19 @@ fn ipv4(data: &[u8], at: usize, length: u32) -> Frame<'_> {
     if header_len < 20 {
         return Frame::Other;
     }
-    if header[9] != 6 {
+    let protocol = header[9];
+    if protocol != TCP && !TUNNELS.contains(&protocol) {
         return Frame::Other;
     }
     if u16::from_be_bytes([header[6], header[7]]) & 0x3fff != 0 {
-        return Frame::Fragment;
+        return if protocol == TCP {
+            Frame::Fragment
+        } else {
+            Frame::Other
+        };
+    }
+    if protocol != TCP {
+        return tunnel(protocol, data, at + header_len, length, depth);
     }
     let total = usize::from(u16::from_be_bytes([header[2], header[3]]));
     // Segmentation offload leaves the length 0.
@@ -137,7 +160,7 @@ fn ipv4(data: &[u8], at: usize, length: u32) -> Frame<'_> {
     tcp(data, at + header_len, end, addr(12), addr(16))
 }
 
-fn ipv6(data: &[u8], at: usize, length: u32) -> Frame<'_> {
+fn ipv6(data: &[u8], at: usize, length: u32, depth: u32) -> Frame<'_> {
     let Some(header) = data.get(at..).and_then(|d| d.first_chunk::<40>()) else {
         return Frame::Cut;
     };
@@ -154,7 +177,7 @@ fn ipv6(data: &[u8], at: usize, length: u32) -> Frame<'_> {
     let (mut next, mut place) = (header[6], at + 40);
     loop {
         match next {
-            6 => return tcp(data, place, end, addr(8), addr(24)),
+            TCP => return tcp(data, place, end, addr(8), addr(24)),
             // Hop-by-hop, routing, destination options, fragment, authentication.
             0 | 43 | 60 | 44 | 51 => {
                 let Some(extension) = data.get(place..place + 8) else {
@@ -170,8 +193,56 @@ fn ipv6(data: &[u8], at: usize, length: u32) -> Frame<'_> {
                 };
                 next = extension[0];
             }
+            protocol if TUNNELS.contains(&protocol) => {
+                return tunnel(protocol, data, place, length, depth);
+            }
             _ => return Frame::Other,
         }
+    }
+}
+
+/// What a packet network between hosts carries inside its own packets: IP in IP, GRE, VXLAN, Geneve.
+fn tunnel(protocol: u8, data: &[u8], at: usize, length: u32, depth: u32) -> Frame<'_> {
+    if depth >= MAX_DEPTH {
+        return Frame::Other;
+    }
+    let depth = depth + 1;
+    match protocol {
+        IP_IN_IP | IPV6_IN_IP => return ip(data, at, length, depth),
+        GRE => {
+            let Some(flags) = u16_at(data, at) else {
+                return Frame::Cut;
+            };
+            if flags & 7 != 0 {
+                return Frame::Other;
+            }
+            // Checksum, key and sequence number take 4 bytes each.
+            let header = 4 + 4 * (flags & 0xb000).count_ones() as usize;
+            return by_network(data, at + 2, at + header, length, depth);
+        }
+        _ => {}
+    }
+    let (Some(port), Some(flags)) = (u16_at(data, at + 2), u16_at(data, at + 8)) else {
+        return Frame::Other;
+    };
+    match port {
+        VXLAN_PORT | VXLAN_OLD_PORT if flags == 0x0800 => {
+            by_ethertype(data, at + 28, at + 30, length, depth)
+        }
+        GENEVE_PORT if flags >> 14 == 0 => {
+            let options = usize::from(flags >> 8 & 0x3f) * 4;
+            by_network(data, at + 10, at + 16 + options, length, depth)
+        }
+        _ => Frame::Other,
+    }
+}
+
+/// As `by_ethertype`, where a whole Ethernet frame may follow.
+fn by_network(data: &[u8], at: usize, payload: usize, length: u32, depth: u32) -> Frame<'_> {
+    match u16_at(data, at) {
+        Some(0x6558) => by_ethertype(data, payload + 12, payload + 14, length, depth),
+        Some(_) => by_ethertype(data, at, payload, length, depth),
+        None => Frame::Cut,
     }
 }
 

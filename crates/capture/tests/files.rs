@@ -75,6 +75,21 @@ fn ipv4(tcp: &[u8]) -> Vec<u8> {
     out
 }
 
+/// An IPv4 packet that carries something else than TCP.
+fn carried(protocol: u8, inner: &[u8]) -> Vec<u8> {
+    let mut out = vec![0x45, 0];
+    out.extend(((20 + inner.len()) as u16).to_be_bytes());
+    out.extend([
+        0, 1, 0, 0, 64, protocol, 0, 0, 192, 168, 0, 1, 192, 168, 0, 2,
+    ]);
+    out.extend(inner);
+    out
+}
+
+fn udp(port: u16) -> Vec<u8> {
+    [&[0x9c, 0x40][..], &port.to_be_bytes(), &[0, 0, 0, 0]].concat()
+}
+
 fn ipv6(first: u8, extensions: &[u8], tcp: &[u8]) -> Vec<u8> {
     let mut out = vec![0x60, 0, 0, 0];
     out.extend(((extensions.len() + tcp.len()) as u16).to_be_bytes());
@@ -190,6 +205,7 @@ const ENDS6: &str = "fd00::1:40000 > fd00::2:9092";
 fn each_link_type_gives_the_same_segment() {
     let four = ipv4(&tcp(7, b"hello"));
     let six = ipv6(6, b"", &tcp(7, b"hello"));
+    let inner6 = six.clone();
     let extended = ipv6(
         0,
         &[
@@ -226,6 +242,51 @@ fn each_link_type_gives_the_same_segment() {
         ("extension headers", 229, extended, ENDS6),
         ("atomic fragment", 229, atomic, ENDS6),
         ("padding", 101, padded, ENDS4),
+        ("ip in ip", 101, carried(4, &four), ENDS4),
+        ("ipv6 in ip", 101, carried(41, &inner6), ENDS6),
+        (
+            "gre with a key",
+            101,
+            carried(47, &[&[0x20, 0, 8, 0, 0, 0, 0, 9][..], &four].concat()),
+            ENDS4,
+        ),
+        (
+            "gre of ethernet",
+            101,
+            carried(
+                47,
+                &[&[0, 0, 0x65, 0x58][..], &ethernet(&[8, 0], &four)].concat(),
+            ),
+            ENDS4,
+        ),
+        (
+            "vxlan",
+            101,
+            carried(
+                17,
+                &[
+                    &udp(4789)[..],
+                    &[8, 0, 0, 0, 0, 0, 5, 0],
+                    &ethernet(&[8, 0], &four),
+                ]
+                .concat(),
+            ),
+            ENDS4,
+        ),
+        (
+            "geneve",
+            101,
+            carried(
+                17,
+                &[
+                    &udp(6081)[..],
+                    &[1, 0, 0x65, 0x58, 0, 0, 5, 0, 1, 2, 3, 4],
+                    &ethernet(&[8, 0], &four),
+                ]
+                .concat(),
+            ),
+            ENDS4,
+        ),
     ];
     for (name, link, frame, ends) in cases {
         let file = Temp::new(
