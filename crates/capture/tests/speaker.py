@@ -1,0 +1,218 @@
+"""Speaks Kafka's framing over one TCP connection, the way the named case does, and says what went over it.
+
+Prints one line of JSON: the two ports and both streams in hexadecimal digits. A case that begins before the
+capture prints "ready" and waits for a line first."""
+
+import ctypes
+import json
+import os
+import socket
+import struct
+import sys
+import tempfile
+import time
+
+CLIENT_HELLO = b"\x16\x03\x01\x00\x40\x01\x00\x00\x3c\x03\x03" + bytes(range(58))
+
+
+def request(key, version, correlation, client, body):
+    name = struct.pack(">h", -1) if client is None else struct.pack(">h", len(client)) + client
+    head = struct.pack(">hhi", key, version, correlation) + name
+    return struct.pack(">i", len(head) + len(body)) + head + body
+
+
+def response(correlation, body):
+    return struct.pack(">ii", 4 + len(body), correlation) + body
+
+
+def exactly(sock, n):
+    data = b""
+    while len(data) < n:
+        piece = sock.recv(n - len(data))
+        if not piece:
+            raise SystemExit("closed early")
+        data += piece
+    return data
+
+
+def in_pieces(sock, message, first):
+    """Reads a header of `first` bytes, then the rest, as clients do."""
+    return exactly(sock, first) + (exactly(sock, len(message) - first) if len(message) > first else b"")
+
+
+def enter(namespace):
+    """Sockets made from here on belong to this network namespace."""
+    with open(f"/run/netns/{namespace}") as f:
+        if ctypes.CDLL(None, use_errno=True).setns(f.fileno(), 0x40000000):
+            raise OSError(ctypes.get_errno(), "setns")
+
+
+class Talk:
+    def __init__(self, host, namespaces=()):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        if namespaces:
+            enter(namespaces[0])
+        self.listener = socket.create_server((host, 0), family=family)
+        if namespaces:
+            enter(namespaces[1])
+        self.client = socket.create_connection(self.listener.getsockname()[:2])
+        self.server, _ = self.listener.accept()
+        self.sent, self.answered = b"", b""
+
+    def ask(self, message, first=None, write=None):
+        (write or self.client.sendall)(message)
+        in_pieces(self.server, message, first or len(message))
+        self.sent += message
+
+    def answer(self, message, first=None, write=None):
+        (write or self.server.sendall)(message)
+        in_pieces(self.client, message, first or len(message))
+        self.answered += message
+
+    def finish(self):
+        ports = self.client.getsockname()[1], self.server.getsockname()[1]
+        self.client.close()
+        self.server.close()
+        print(json.dumps([*ports, self.sent.hex(), self.answered.hex()]), flush=True)
+
+
+METADATA = request(3, 9, 7, b"speaker", bytes(range(200)))
+ANSWER = response(7, b"metadata" * 40)
+PRODUCE = request(0, 8, 8, b"", struct.pack(">hhi", -1, 1, 30000) + b"\0\0\0\1\0\1t" + b"r" * 200)
+
+
+def plain(talk):
+    for _ in range(3):
+        talk.ask(METADATA)
+        talk.answer(ANSWER)
+
+
+def split(talk):
+    for first in (4, 8, 12):
+        talk.ask(METADATA, first)
+        talk.answer(ANSWER, first)
+
+
+def writev(talk):
+    pieces = lambda m: [m[:4], m[4:9], m[9:14], m[14:100], m[100:]]  # noqa: E731
+    talk.ask(METADATA, write=lambda m: talk.client.sendmsg(pieces(m)))
+    talk.answer(ANSWER, write=lambda m: os.writev(talk.server.fileno(), pieces(m)))
+
+
+def produce_first(talk):
+    talk.ask(PRODUCE, 4)
+    talk.answer(response(8, b"x" * 30))
+
+
+def large(talk):
+    """Whole where no records are, cut where they are, in step afterwards."""
+    talk.ask(METADATA)
+    big = response(7, bytes(range(256)) * 1200)
+    talk.answer(big, 4)
+    talk.ask(request(1, 12, 9, b"speaker", b"f" * 60))
+    talk.answer(response(9, b"records!" * 40000), 4)
+    talk.ask(METADATA)
+    talk.answer(ANSWER)
+
+
+def sendfile(talk):
+    talk.ask(request(1, 12, 9, b"speaker", b"f" * 60))
+    records = b"batch" * 2000
+    message = response(9, b"head" * 10 + records)
+
+    def write(m):
+        with tempfile.TemporaryFile() as f:
+            f.write(records)
+            f.flush()
+            talk.server.sendall(m[: -len(records)])
+            at = 0
+            while at < len(records):
+                at += os.sendfile(talk.server.fileno(), f.fileno(), at, len(records) - at)
+
+    talk.answer(message, 4, write)
+    talk.ask(METADATA)
+    talk.answer(ANSWER)
+
+
+def peek(talk):
+    talk.client.sendall(METADATA)
+    talk.server.recv(20, socket.MSG_PEEK)
+    exactly(talk.server, len(METADATA))
+    talk.sent += METADATA
+    talk.answer(ANSWER)
+
+
+def older(talk):
+    plain(talk)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    talk.sent = talk.answered = b""
+    plain(talk)
+
+
+def fin(talk):
+    """The last bytes and the end of the stream are read in one call."""
+    talk.ask(METADATA)
+    last = response(7, b"last words")
+    talk.server.sendall(last)
+    talk.server.shutdown(socket.SHUT_WR)
+    time.sleep(0.05)
+    talk.client.recv(4096)
+    talk.answered += last
+
+
+def tls(talk):
+    talk.ask(CLIENT_HELLO)
+    talk.answer(b"\x16\x03\x03\x00\x10" + b"h" * 16)
+    for _ in range(20):
+        talk.ask(b"\x17\x03\x03\x01\x00" + b"c" * 256)
+
+
+def flood(talk):
+    for _ in range(400):
+        talk.ask(METADATA)
+        talk.answer(ANSWER)
+
+
+OTHERS = {
+    "http": b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "http2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
+    "ping": b"\0\0\x08\x06\0\0\0\0\0" + b"12345678",
+    "redis": b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\nb\r\n",
+    "postgres": struct.pack(">ii", 8, 196608),
+    "zookeeper": struct.pack(">iiqi", 44, 0, 0, 30000) + b"\0" * 28,
+    "zookeeper get": struct.pack(">iiii", 16, 5, 4, 4) + b"/abc",
+    "dns": b"\0\x1d\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x07example\x03com\0\0\x01\0\x01",
+    "mongo": struct.pack("<iiii", 57, 1, 0, 2013) + b"\0" * 41,
+    "amqp": b"AMQP\0\0\x09\1",
+    "thrift": b"\0\0\0\x12\x80\x01\0\x01\0\0\0\x04ping\0\0\0\0\0\0",
+    "cassandra": b"\x04\0\0\x01\x05\0\0\0\0",
+    "zeros": b"\0" * 64,
+    "ssh": b"SSH-2.0-OpenSSH_9.2\r\n",
+}
+
+
+def others(host, before_the_capture):
+    """Nobody listens any more when the capture begins, so nothing but the bytes tells who is the server."""
+    talks = [(Talk(host), opening) for opening in OTHERS.values()]
+    for talk, opening in talks:
+        talk.listener.close()
+        if before_the_capture:
+            talk.ask(opening)
+    if before_the_capture:
+        print("ready", flush=True)
+        sys.stdin.readline()
+    for talk, opening in talks:
+        for _ in range(20):
+            talk.ask(opening)
+            talk.answer(opening)
+    print(json.dumps([0, 0, "", ""]), flush=True)
+
+
+case, host = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "127.0.0.1"
+if case in ("others", "older_others"):
+    others(host, case == "older_others")
+else:
+    talk = Talk(host, sys.argv[3].split(",") if len(sys.argv) > 3 and sys.argv[3] else ())
+    globals()[case](talk)
+    talk.finish()
