@@ -6,6 +6,8 @@ export default defineConfig({
   build: {
     outDir: "../python/kafkascope/server/static",
     emptyOutDir: true,
+    // The libraries in the bundle ask for their licence texts to travel with it.
+    license: { fileName: "licenses.md" },
     // The server's content security policy allows no inline script and no data: font.
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 700,

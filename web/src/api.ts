@@ -164,8 +164,13 @@ async function call<T>(path: string, init?: RequestInit): Promise<T> {
 /** The error in an answer, whoever wrote it. */
 export function errorOf(body: unknown, status: number): ErrorBody {
   const error = (body as { error?: Partial<ErrorBody> } | null)?.error;
-  if (error && typeof error.message === "string") return { kind: error.kind ?? "internal", hint: error.hint ?? "", ...error, message: error.message };
+  if (error && typeof error.message === "string") return placed({ kind: error.kind ?? "internal", hint: error.hint ?? "", ...error, message: error.message });
   return { kind: "internal", message: `the server answered ${status}`, hint: "its log says more" };
+}
+
+/** Lines count from 1: an error at line 0, such as one in an argument, has no place in the text. */
+export function placed({ line, column, ...error }: ErrorBody): ErrorBody {
+  return line !== undefined && line >= 1 ? { ...error, line, column: Math.max(column ?? 1, 1) } : error;
 }
 
 export function failureOf(error: unknown): ErrorBody {

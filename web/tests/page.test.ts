@@ -37,6 +37,7 @@ test("the start page's sentence", () => {
 
 test("an error of any shape has a message", () => {
   expect(errorOf({ error: { kind: "script", message: "m", hint: "h", line: 3, column: 4 } }, 400)).toEqual({ kind: "script", message: "m", hint: "h", line: 3, column: 4 });
+  expect(errorOf({ error: { kind: "script", message: "m", hint: "", line: 0, column: 0 } }, 400)).toEqual({ kind: "script", message: "m", hint: "" });
   expect(errorOf({ detail: [{ msg: "x" }] }, 422)).toMatchObject({ kind: "internal", message: "the server answered 422" });
   expect(errorOf(null, 500).message).toContain("500");
 });

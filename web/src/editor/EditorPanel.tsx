@@ -51,7 +51,7 @@ export default function EditorPanel({ script, error, onRunSame, onClose }: Props
     }
     setVisProblem(null);
     const { pxl: ranPxl, vis: ranVis, ...view } = place.view;
-    const next = { ...place, view: { ...view, ...(pxl === library.pxl ? {} : { pxl }), ...(vis === library.vis || vis.trim() === "" ? {} : { vis }) } };
+    const next = { ...place, view: { ...view, ...(script && pxl === library.pxl ? {} : { pxl }), ...(vis === library.vis || vis.trim() === "" ? {} : { vis }) } };
     if (next.view.pxl === ranPxl && next.view.vis === ranVis) onRunSame();
     else go(next);
   };

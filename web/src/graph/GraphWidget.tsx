@@ -112,7 +112,7 @@ export function GraphWidget({ table, spec, name }: { table: ResultTable; spec: D
           })}
         </g>
       </svg>
-      {model.leftOut > 0 && <p className="graph-note state-warn" data-testid="graph-left-out">the heaviest {model.edges.length} of {model.edges.length + model.leftOut} edges: choose a namespace or a topic to see the others</p>}
+      {model.leftOut > 0 && <p className="graph-note state-warn" data-testid="graph-left-out">{model.edges.length} of {model.edges.length + model.leftOut} edges, the heaviest: choose a namespace or a topic to see others</p>}
       <div className="graph-tools" role="toolbar" aria-label="graph">
         {model.nodes.length > 12 && <input type="search" className="graph-search" data-testid="graph-search" placeholder="focus on…" aria-label="focus on nodes" value={query} onChange={(event) => { setQuery(event.target.value); }} />}
         {model.foldable && <button type="button" className="icon-button" aria-pressed={!unfold} title={unfold ? "fold replicas" : "show each replica"} aria-label={unfold ? "fold replicas" : "show each replica"} onClick={() => { setUnfold(!unfold); viewport.fit(); }}><Icon name="fold" /></button>}

@@ -53,8 +53,8 @@ export interface GraphModel {
 /** Above this many nodes, clients that differ only in a replica's suffix are shown as one. */
 export const FOLD_ABOVE = 40;
 
-/** A graph has at most this many nodes: those of its heaviest edges. */
-export const MAX_NODES = 150;
+/** A graph has at most this many nodes: the heaviest topics with what writes and reads them. */
+export const MAX_NODES = 80;
 
 const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
 const number = (value: unknown): number | undefined => (typeof value === "number" ? value : undefined);
@@ -139,8 +139,14 @@ export function graphModel(table: ResultTable, spec: GraphSpec, pods: ReadonlySe
 }
 
 function heaviest(edges: GraphEdge[]): GraphEdge[] {
+  // A topic's edges stay together, otherwise the way of the data is lost.
+  const topicOf = (edge: GraphEdge) => [edge.from, edge.to].find((id) => id.startsWith("topic/")) ?? edge.id;
+  const totals = new Map<string, number>();
+  for (const edge of edges) totals.set(topicOf(edge), (totals.get(topicOf(edge)) ?? 0) + (edge.weight ?? 0));
+  const total = (edge: GraphEdge) => totals.get(topicOf(edge)) ?? 0;
   const nodes = new Set<string>();
-  const kept = [...edges].sort((a, b) => (b.weight ?? 0) - (a.weight ?? 0)).filter((edge) => {
+  const order = [...edges].sort((a, b) => total(b) - total(a) || (topicOf(a) < topicOf(b) ? -1 : topicOf(a) > topicOf(b) ? 1 : (b.weight ?? 0) - (a.weight ?? 0)));
+  const kept = order.filter((edge) => {
     const added = [edge.from, edge.to].filter((id, index, both) => !nodes.has(id) && both.indexOf(id) === index);
     if (nodes.size + added.length > MAX_NODES) return false;
     for (const id of added) nodes.add(id);

@@ -1,5 +1,5 @@
 /** Runs a script again and again: over the live socket, over plain requests where the socket does not come up. */
-import { api, type ErrorBody, failureOf, type RunRequest, type RunResult } from "../api";
+import { api, type ErrorBody, failureOf, placed, type RunRequest, type RunResult } from "../api";
 
 export interface LiveState {
   result: RunResult | null;
@@ -133,7 +133,7 @@ export class LiveRunner {
     const message = JSON.parse(text) as { type: string; id: string; result?: RunResult; error?: ErrorBody };
     if (message.id !== String(this.generation) && message.id !== "") return;
     if (message.type === "result" && message.result) this.answer(message.result, "socket");
-    else if (message.error) this.set({ error: message.error, loading: false, transport: "socket", receivedAt: Date.now() });
+    else if (message.error) this.set({ error: placed(message.error), loading: false, transport: "socket", receivedAt: Date.now() });
   }
 
   private answer(result: RunResult, transport: LiveState["transport"]): void {

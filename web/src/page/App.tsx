@@ -107,11 +107,11 @@ export function App() {
             {result?.messages.filter((message) => message.level !== "info").map((message) => <p key={message.text} className={`note level-${message.level}`} role="status">{message.text}</p>)}
             {result ? <WidgetGrid result={result} faded={outdated || error !== null} /> : runnable && !error && <Skeleton />}
           </main>
-          {editorOpen && (
-            <Suspense fallback={<section className="editor"><p className="none">loading the editor…</p></section>}>
+          {editorOpen && (!scratch && summary && !text ? <EditorWait /> : (
+            <Suspense fallback={<EditorWait />}>
               <EditorPanel script={scratch ? null : text} error={live.error?.kind === "script" ? live.error : null} onRunSame={runNow} onClose={() => { setOpen((old) => ({ ...old, editor: false })); if (scratch && place.view.pxl === undefined) go({ ...place, script: null }); }} />
             </Suspense>
-          )}
+          ))}
         </div>
         {open.data && <DataDrawer result={result} onClose={() => { setOpen((old) => ({ ...old, data: false })); }} />}
         {open.help && <Help onClose={() => { setOpen((old) => ({ ...old, help: false })); }} />}
@@ -119,6 +119,10 @@ export function App() {
       </div>
     </Page>
   );
+}
+
+function EditorWait() {
+  return <section className="editor"><p className="none">loading the editor…</p></section>;
 }
 
 function Skeleton() {
