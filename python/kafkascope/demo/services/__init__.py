@@ -1,0 +1,1 @@
+"""The demo's services, each a process of its own: ``python -m kafkascope.demo.services.<name>``."""

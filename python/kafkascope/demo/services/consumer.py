@@ -1,0 +1,84 @@
+"""A member of a consumer group that handles orders and lists what it handled."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError
+
+from kafkascope.demo.services.order import TOPIC
+from kafkascope.demo.services.web import Answer, BadRequest, as_json, serve, setting
+
+
+class Handler:
+    """Consumes for group ``group``; with the file ``delay`` there, each order takes ``delay_s``."""
+
+    def __init__(self, group: str, broker: str, delay: Path | None = None, delay_s: float = 0.0, more: dict[str, object] | None = None) -> None:
+        self.consumer = Consumer({"bootstrap.servers": broker, "group.id": group, "client.id": group, "auto.offset.reset": "earliest", "metadata.max.age.ms": 10000,
+                                  "session.timeout.ms": 10000, "heartbeat.interval.ms": 1000, "auto.commit.interval.ms": 2000, **(more or {})})  # fmt: skip
+        self.delay, self.delay_s = delay, delay_s
+        self.recent: deque[dict[str, Any]] = deque(maxlen=50)
+        self.total = self.bad = 0
+        self.partitions: list[int] = []
+        self.stopped = threading.Event()
+
+    def slow(self) -> bool:
+        return self.delay is not None and self.delay.exists()
+
+    def run(self) -> None:
+        def assigned(_: Any, partitions: list[Any]) -> None:
+            self.partitions = sorted(p.partition for p in partitions)
+
+        def revoked(_: Any, partitions: list[Any]) -> None:
+            self.partitions = []
+
+        self.consumer.subscribe([TOPIC], on_assign=assigned, on_revoke=revoked)
+        while not self.stopped.is_set():
+            message = self.consumer.poll(0.5)
+            if message is None:
+                continue
+            if (error := message.error()) is not None:
+                if error.code() != KafkaError._PARTITION_EOF:
+                    print(f"consume: {error}", file=sys.stderr, flush=True)
+                continue
+            try:
+                order = json.loads(message.value() or b"")
+                self.recent.append({**order, "handledMs": time.time_ns() // 1_000_000, "partition": message.partition()})
+                self.total += 1
+            except (ValueError, TypeError):
+                self.bad += 1
+            if self.slow():
+                self.stopped.wait(self.delay_s)
+        self.consumer.close()
+
+    def list(self, _: dict[str, Any]) -> Answer:
+        return as_json({"total": self.total, "bad": self.bad, "partitions": self.partitions, "delay": self.slow(), "recent": list(self.recent)})
+
+    def set_delay(self, fields: dict[str, Any]) -> Answer:
+        if self.delay is None:
+            raise BadRequest("this service has no delay")
+        if fields.get("delay") not in ("on", "off"):
+            raise BadRequest("delay must be on or off")
+        if fields["delay"] == "on":
+            self.delay.touch()
+        else:
+            self.delay.unlink(missing_ok=True)
+        return as_json({"delay": self.slow()})
+
+    def main(self) -> None:
+        """Consume and serve until SIGTERM."""
+        worker = threading.Thread(target=self.run)
+        worker.start()
+        serve({("GET", "/healthz"): lambda _: as_json({"ready": worker.is_alive()}, 200 if worker.is_alive() else 503), ("GET", "/list"): self.list,
+               ("POST", "/delay"): self.set_delay}, self.stopped)  # fmt: skip
+        worker.join(6)
+
+
+def broker() -> str:
+    return setting("BROKER")

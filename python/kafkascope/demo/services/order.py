@@ -1,0 +1,85 @@
+"""Takes orders over HTTP and produces each to the topic ``order``."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import deque
+from typing import Any
+from uuid import uuid4
+
+from confluent_kafka import KafkaException, Message, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from kafkascope.demo.services.web import Answer, BadRequest, as_json, serve, setting
+
+TOPIC, PARTITIONS = "order", 5
+#: A record batch's header and a record's framing, which every record here has to itself.
+_BATCH_OVERHEAD = 61 + 11
+
+
+class Orders:
+    """Orders taken, the newest last."""
+
+    def __init__(self, broker: str) -> None:
+        # A short metadata age lets whoever looks on later learn the topic's name soon.
+        self.producer = Producer({"bootstrap.servers": broker, "client.id": "order", "linger.ms": 0, "metadata.max.age.ms": 10000, "message.timeout.ms": 20000})
+        self.recent: deque[dict[str, Any]] = deque(maxlen=50)
+        self.total = 0
+
+    def add(self, fields: dict[str, Any]) -> Answer:
+        name, item = (str(fields.get(key) or "").strip() for key in ("name", "item"))
+        if not 0 < len(name) <= 80 or not 0 < len(item) <= 80:
+            raise BadRequest("name and item must have 1 to 80 characters")
+        try:
+            count = int(fields.get("count") or 1)
+        except (TypeError, ValueError):
+            raise BadRequest("count must be a whole number") from None
+        if not 1 <= count <= 1000:
+            raise BadRequest("count must be between 1 and 1000")
+        order = {"id": uuid4().hex[:12], "name": name, "item": item, "count": count, "createdMs": time.time_ns() // 1_000_000}
+        value = json.dumps(order).encode()
+        done, failure = threading.Event(), []
+
+        def delivered(error: Any, message: Message) -> None:
+            if error is not None:
+                failure.append(error)
+            done.set()
+
+        self.producer.produce(TOPIC, value, str(order["id"]).encode(), on_delivery=delivered)
+        if not done.wait(21) or failure:
+            return as_json({"error": f"the broker did not take the order: {failure[0] if failure else 'no answer'}"}, 503)
+        self.recent.append(order)
+        self.total += 1
+        return as_json({**order, "bytes": len(value) + 12 + _BATCH_OVERHEAD}, 201)
+
+
+def create_topic(broker: str) -> None:
+    """Create the topic with its partitions, unless it is there."""
+    admin = AdminClient({"bootstrap.servers": broker, "client.id": "order-admin"})
+    for future in admin.create_topics([NewTopic(TOPIC, PARTITIONS, 1)]).values():
+        try:
+            future.result(30)
+        except KafkaException as error:
+            if error.args[0].name() != "TOPIC_ALREADY_EXISTS":
+                raise
+
+
+def main() -> None:
+    broker, stopped = setting("BROKER"), threading.Event()
+    create_topic(broker)
+    orders = Orders(broker)
+
+    def poll() -> None:
+        while not stopped.is_set():
+            orders.producer.poll(0.2)
+
+    threading.Thread(target=poll, daemon=True).start()
+    serve({("GET", "/healthz"): lambda _: as_json({"ready": True}), ("POST", "/orders"): orders.add,
+           ("GET", "/list"): lambda _: as_json({"total": orders.total, "recent": list(orders.recent)})}, stopped)  # fmt: skip
+    orders.producer.flush(5)
+
+
+if __name__ == "__main__":
+    main()
