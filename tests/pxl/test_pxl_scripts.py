@@ -54,6 +54,10 @@ ROWS: dict[str, list[dict[str, Any]]] = {
          "client_addr": "10.0.0.3", "reason": "rebalance enforced"},
         {"time_": ago(36.9), "group_id": "invoicing", "event": "sync", "member_id": "m1", "generation": 3, "error_code": 0, "duration": S // 10, "protocol": "classic",
          "client_addr": "10.0.0.3", "client_id": "c"},
+        {"time_": ago(30), "group_id": "new", "event": "join", "member_id": "n1", "generation": 1, "error_code": 0, "duration": S, "protocol": "consumer"},
+        {"time_": ago(28), "group_id": "new", "event": "assignment", "member_id": "n1", "generation": 2, "error_code": 0, "duration": S, "protocol": "consumer"},
+        {"time_": ago(30), "group_id": "new", "event": "join", "member_id": "n2", "generation": 1, "error_code": 0, "duration": S, "protocol": "consumer"},
+        {"time_": ago(20), "group_id": "new", "event": "leave", "member_id": "n2", "generation": -1, "error_code": 0, "duration": S, "protocol": "consumer"},
         {"time_": ago(80), "group_id": "invoicing", "event": "join", "member_id": "m0", "generation": 2, "error_code": 0, "duration": S, "protocol": "classic"},
         {"time_": ago(79), "group_id": "invoicing", "event": "sync", "member_id": "m0", "generation": 2, "error_code": 0, "duration": S, "protocol": "classic"},
     ],
@@ -196,9 +200,9 @@ def test_delay_of_each_partition() -> None:
 
 def test_rebalances_with_their_delays() -> None:
     found = run("px/kafka_consumer_rebalancing")
-    assert found["consumer_group_ids"] == [{"group_id": "invoicing", "num_members": 1}]
+    assert {r["group_id"]: r["num_members"] for r in found["consumer_group_ids"]} == {"invoicing": 1, "new": 1}
     delays = {r["member_id"]: (r["generation_id"], r["delay"]) for r in found["consumer_rebalancing_delay"]}
-    assert delays == {"m0": (2, 2 * S), "m1": (3, 3 * S + S // 5)}
+    assert delays == {"m0": (2, 2 * S), "m1": (3, 3 * S + S // 5), "n1": (2, 3 * S)}
     assert [r["req_cmd"] for r in found["consumer_rebalancing_events"]] == ["JoinGroup", "SyncGroup"]
     assert run("px/kafka_consumer_rebalancing", consumer_group_id="other")["consumer_rebalancing_delay"] == []
 
