@@ -44,7 +44,9 @@ impl FilePipeline {
 
     /// The next rows by table, None after the last.
     fn next<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
-        let batches = py.detach(|| self.lock().next()).map_err(file_error)?;
+        let batches = py
+            .detach(|| self.lock().next_batches())
+            .map_err(file_error)?;
         batches.map(|batches| by_table(py, batches)).transpose()
     }
 

@@ -1,6 +1,11 @@
 //! What a consumer's opaque bytes in JoinGroup and SyncGroup say.
 
-use kafkascope_wire::fields::f;
+use kafkascope_wire::{
+    Outcome, Tape, View,
+    blobs::{Blob, decode_blob},
+    fields::f,
+    tape::Object,
+};
 
 use crate::{Body, TopicKey};
 
@@ -42,49 +47,37 @@ fn is_consumer(protocol_type: &str) -> bool {
     matches!(protocol_type, "" | "consumer")
 }
 
-/// Reads big-endian numbers and strings off the front.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, n: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(n)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn int16(&mut self) -> Option<i16> {
-        Some(i16::from_be_bytes(self.take(2)?.try_into().ok()?))
-    }
-
-    fn int32(&mut self) -> Option<i32> {
-        Some(i32::from_be_bytes(self.take(4)?.try_into().ok()?))
-    }
-
-    fn string(&mut self) -> Option<String> {
-        let len = usize::try_from(self.int16()?).ok()?;
-        Some(std::str::from_utf8(self.take(len)?).ok()?.to_owned())
-    }
-
-    fn array<T>(&mut self, mut element: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
-        let n = usize::try_from(self.int32()?).ok()?;
-        // an element has at least 2 bytes, so a wrong count ends early
-        (n <= self.0.len()).then_some(())?;
-        (0..n).map(|_| element(self)).collect()
-    }
-}
-
-/// ConsumerProtocolSubscription: the topics stand in every version behind the version.
+/// ConsumerProtocolSubscription.
 fn subscription(bytes: &[u8]) -> Option<Vec<String>> {
-    let mut reader = Reader(bytes);
-    reader.int16().filter(|v| *v >= 0)?;
-    reader.array(Reader::string)
+    let mut tape = Tape::default();
+    let (_, outcome) = decode_blob(Blob::ConsumerSubscription, bytes, &mut tape);
+    let view = View::whole(bytes);
+    let topics = tape
+        .root()
+        .elements(f::TOPICS)
+        .filter_map(|t| view.str(t.node.value))
+        .map(Into::into)
+        .collect();
+    (outcome == Outcome::Complete).then_some(topics)
 }
 
 /// ConsumerProtocolAssignment.
 fn assignment(bytes: &[u8]) -> Option<Vec<(String, Vec<i32>)>> {
-    let mut reader = Reader(bytes);
-    reader.int16().filter(|v| *v >= 0)?;
-    reader.array(|r| Some((r.string()?, r.array(Reader::int32)?)))
+    let mut tape = Tape::default();
+    let (_, outcome) = decode_blob(Blob::ConsumerAssignment, bytes, &mut tape);
+    let view = View::whole(bytes);
+    let partitions = |t: &Object| {
+        t.elements(f::PARTITIONS)
+            .filter_map(|p| p.int())
+            .map(|p| p as i32)
+            .collect()
+    };
+    let topics = tape
+        .root()
+        .items(f::ASSIGNED_PARTITIONS)
+        .filter_map(|t| Some((t.str(&view, f::TOPIC)?.into(), partitions(&t))));
+    let topics = topics.collect();
+    (outcome == Outcome::Complete).then_some(topics)
 }
 
 #[cfg(test)]
@@ -96,10 +89,10 @@ mod tests {
         let blob = b"\0\x01\0\0\0\x01\0\x02ab\0\0\0\x02\0\0\0\0\0\0\0\x05\xff\xff\xff\xff";
         assert_eq!(assignment(blob), Some(vec![("ab".to_owned(), vec![0, 5])]));
         assert_eq!(
-            subscription(b"\0\x03\0\0\0\x02\0\x01a\0\x01b\xff\xff\xff\xff"),
+            subscription(b"\0\0\0\0\0\x02\0\x01a\0\x01b\xff\xff\xff\xff"),
             Some(vec!["a".to_owned(), "b".to_owned()])
         );
-        for n in 0..blob.len() - 4 {
+        for n in 0..blob.len() {
             assert_eq!(assignment(&blob[..n]), None, "cut at {n}");
         }
         assert_eq!(assignment(b"\0\0\x7f\xff\xff\xff"), None);

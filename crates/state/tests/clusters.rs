@@ -46,7 +46,13 @@ fn a_broker_list_names_all_its_brokers() {
 
 #[test]
 fn brokers_advertised_by_name_are_told_by_their_ports() {
-    let cases: [(&[(i32, &str, u16)], &str, Option<i32>, &str); 5] = [
+    type Case = (
+        &'static [(i32, &'static str, u16)],
+        &'static str,
+        Option<i32>,
+        &'static str,
+    );
+    let cases: [Case; 5] = [
         (
             &[(1, "broker-1", 9092), (2, "broker-2", 9093)],
             "10.0.0.2:9093",

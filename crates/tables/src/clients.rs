@@ -26,11 +26,9 @@ pub(crate) struct Card {
 }
 
 impl Card {
-    pub fn new(opened_seen: bool) -> Self {
-        Card {
-            opened_seen,
-            ..Card::default()
-        }
+    /// Whether the connection's start was seen.
+    pub fn set_opened_seen(&mut self, opened_seen: bool) {
+        self.opened_seen = opened_seen;
     }
 
     pub fn learn(&mut self, seen: &Seen) {

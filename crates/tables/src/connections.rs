@@ -26,6 +26,8 @@ const REJECTED: usize = 10_000;
 
 struct Conn {
     session: Session,
+    /// Bytes have come, so the handshake is known as far as it will be.
+    begun: bool,
     info: ConnInfo,
     client_dir: Dir,
     protocol: Protocol,
@@ -42,7 +44,7 @@ struct Conn {
 /// The end of the pipeline behind the streams.
 pub(crate) struct Connections {
     asid: u32,
-    conns: HashMap<ConnId, Box<Conn>>,
+    conns: HashMap<ConnId, Box<Conn>, foldhash::fast::RandomState>,
     pub out: Batches,
     state: State,
     losses: LossBook,
@@ -70,7 +72,7 @@ impl Connections {
     pub fn new(asid: u32, pending_bytes: usize, state: State) -> Self {
         Connections {
             asid,
-            conns: HashMap::new(),
+            conns: HashMap::default(),
             out: Batches::new(pending_bytes),
             state,
             losses: LossBook::default(),
@@ -105,10 +107,18 @@ impl Connections {
         new
     }
 
-    pub fn tick(&mut self, now_ns: i64) {
-        let ids: Vec<ConnId> = self.conns.keys().copied().collect();
-        for id in ids {
-            self.session(id, |session, sink| session.tick(now_ns, sink));
+    /// Lets sessions give up on what does not come.
+    fn tick(&mut self, now_ns: i64) {
+        let mut items = Vec::new();
+        for (id, conn) in &mut self.conns {
+            conn.session
+                .tick(now_ns, &mut |item| items.push((*id, item)));
+        }
+        for (id, item) in items {
+            if let Some(mut conn) = self.conns.remove(&id) {
+                self.item(id, &mut conn, item);
+                self.conns.insert(id, conn);
+            }
         }
     }
 
@@ -121,23 +131,9 @@ impl Connections {
 
     /// Rows about what was added up: losses, clients.
     pub fn report(&mut self, now_ns: i64) {
+        self.tick(now_ns);
         for (id, conn) in &mut self.conns {
-            if conn.protocol == Protocol::Tls {
-                let bytes: u64 = conn.info.bytes.iter().sum();
-                if bytes > conn.tls_bytes {
-                    let more = (bytes - conn.tls_bytes) as i64;
-                    let first = i64::from(conn.tls_bytes == 0);
-                    self.losses.note(
-                        Some((*id, &conn.text)),
-                        Reason::Tls,
-                        "encrypted: the content cannot be seen",
-                        now_ns,
-                        first,
-                        more,
-                    );
-                    conn.tls_bytes = bytes;
-                }
-            }
+            conn.note_tls(*id, now_ns, &mut self.losses);
             conn.card.report(&conn.text, &mut self.out);
         }
         let refused = self.out.take_refused();
@@ -204,6 +200,10 @@ impl Connections {
         let Some(conn) = self.conns.get_mut(&id) else {
             return;
         };
+        if !std::mem::replace(&mut conn.begun, true) {
+            conn.session = Session::new(info.client_dir.map(|d| d == Dir::AToB), info.opened_seen);
+            conn.card.set_opened_seen(info.opened_seen);
+        }
         let client_dir = info.client_dir.unwrap_or(conn.client_dir);
         let known = |i: &ConnInfo| (i.a_process, i.b_process, i.seen_packet, i.seen_a, i.seen_b);
         let changed = known(info) != known(&conn.info) || client_dir != conn.client_dir;
@@ -378,6 +378,8 @@ impl Connections {
             let missing = i64::from(message.declared) - message.data.len() as i64;
             let (reason, bytes) = match outcome {
                 Outcome::Complete => continue,
+                // a response whose request was not seen: its row says so
+                _ if seen.exchange.request.is_none() => continue,
                 Outcome::Truncated { .. } | Outcome::Gap { .. } if message.lost > 0 => continue,
                 Outcome::Truncated { .. } | Outcome::Gap { .. } => (Reason::NotCaptured, missing),
                 Outcome::Malformed { .. } => (Reason::Malformed, i64::from(message.declared)),
@@ -409,6 +411,7 @@ impl Connections {
     fn end(&mut self, id: ConnId, time_ns: i64) {
         self.session(id, |session, sink| session.close(time_ns, sink));
         if let Some(mut conn) = self.conns.remove(&id) {
+            conn.note_tls(id, time_ns, &mut self.losses);
             self.conn_stats.update(
                 &mut conn.counted,
                 &conn.info,
@@ -428,6 +431,26 @@ fn cleared<T>(mut vec: Vec<T>) -> Vec<T> {
 }
 
 impl Conn {
+    /// Notes the bytes of a TLS connection since the last time.
+    fn note_tls(&mut self, id: ConnId, now_ns: i64, losses: &mut LossBook) {
+        let bytes: u64 = self.info.bytes.iter().sum();
+        if self.protocol == Protocol::Tls && bytes > self.tls_bytes {
+            let (first, more) = (
+                i64::from(self.tls_bytes == 0),
+                (bytes - self.tls_bytes) as i64,
+            );
+            losses.note(
+                Some((id, &self.text)),
+                Reason::Tls,
+                "encrypted: the content cannot be seen",
+                now_ns,
+                first,
+                more,
+            );
+            self.tls_bytes = bytes;
+        }
+    }
+
     fn set_ends(&mut self, asid: u32, client_dir: Dir) {
         let process = |p: Option<Process>| p.map(|p| (p.pid, p.start_boot_ns));
         let host = |end: Endpoint, p| Host {
@@ -499,7 +522,8 @@ impl StreamSink for Connections {
             process: None,
         };
         let mut conn = Box::new(Conn {
-            session: Session::new(info.client_dir.map(|d| d == Dir::AToB), info.opened_seen),
+            session: Session::new(None, false),
+            begun: false,
             info: info.clone(),
             client_dir,
             protocol: Protocol::Unknown,
@@ -508,7 +532,7 @@ impl StreamSink for Connections {
                 broker: any,
             },
             text: EndsText::default(),
-            card: Card::new(info.opened_seen),
+            card: Card::default(),
             counted: Counted::default(),
             tls_bytes: 0,
             active: true,

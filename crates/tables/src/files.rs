@@ -29,7 +29,7 @@ impl Files {
     }
 
     /// The next rows; `None` after the last.
-    pub fn next(&mut self) -> Result<Option<Vec<Batch>>, CaptureFileError> {
+    pub fn next_batches(&mut self) -> Result<Option<Vec<Batch>>, CaptureFileError> {
         while !self.ended && self.pipeline.pending_bytes() < BATCH {
             let pipeline = &mut self.pipeline;
             if !self.source.poll(&mut |event| pipeline.event(event))? {

@@ -80,7 +80,6 @@ impl Pipeline {
     /// Time goes on, whether or not there are events.
     pub fn tick(&mut self, now_ns: i64) {
         self.streams.tick(now_ns, &mut self.connections);
-        self.connections.tick(now_ns);
         self.advance(now_ns);
     }
 

@@ -52,7 +52,11 @@ pub(crate) fn assignment_json(assignment: Option<&Assignment>, state: &State) ->
     let mut json = String::from("[");
     for (i, (topic, partitions)) in assignment.iter().enumerate() {
         let text = TopicText::of(topic, state);
-        json.push_str(if i == 0 { "{\"topic\":" } else { ",{\"topic\":" });
+        json.push_str(if i == 0 {
+            "{\"topic\":"
+        } else {
+            ",{\"topic\":"
+        });
         write_string(&mut json, &text.name);
         if text.name.is_empty() {
             write!(json, ",\"topic_id\":\"{}\"", text.id).expect("writing to a String");
