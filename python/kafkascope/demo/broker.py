@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kafkascope.demo import jars
 from kafkascope.demo.errors import DemoError
 
 HERE = Path(__file__).resolve().parent

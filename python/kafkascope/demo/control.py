@@ -108,6 +108,9 @@ def _wait(demo: Demo, where: Paths, process: subprocess.Popen[bytes] | None, say
         while time.monotonic() < end:
             told = ask(where, command="status")
             if told and told["ready"]:
+                if process is not None:
+                    # It is meant to outlive this program, of which Popen would warn.
+                    process.returncode = 0
                 return told
             if process is not None and process.poll() is not None:
                 raise DemoError(f"the demo did not start: {_tail(where.supervisor_log) or 'no reason given'}", "what it had started was removed")

@@ -112,7 +112,7 @@ class Supervisor:
         pods = [{"name": p.name, "deployment": p.deployment.name, "phase": p.phase, "ready": p.ready, "reason": p.reason, "restarts": p.restarts, "pid": p.pid,
                  "address": f"{p.place.address}:{p.port}", "ageS": round(time.time() - p.created), "log": str(p.log)} for p in list(self.pods)]  # fmt: skip
         return {"name": self.demo.name, "isolated": self.network.isolated, "front": f"http://127.0.0.1:{self.port}", "broker": self.broker, "wanted": dict(self.wanted), "pods": pods,
-                "ready": all(sum(p["ready"] for p in pods if p["deployment"] == name) == count == sum(p["deployment"] == name for p in pods)
+                "ready": all(sum(bool(p["ready"]) for p in pods if p["deployment"] == name) == count == sum(p["deployment"] == name for p in pods)
                              for name, count in list(self.wanted.items()))}  # fmt: skip
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -158,8 +158,9 @@ class Supervisor:
                 self.close()
 
     def close(self) -> None:
+        # The broker last: consumers want to leave their groups.
         for pod in reversed(self.pods):
-            if pod.pid:
+            if pod.pid and pod.deployment.module:
                 with suppress(ProcessLookupError):
                     os.kill(pod.pid, signal.SIGTERM)
         for pod in list(reversed(self.pods)):

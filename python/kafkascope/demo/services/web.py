@@ -69,7 +69,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise BadRequest(f"a body of at most {MAX_BODY} bytes was expected")
         try:
             body = self.rfile.read(length).decode()
-            if "json" in self.headers.get("Content-Type", ""):
+            if body and "json" in self.headers.get("Content-Type", ""):
                 value = json.loads(body)
                 if not isinstance(value, dict):
                     raise BadRequest("a JSON object was expected")

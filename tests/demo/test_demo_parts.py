@@ -1,0 +1,78 @@
+"""The demo's parts without a broker: names, the lock of jars, networks, the description of pods."""
+
+import ipaddress
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from kafkascope.demo import jars, network, pods_file
+from kafkascope.demo.errors import DemoError
+from kafkascope.demo.network import Place
+from kafkascope.demo.plan import PX_KAFKA, find, pod_name
+from kafkascope.demo.pod import Pod
+
+
+def pod(tmp_path: Path) -> Pod:
+    deployment = PX_KAFKA.by_name["order"]
+    return Pod(pod_name("px-kafka", deployment, 0), deployment, Place("10.77.0.3", "n", 4242), 8080, ["true"], {}, tmp_path / "log", tmp_path)
+
+
+def test_an_unknown_demo_is_wrong_use_and_names_those_there_are():
+    with pytest.raises(DemoError) as caught:
+        find("px-nope")
+    assert caught.value.code == 2 and "px-kafka" in caught.value.hint
+
+
+def test_deployments_start_after_known_ones_only():
+    seen = set()
+    for deployment in PX_KAFKA.deployments:
+        assert set(deployment.after) <= seen
+        seen.add(deployment.name)
+
+
+def test_the_lock_has_the_version_of_the_pom():
+    versions = [e.text for e in ElementTree.parse(jars.HERE / "pom.xml").iter() if e.tag.endswith("}version")]
+    assert jars.VERSION in versions
+    assert f"kafka_2.13-{jars.VERSION}.jar" in jars.lock()
+    assert all(len(digest) == 64 for digest in jars.lock().values())
+
+
+def test_a_jar_with_other_bytes_is_named(tmp_path):
+    names = sorted(jars.lock())
+    (tmp_path / names[0]).write_bytes(b"not this")
+    found = jars.problems(tmp_path)
+    assert found[0].startswith(names[0]) or any("other bytes" in text and names[0] in text for text in found)
+    assert len(found) == len(names)
+
+
+def test_a_network_that_the_host_routes_is_not_taken(monkeypatch):
+    monkeypatch.setattr(network, "_ip", lambda *_, **__: json.dumps([{"dst": "default"}, {"dst": "10.0.0.0/8"}]))
+    assert network.free_subnet() == ipaddress.ip_network("172.30.77.0/24")
+
+
+def test_pods_are_described_as_the_metadata_reads_them(tmp_path):
+    one = pod(tmp_path)
+    path = tmp_path / "pods.d" / "px-kafka.json"
+    pods_file.write(path, pods_file.describe(PX_KAFKA, "host", [one]))
+    told = json.loads(path.read_text())
+    assert (told["version"], told["namespace"], told["node"]) == (1, "px-kafka", "host")
+    (described,) = told["pods"]
+    assert (described["name"], described["ip"], described["netns"], described["phase"]) == (one.name, "10.77.0.3", 4242, "Pending")
+    service = next(s for s in told["services"] if s["name"] == "order-service")
+    assert service["selector"].items() <= described["labels"].items()
+    assert [p.name for p in path.parent.iterdir()] == ["px-kafka.json"]
+
+
+def test_a_container_that_dies_is_started_again_and_counted(tmp_path):
+    one = pod(tmp_path)
+    one.place = Place("127.0.0.1")
+    one.start()
+    first = one.process.pid
+    one.process.wait(5)
+    one.check()
+    assert one.reason == "exited with code 0" and one.restarts == 0
+    one._start_at = 0.001
+    one.check()
+    assert one.restarts == 1 and one.process.pid != first
+    one.stop()
