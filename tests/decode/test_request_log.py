@@ -13,6 +13,11 @@ from typing import Any
 
 import pytest
 
+#: A broker of 3.9 logs the name that the field had then; the newest is shown.
+RENAMED = {("TXN_OFFSET_COMMIT", "generationId"): "generationIdOrMemberEpoch"}
+#: Logged as answered, while the client had closed its end: the answer never left the broker's host, or only its first part did.
+CLIENT_HAD_CLOSED = {("other-clients", 48764, 3): "no_response", ("other-clients", 59238, 1): "truncated", ("other-clients", 59238, 3): "no_response"}
+
 CAPTURES = Path(__file__).resolve().parents[2] / "captures"
 NAMES = sorted(path.name.removesuffix(".pcap.gz") for path in CAPTURES.glob("*.pcap.gz"))
 
@@ -61,8 +66,14 @@ def test_equal_field_by_field(name: str) -> None:
             continue
         line = ours[key].pop(0)
         compared += 1
+        for (api, old), new in RENAMED.items():
+            if header["requestApiKeyName"] == api and old in entry["request"]:
+                entry["request"][new] = entry["request"].pop(old)
+        cut = CLIENT_HAD_CLOSED.get((name, port, header["requestApiKey"]))
         wrong = differences(header["clientId"], line["clientId"], "clientId") + differences(entry["request"], line["request"], "request")
-        if entry["response"] is not None:
+        if line["outcome"] == cut:
+            pass
+        elif entry["response"] is not None:
             wrong += differences(entry["response"], line["response"], "response")
             if line["outcome"] != "complete":
                 wrong.append(f"outcome {line['outcome']}")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kafkascope.cli import output as out
-from kafkascope.cli.errors import FAILED, WRONG_USE, CommandError
+from kafkascope.cli.errors import FAILED, WRONG_USE, CommandError, check_files
 
 #: A capture may be from any year; rows of it are not old.
 _ANY_AGE_S = 1e10
@@ -35,6 +35,7 @@ def run_on_captures(files: Sequence[str], library: Any, request: dict[str, Any],
 
 def load_captures(files: Sequence[str]) -> tuple[Any, int, int, list[str]]:
     """A store in memory with the rows of ``files``; the times of the first and last row; notes for the user."""
+    check_files(files)
     from kafkascope import _core
     from kafkascope.store import Store
 
@@ -48,7 +49,7 @@ def load_captures(files: Sequence[str]) -> tuple[Any, int, int, list[str]]:
     except _core.CaptureFileError as error:
         store.close()
         message, hint = (*error.args, "")[:2]
-        raise CommandError(message, hint, WRONG_USE if "no such file" in message else FAILED) from error
+        raise CommandError(message, hint, FAILED) from error
     times = store.engine().execute(
         " UNION ALL ".join(f"SELECT min(time_) AS first, max(time_) AS last FROM ({store.engine().scan(t, None, None, ['time_'])})" for t in ("kafka_events.beta", "kafka_loss")),
         timeout_s=30, max_rows=None).to_pylist()  # fmt: skip

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from kafkascope.cli.errors import FAILED, WRONG_USE, CommandError
+from kafkascope.cli.errors import FAILED, CommandError, check_files
 
 
 @click.command()
@@ -21,6 +21,7 @@ def decode(files: tuple[str, ...], output: str | None, quiet: bool) -> None:
       px decode capture.pcap.gz
       px decode -o json capture.pcapng | jq 'select(.apiName == "Fetch")'
     """
+    check_files(files)
     from kafkascope import _core
 
     chosen = output or ("text" if sys.stdout.isatty() else "json")
@@ -29,7 +30,7 @@ def decode(files: tuple[str, ...], output: str | None, quiet: bool) -> None:
         summary = _core.decode_files(list(files), chosen, sys.stdout.fileno())
     except _core.CaptureFileError as error:
         message, hint = (*error.args, "")[:2]
-        raise CommandError(message, hint, WRONG_USE if "no such file" in message else FAILED) from error
+        raise CommandError(message, hint, FAILED) from error
     if quiet:
         return
     notes = [f"{summary['requests']:,} requests in {summary['packets']:,} packets"]

@@ -5,11 +5,20 @@ Exit codes: 0 done, 1 the script or the query failed, 2 wrong use, 3 nothing to 
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from typing import IO, Any
 
 import click
 
 FAILED, WRONG_USE, NOTHING_THERE = 1, 2, 3
+
+
+def check_files(paths: Sequence[str]) -> None:
+    """Refuse a file that is not there as wrong use; ``-`` is standard input."""
+    for path in paths:
+        if path != "-" and not os.path.exists(path):
+            raise CommandError(f"no such file: {path}", "check the path", WRONG_USE)
 
 
 class CommandError(click.ClickException):
