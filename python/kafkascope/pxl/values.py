@@ -216,7 +216,7 @@ class Module:
     def get(self, name: str, at: Place) -> Any:
         value = self.names.get(name)
         if value is None:
-            raise error(f"'{self.name}' has no '{name}'", at, did_you_mean(name, self.names, f"px/schemas lists tables; {self.name} has {len(self.names)} names"))
+            raise error(f"'{self.name}' has no '{name}'", at, did_you_mean(name, self.names))
         return value
 
 

@@ -64,9 +64,7 @@ upid_to_service_id process.pod_id pod.service_id
 upid_to_pod_status process.pod_id pod.status
 upid_to_pod_qos process.pod_id pod.qos_class
 upid_to_deployment_name process.pod_id pod.deployment_name
-upid_to_deployment_id process.pod_id pod.deployment_name
 upid_to_replicaset_name process.pod_id pod.replicaset_name
-upid_to_replicaset_id process.pod_id pod.replicaset_name
 ip_to_pod_id pod_by_ip.pod_id
 ip_to_service_id ip_service.service_id
 pod_id_to_pod_name pod.pod_name
@@ -81,9 +79,7 @@ pod_id_to_status pod.status
 pod_id_to_pod_labels pod.labels
 pod_id_to_owner_references pod.owner_references
 pod_id_to_deployment_name pod.deployment_name
-pod_id_to_deployment_id pod.deployment_name
 pod_id_to_replicaset_name pod.replicaset_name
-pod_id_to_replicaset_id pod.replicaset_name
 pod_name_to_pod_id pod_by_name.pod_id
 pod_name_to_pod_ip pod_by_name.pod_ip
 pod_name_to_service_name pod_by_name.service_name
@@ -93,9 +89,7 @@ pod_name_to_start_time pod_by_name.start_time
 pod_name_to_stop_time pod_by_name.stop_time
 pod_name_to_status pod_by_name.status
 pod_name_to_deployment_name pod_by_name.deployment_name
-pod_name_to_deployment_id pod_by_name.deployment_name
 pod_name_to_replicaset_name pod_by_name.replicaset_name
-pod_name_to_replicaset_id pod_by_name.replicaset_name
 container_id_to_status container.status
 container_id_to_container_name container.container_name
 container_id_to_pod_id container.pod_id
@@ -146,13 +140,11 @@ CONTEXT: dict[str, tuple[str, ...]] = {
     "pid": ("upid",),
     "asid": ("upid",),
     "deployment_name": ("upid", "pod_id", "pod_name"),
-    "deployment_id": ("upid", "pod_id", "pod_name"),
     "replicaset_name": ("upid", "pod_id", "pod_name"),
-    "replicaset_id": ("upid", "pod_id", "pod_name"),
     "qos_class": ("upid",),
 }
 ALIASES = {
     "pod": "pod_name", "service": "service_name", "node": "node_name", "host": "hostname", "container": "container_name", "cmd": "cmdline",
-    "deployment": "deployment_name", "replicaset": "replicaset_name", "replica_set": "replicaset_name", "replica_set_id": "replicaset_id",
+    "deployment": "deployment_name", "replicaset": "replicaset_name", "replica_set": "replicaset_name",
     "pod_qos": "qos_class",
 }  # fmt: skip

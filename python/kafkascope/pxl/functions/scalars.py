@@ -75,7 +75,6 @@ upid_to_pid(upid): u>i
 upid_to_asid(upid): u>i
 upid_to_string(upid): u>s
 upid(asid, pid, start): iii>u
-cidrs_contain_ip(cidrs, ip): ss>b
 kafka_api_key_name(key): i>s
 protocol_name(protocol): i>s
 http_resp_message(status): i>s

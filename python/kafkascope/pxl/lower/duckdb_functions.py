@@ -14,6 +14,9 @@ from kafkascope.pxl.types import DataType
 DEFAULTS = {
     DataType.BOOLEAN: "false", DataType.INT64: "0::BIGINT", DataType.UINT128: "''", DataType.FLOAT64: "0.0::DOUBLE", DataType.STRING: "''", DataType.TIME64NS: "0::BIGINT",
 }  # fmt: skip
+SQL_TYPES = {
+    DataType.BOOLEAN: "BOOLEAN", DataType.INT64: "BIGINT", DataType.UINT128: "VARCHAR", DataType.FLOAT64: "DOUBLE", DataType.STRING: "VARCHAR", DataType.TIME64NS: "BIGINT",
+}  # fmt: skip
 _INT_MAX, _INT_MIN = (1 << 63) - 1, -(1 << 63)
 _EPSILON = 2.220446049250313e-16
 
@@ -196,7 +199,6 @@ _FORMS: dict[str, str | Callable[[Call, list[str]], str]] = {
     "pod_name_to_namespace": _namespace, "service_name_to_namespace": _namespace, "has_value": _is_member, "has_service_name": _is_member, "has_service_id": _is_member,
     "upid_to_pid": "coalesce(TRY_CAST(split_part({0}, ':', 2) AS BIGINT), 0)", "upid_to_asid": "coalesce(TRY_CAST(split_part({0}, ':', 1) AS BIGINT), 0)",
     "upid_to_string": "{0}", "upid": "(CAST({0} AS VARCHAR) || ':' || CAST({1} AS VARCHAR) || ':' || CAST({2} AS VARCHAR))",
-    "cidrs_contain_ip": "contains({0}, {1})",
     "kafka_api_key_name": _array(KAFKA_APIS, "CAST({} AS VARCHAR)"), "protocol_name": _array(PROTOCOLS, "'Invalid'"),
     "http_resp_message": _array(HTTP_REASONS, "'Unassigned'"), "grpc_status_code_to_str": _array(GRPC_CODES, "CAST({} AS VARCHAR)"),
     "dns_rcode_name": _array(DNS_RCODES, "CAST({} AS VARCHAR)"),
