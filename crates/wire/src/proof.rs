@@ -27,6 +27,8 @@ pub(crate) struct Place {
     /// It begins the stream, or a piece of it.
     pub aligned: bool,
     pub opening: bool,
+    /// Behind another candidate.
+    pub second: bool,
     /// The bytes behind the candidate's are missing, this many at least; 0 when they are to come.
     pub hole: u64,
     /// Waiting for more is over.
@@ -40,15 +42,21 @@ const PRODUCE: i16 = 0;
 /// Beyond what any release will reach soon; a client newer than the schemas opens with such a version.
 const FAR_VERSION: i16 = 30;
 const MAX_CLIENT_ID: usize = 1024;
+/// Bytes that are read of a candidate before the whole of it.
+const GLANCE: usize = 256;
 
 /// A cheap test of the first bytes of a frame: passes all requests, and nearly nothing else.
 #[inline]
 pub(crate) fn may_be_request(bytes: &[u8]) -> bool {
-    // size: high byte at most 6; key: high byte 0; version: high byte 0; correlation id: not negative
     let Some(b) = bytes.first_chunk::<9>() else {
         return may_be_prefix(bytes);
     };
-    b[0] <= 6 && b[4] == 0 && b[6] == 0 && b[8] < 0x80 && known(i16::from(b[5]), i16::from(b[7]))
+    let size = u32::from_be_bytes([b[0], b[1], b[2], b[3]]);
+    b[4] == 0
+        && b[6] == 0
+        && b[8] < 0x80
+        && (8..=MAX_SIZE).contains(&size)
+        && known(i16::from(b[5]), i16::from(b[7]))
 }
 
 fn may_be_prefix(bytes: &[u8]) -> bool {
@@ -123,10 +131,39 @@ pub(crate) fn request(bytes: &[u8], place: Place, tape: &mut Tape) -> Proof {
         return if whole { Proof::No } else { open };
     };
     let named = header.client_id.is_some_and(|id| !id.is_empty());
+    // Small numbers with many zeros read as headers with an empty client id: such a one must begin where a write does.
+    if !(named || place.opening || place.second || place.aligned) {
+        return Proof::No;
+    }
     if !known(header.api_key, header.api_version)
         || !header.client_id.is_none_or(client_id_makes_sense)
     {
         return Proof::No;
+    }
+    if !place.opening && view.data.len() > GLANCE {
+        // Most candidates inside other data fail early; reading each to its end would cost too much.
+        let rest = [Hole {
+            at: GLANCE as u32,
+            len: view.declared - GLANCE as u32,
+        }];
+        let glance = View {
+            data: &view.data[..GLANCE],
+            holes: &rest,
+            declared: view.declared,
+        };
+        let outcome = decode(
+            header.api_key,
+            header.api_version,
+            Direction::Request,
+            &glance,
+            header.body_at,
+            tape,
+        );
+        if matches!(outcome, Outcome::Malformed { .. })
+            || !request_makes_sense(header.api_key, tape, &glance)
+        {
+            return Proof::No;
+        }
     }
     let outcome = decode(
         header.api_key,
@@ -139,41 +176,47 @@ pub(crate) fn request(bytes: &[u8], place: Place, tape: &mut Tape) -> Proof {
     let end = 4 + view.declared as usize;
     match outcome {
         Outcome::UnknownVersion if place.opening => Proof::Yes,
-        Outcome::Complete if whole && !request_makes_sense(header.api_key, tape) => Proof::No,
+        Outcome::Complete if whole && !request_makes_sense(header.api_key, tape, &view) => {
+            Proof::No
+        }
+        // Small numbers with many zeros read as a Produce request of version 0, but not as record batches, too.
+        Outcome::Complete if whole && header.api_key == PRODUCE && !has_batch(tape, &view) => {
+            Proof::No
+        }
         Outcome::Complete if whole => {
-            if named || place.aligned || place.opening {
+            let ends_here = bytes.len() == end;
+            if named || place.opening || place.second || place.aligned && ends_here {
                 return Proof::Yes;
             }
             // A short run of small numbers reads as a request with an empty client id; two in a row do not.
-            match bytes.get(end..) {
-                Some(next) if !next.is_empty() => {
-                    if !may_be_request(next) {
-                        Proof::No
-                    } else if next.len() >= 9 {
-                        Proof::Yes
-                    } else {
-                        open
-                    }
-                }
-                _ => open,
+            if ends_here || place.last {
+                return open;
+            }
+            let next = Place {
+                opening: true,
+                ..place
+            };
+            match request(&bytes[end..], next, tape) {
+                Proof::Yes | Proof::Likely => Proof::Yes,
+                proof => proof,
             }
         }
         Outcome::Complete | Outcome::Truncated { .. } => {
             let reads_on = (bytes.len() as u64).saturating_add(place.hole) <= end as u64;
-            if place.hole > 0 && !reads_on || !request_makes_sense(header.api_key, tape) {
+            if place.hole > 0 && !reads_on || !request_makes_sense(header.api_key, tape, &view) {
                 return Proof::No;
             }
-            if has_batch(tape, &view) {
+            if (named || place.opening || place.aligned) && has_batch(tape, &view) {
                 return Proof::Likely;
             }
-            let placed = place.opening || place.aligned;
-            if place.hole > 0 && placed && (named || tape.nodes.len() >= 2)
-                || place.last && placed && tape.nodes.len() >= 16
-            {
-                Proof::Likely
-            } else {
-                open
-            }
+            // A hole that ends just where the message does is how a capture that keeps the beginnings of messages looks.
+            let exact = (bytes.len() as u64).saturating_add(place.hole) == end as u64;
+            let cut = place.hole > 0
+                && (place.opening || place.aligned)
+                && (named || exact && tape.nodes.len() >= 4);
+            let long =
+                place.last && named && (place.opening || place.aligned) && tape.nodes.len() >= 16;
+            if cut || long { Proof::Likely } else { open }
         }
         _ => Proof::No,
     }
@@ -240,25 +283,36 @@ pub(crate) fn response(
     }
 }
 
-/// Some records field begins as a record batch does, under a topic and partition that can be.
+/// Some records field begins as a record batch does.
 fn has_batch(tape: &Tape, view: &View) -> bool {
-    let mut found = false;
-    for node in &tape.nodes {
-        match node.value {
-            Value::Str { len: 0, .. } if matches!(node.field, f::NAME | f::TOPIC) => return false,
-            Value::Int(n)
-                if n < 0 && matches!(node.field, f::INDEX | f::PARTITION_INDEX | f::PARTITION) =>
-            {
-                return false;
-            }
-            Value::Records { .. } if !found => found = Batches::new(view, node).next().is_some(),
-            _ => {}
-        }
-    }
-    found
+    let is_batch = |node| Batches::new(view, node).next().is_some();
+    names_make_sense(tape, view)
+        && tape
+            .nodes
+            .iter()
+            .any(|n| matches!(n.value, Value::Records { .. }) && is_batch(n))
 }
 
-fn request_makes_sense(api_key: i16, tape: &Tape) -> bool {
+/// Topics have legal names, and partitions numbers from 0.
+fn names_make_sense(tape: &Tape, view: &View) -> bool {
+    let legal = |name: &[u8]| {
+        !name.is_empty()
+            && name
+                .iter()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-'))
+    };
+    tape.nodes.iter().all(|node| match node.value {
+        Value::Str { .. } if matches!(node.field, f::NAME | f::TOPIC) => {
+            view.bytes(node.value).is_some_and(legal)
+        }
+        Value::Int(n) if n < 0 => {
+            !matches!(node.field, f::INDEX | f::PARTITION_INDEX | f::PARTITION)
+        }
+        _ => true,
+    })
+}
+
+fn request_makes_sense(api_key: i16, tape: &Tape, view: &View) -> bool {
     let root = tape.root();
     let at_least = |field, low| root.int(field).is_none_or(|n| n >= low);
     match api_key {
@@ -269,6 +323,7 @@ fn request_makes_sense(api_key: i16, tape: &Tape) -> bool {
                     .int(f::ACKS)
                     .is_none_or(|acks| (-1..=1).contains(&acks))
                 && !matches!(root.value(f::TOPIC_DATA), Some(Value::Array { n: 0 }))
+                && names_make_sense(tape, view)
         }
         _ => {
             at_least(f::MAX_WAIT_MS, 0)

@@ -11,7 +11,7 @@ use crate::{
     header,
     message::{Exchange, Item, Message, Protocol, Side},
     outcome::Outcome,
-    pairs::Pairs,
+    pairs::{CLOCK_SLACK_NS, Pairs},
     proof::{self, Place, Proof},
     requests,
     tape::Tape,
@@ -370,13 +370,9 @@ impl Session {
     fn message(&mut self, h: usize, message: Message, emit: &mut dyn FnMut(Item)) {
         if self.side(h) == Some(Side::Client) {
             self.counters.requests += 1;
+            let first_ns = message.first_ns;
             self.request(h, message, emit);
-            let other = 1 - h;
-            if self.halves[other].state != State::InStep
-                && !self.halves[other].window.bytes.is_empty()
-            {
-                self.search(other, false, emit);
-            }
+            self.look_for_response(1 - h, first_ns, emit);
         } else {
             self.counters.responses += 1;
             self.pairs.response(message, &self.limits, emit);
@@ -384,6 +380,18 @@ impl Session {
         let half = &mut self.halves[h];
         half.proven |= half.messages > 0;
         half.messages += 1;
+    }
+
+    /// The response to a request may be in the other stream's window already.
+    fn look_for_response(&mut self, h: usize, request_ns: i64, emit: &mut dyn FnMut(Item)) {
+        let half = &mut self.halves[h];
+        if half.state == State::InStep
+            || half.window.last_ns() < request_ns.saturating_sub(CLOCK_SLACK_NS)
+        {
+            return;
+        }
+        half.window.rescan();
+        self.search(h, false, emit);
     }
 
     fn request(&mut self, h: usize, message: Message, emit: &mut dyn FnMut(Item)) {
@@ -535,6 +543,7 @@ impl Session {
         let place = Place {
             aligned: true,
             opening: true,
+            second: false,
             hole: 0,
             last,
         };
@@ -560,52 +569,109 @@ impl Session {
         if !requests && self.pairs.is_empty() {
             return;
         }
-        let half = &mut self.halves[h];
-        let window = &half.window;
-        let pairs = &self.pairs;
-        let find = |id| pairs.find(id);
-        let mut at = window.scanned;
+        let size = self.halves[h].window.bytes.len();
+        let place = Place {
+            aligned: false,
+            opening: false,
+            second: false,
+            hole,
+            last,
+        };
         // Candidates that more bytes would settle do not hide a sure one behind them.
-        let mut open = None;
+        let open = std::mem::take(&mut self.halves[h].window.open);
+        let mut doubtful = false;
         let mut found = None;
-        while at < window.bytes.len() {
-            let bytes = &window.bytes[at..];
+        for candidate in &open {
+            if candidate.due > size && !last && hole == 0 {
+                self.halves[h].window.open.push(*candidate);
+                doubtful = true;
+            } else if found.is_none() {
+                found = self.settle(h, candidate.at, place, &mut doubtful);
+            }
+        }
+        let mut at = self.halves[h].window.scanned;
+        while found.is_none() && at < size {
+            let bytes = &self.halves[h].window.bytes[at..];
             let fits = if requests {
                 proof::may_be_request(bytes)
             } else {
                 bytes[0] <= 6
             };
             if fits {
-                let place = Place {
-                    aligned: window.begins_piece(at),
-                    opening: false,
-                    hole,
-                    last,
-                };
-                let proof = if requests {
-                    proof::request(bytes, place, &mut self.tape)
-                } else {
-                    proof::response(bytes, place, &find, &mut self.tape)
-                };
-                match proof {
-                    Proof::No => {}
-                    Proof::Open => open = open.or(Some(at)),
-                    // What is inside a candidate that is still open may look likely, too.
-                    Proof::Likely if open.is_some() => {}
-                    Proof::Likely | Proof::Yes => {
-                        found = Some((at, proof == Proof::Yes));
-                        break;
-                    }
-                }
+                found = self.settle(h, at, place, &mut doubtful);
             }
             at += 1;
         }
         match found {
             Some((at, sure)) => self.enter(h, at, sure, emit),
-            // Responses to requests that are still to come would be judged again.
-            None if requests => half.window.scanned = open.unwrap_or(at),
-            None => {}
+            None => {
+                self.halves[h].window.scanned = at;
+                if !requests && !self.told && self.pairs.counts.matched == 0 {
+                    self.doubt_role(h, emit);
+                }
+            }
         }
+    }
+
+    /// Nothing has ever been paired, and the stream that should have responses may have requests: then the roles are the
+    /// other way round.
+    fn doubt_role(&mut self, h: usize, emit: &mut dyn FnMut(Item)) {
+        let window = &self.halves[h].window;
+        let mut places = (0..window.bytes.len()).filter(|at| window.begins_piece(*at));
+        let place = Place {
+            aligned: true,
+            opening: false,
+            second: false,
+            hole: 0,
+            last: false,
+        };
+        let tape = &mut self.tape;
+        let Some(at) =
+            places.find(|at| proof::request(&window.bytes[*at..], place, tape) == Proof::Yes)
+        else {
+            return;
+        };
+        let other = &mut self.halves[1 - h];
+        other.state = State::Searching;
+        other.framer.reset();
+        other.window = Window::default();
+        self.pairs.clear();
+        self.client_is_a = Some(h == 0);
+        self.verdict(Protocol::Kafka, emit);
+        self.enter(h, at, true, emit);
+    }
+
+    /// Where the stream is in step, and whether that is sure.
+    fn settle(
+        &mut self,
+        h: usize,
+        at: usize,
+        place: Place,
+        doubtful: &mut bool,
+    ) -> Option<(usize, bool)> {
+        let requests = self.side(h) != Some(Side::Broker);
+        let window = &self.halves[h].window;
+        let bytes = &window.bytes[at..];
+        let place = Place {
+            aligned: window.begins_piece(at),
+            ..place
+        };
+        let proof = if requests {
+            proof::request(bytes, place, &mut self.tape)
+        } else {
+            proof::response(bytes, place, &|id| self.pairs.find(id), &mut self.tape)
+        };
+        match proof {
+            Proof::Yes => return Some((at, true)),
+            // What is inside a candidate that is still open may look likely, too.
+            Proof::Likely if !*doubtful => return Some((at, false)),
+            Proof::Likely | Proof::Open => {
+                self.halves[h].window.add_open(at);
+                *doubtful = true;
+            }
+            Proof::No => {}
+        }
+        None
     }
 
     fn find_before_hole(&mut self, h: usize, len: u64, emit: &mut dyn FnMut(Item)) {
@@ -619,6 +685,7 @@ impl Session {
                 let place = Place {
                     aligned: true,
                     opening: true,
+                    second: false,
                     hole: len,
                     last: false,
                 };
@@ -649,7 +716,7 @@ impl Session {
         if self.protocol != Protocol::Kafka {
             self.verdict(Protocol::Kafka, emit);
             // What was searched for requests is now searched for responses.
-            self.halves[1 - h].window.scanned = 0;
+            self.halves[1 - h].window.rescan();
         }
         self.report_stretch(h, emit);
         for piece in pieces.into_iter().rev() {

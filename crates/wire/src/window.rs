@@ -2,13 +2,25 @@
 
 use std::collections::VecDeque;
 
+/// A place that may turn out to begin a message.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Open {
+    pub at: usize,
+    /// Not to be judged again before the window is this long: judging costs as much as there is to read.
+    pub due: usize,
+}
+
+/// More are forgotten: they are found where small numbers abound, and there are none of them messages.
+const MAX_OPEN: usize = 64;
+
 #[derive(Debug, Default)]
 pub(crate) struct Window {
     pub bytes: Vec<u8>,
     /// Where each delivered piece begins, and its time.
     pieces: VecDeque<(usize, i64)>,
-    /// Everything before was judged.
+    /// Everything before was judged, and is no message but for what is open.
     pub scanned: usize,
+    pub open: Vec<Open>,
 }
 
 impl Window {
@@ -37,6 +49,34 @@ impl Window {
             self.pieces.clear();
         }
         self.scanned = self.scanned.saturating_sub(n);
+        self.open.retain_mut(|open| {
+            let stays = open.at >= n;
+            open.at = open.at.wrapping_sub(n);
+            open.due = open.due.saturating_sub(n);
+            stays
+        });
+    }
+
+    /// Judges all again.
+    pub(crate) fn rescan(&mut self) {
+        self.scanned = 0;
+        self.open.clear();
+    }
+
+    pub(crate) fn last_ns(&self) -> i64 {
+        self.pieces.back().map_or(i64::MIN, |p| p.1)
+    }
+
+    pub(crate) fn add_open(&mut self, at: usize) {
+        if self.open.len() >= MAX_OPEN {
+            self.open.remove(0);
+        }
+        let have = self.bytes.len() - at;
+        let size = self.bytes[at..]
+            .first_chunk::<4>()
+            .map_or(0, |b| u32::from_be_bytes(*b) as usize + 4);
+        let due = at + (2 * have).min(size).max(have + 1);
+        self.open.push(Open { at, due });
     }
 
     /// The bytes from `at` on in pieces with their times; the window is empty afterwards.
