@@ -24,7 +24,7 @@ def test_script_arguments(words: tuple[str, ...], args: dict[str, str]) -> None:
 def test_what_is_no_argument_is_refused(words: tuple[str, ...]) -> None:
     with pytest.raises(CommandError) as error:
         parse_arguments(words)
-    assert error.value.exit_code == 2
+    assert error.value.code == 2
 
 
 def px(*words: str) -> subprocess.CompletedProcess[str]:

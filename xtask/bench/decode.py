@@ -22,7 +22,7 @@ PX = HERE.parents[1] / ".venv" / "bin" / "px"
 
 def repeated(source: Path, target: Path, wanted: int, broker_ports: set[int]) -> int:
     """Write `source` (pcap, Ethernet, IPv4) to `target` again and again with new client ports, until `wanted` bytes; returns the copies."""
-    data = gzip.open(source).read() if source.suffix == ".gz" else source.read_bytes()
+    data = gzip.decompress(source.read_bytes()) if source.suffix == ".gz" else source.read_bytes()
     head, packets, at = data[:24], [], 24
     while at + 16 <= len(data):
         seconds, micros, captured, length = struct.unpack_from("<IIII", data, at)
@@ -69,7 +69,7 @@ def main() -> None:
             if shutil.which("tshark"):
                 part = Path(folder) / "part.pcap"
                 repeated(source, part, 1_000_000, ports)
-                ours, summary = timed([str(PX), "decode", "-o", "json", str(part)])
+                _, summary = timed([str(PX), "decode", "-o", "json", str(part)])
                 count = int(summary.split(" requests")[0].split()[-1].replace(",", ""))
                 decode_as = [word for port in sorted(ports) for word in ("-d", f"tcp.port=={port},kafka")]
                 theirs, _ = timed(["tshark", "-r", str(part), "-T", "json", "-Y", "kafka", *decode_as])

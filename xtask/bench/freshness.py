@@ -20,7 +20,7 @@ from pathlib import Path
 from confluent_kafka.admin import AdminClient
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-import broker  # noqa: E402
+import broker
 
 SCRIPT = "import px\ndf = px.DataFrame('kafka_events.beta', start_time='-30s')\ndf = df[df.client_id == '{id}']\npx.display(df[['time_', 'latency']], 'seen')\n"
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", 100))
@@ -55,19 +55,18 @@ def first_row(url: str, began: float) -> float:
 def main() -> None:
     if os.geteuid() != 0:
         sys.exit("needs root: live capture")
-    with broker.running() as address:
-        with broker.steady_load(address), px_up() as (url, began):
-            print(f"start of px up to first row: {first_row(url, began):.2f} s")
-            waits = []
-            for number in range(ROUNDS):
-                name = f"probe-{number}"
-                AdminClient({"bootstrap.servers": address, "client.id": name}).list_topics(timeout=10)
-                answered = time.perf_counter()
-                while ask(url, SCRIPT.format(id=name)) == 0:
-                    time.sleep(0.002)
-                waits.append(time.perf_counter() - answered)
-            quantiles = statistics.quantiles(waits, n=100)
-            print(f"response to query result, {ROUNDS} requests: p50 {quantiles[49] * 1e3:.0f} ms, p90 {quantiles[89] * 1e3:.0f} ms, p99 {quantiles[98] * 1e3:.0f} ms")
+    with broker.running() as address, broker.steady_load(address), px_up() as (url, began):
+        print(f"start of px up to first row: {first_row(url, began):.2f} s")
+        waits = []
+        for number in range(ROUNDS):
+            name = f"probe-{number}"
+            AdminClient({"bootstrap.servers": address, "client.id": name}).list_topics(timeout=10)
+            answered = time.perf_counter()
+            while ask(url, SCRIPT.format(id=name)) == 0:
+                time.sleep(0.002)
+            waits.append(time.perf_counter() - answered)
+        quantiles = statistics.quantiles(waits, n=100)
+        print(f"response to query result, {ROUNDS} requests: p50 {quantiles[49] * 1e3:.0f} ms, p90 {quantiles[89] * 1e3:.0f} ms, p99 {quantiles[98] * 1e3:.0f} ms")
 
 
 if __name__ == "__main__":

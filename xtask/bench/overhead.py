@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-import broker  # noqa: E402
+import broker
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", 5))
 #: name, record size, records, linger ms, batch bytes

@@ -22,12 +22,12 @@ def check_files(paths: Sequence[str]) -> None:
 
 
 class CommandError(click.ClickException):
-    """Ends a command with ``message`` and ``hint`` on standard error."""
+    """Ends a command, with exit code ``code`` and ``message`` and ``hint`` on standard error."""
 
     def __init__(self, message: str, hint: str = "", code: int = FAILED) -> None:
         super().__init__(message)
         self.hint = hint
-        self.exit_code = code
+        self.code = code
 
     def show(self, file: IO[Any] | None = None) -> None:
         click.echo(f"px: {self.message}", err=True)

@@ -8,7 +8,7 @@ from typing import ClassVar
 import click
 
 from kafkascope import __version__
-from kafkascope.cli.errors import FAILED, CommandError
+from kafkascope.cli.errors import FAILED, WRONG_USE, CommandError
 
 
 class Commands(click.Group):
@@ -45,8 +45,7 @@ class Commands(click.Group):
             import difflib
 
             close = difflib.get_close_matches(args[0], self.modules, 1)
-            error.message = f"no such command '{args[0]}'" + (f"; did you mean '{close[0]}'?" if close else "")
-            raise
+            raise CommandError(f"no such command '{args[0]}'" + (f"; did you mean '{close[0]}'?" if close else ""), "`px --help` lists the commands", WRONG_USE) from error
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -69,7 +68,7 @@ def main() -> None:
         sys.exit(code if isinstance(code, int) else 0)
     except CommandError as error:
         error.show()
-        sys.exit(error.exit_code)
+        sys.exit(error.code)
     except click.exceptions.Abort:
         click.echo("px: interrupted", err=True)
         sys.exit(130)

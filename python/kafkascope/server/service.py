@@ -68,7 +68,8 @@ class Service:
     def run(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Run a script; the API's RunResult. Raises ``ApiError``."""
         name, spec, args, program, compile_ms, results, run_ms = self._execute(request)
-        tables, by_name = [], {}
+        tables: list[dict[str, Any]] = []
+        by_name: dict[str, int] = {}
         for result in results:
             columns = [{"name": c.name, "type": c.type.name, "semanticType": c.semantic_type.name} for c in result.columns]
             rows = jsonrows.rows(result.table, [c["type"] for c in columns])
