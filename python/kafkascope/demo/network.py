@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import re
 import shutil
 import subprocess
 from contextlib import suppress
@@ -83,6 +84,7 @@ class Namespaces:
         return Place(address, netns, (_NETNS / netns).stat().st_ino)
 
     def drop(self, place: Place) -> None:
+        _ip("link", "delete", f"kfs{place.address.rsplit('.', 1)[1]}", check=False)
         _ip("netns", "delete", place.netns, check=False)
         self._taken.discard(place.address)
 
@@ -131,4 +133,8 @@ def remove(demo: str) -> None:
             with suppress(ProcessLookupError, ValueError):
                 os.kill(int(pid), 9)
         _ip("netns", "delete", netns, check=False)
+    # A deleted namespace lives on while sockets linger in it, and holds its link: links are removed by themselves.
+    for link in json.loads(_ip("-j", "link", "show", "type", "veth", check=False) or "[]"):
+        if re.fullmatch(r"kfs\d+", link.get("ifname", "")):
+            _ip("link", "delete", link["ifname"], check=False)
     _ip("link", "delete", BRIDGE, check=False)
