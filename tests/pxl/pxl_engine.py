@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+
 from kafkascope.pxl.types import DataType
 from kafkascope.store import catalogue
 

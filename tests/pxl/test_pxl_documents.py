@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pxl_documents as documents
 import pytest
+from pxl_engine import MemoryEngine
+
 from kafkascope import pxl
 from kafkascope.pxl import vis
-from pxl_engine import MemoryEngine
 
 HERE = Path(__file__).parent
 CASES = [case for path in sorted(HERE.glob("*.md")) for case in documents.cases(path)]

@@ -6,11 +6,12 @@ import random
 
 import duckdb
 import pytest
+from pxl_documents import NOW
+from pxl_engine import MemoryEngine
+
 from kafkascope import pxl
 from kafkascope.pxl import vis
 from kafkascope.scripts import Library
-from pxl_documents import NOW
-from pxl_engine import MemoryEngine
 
 SCRIPTS = sorted(Library.load().scripts.items())
 WORDS = ["df", "px", "(", ")", "[", "]", ",", "=", "==", "+", "-", "or", "and", "not", "'topic'", "1", "0", "None", "[]", "{}", "px.sum", "px.select", "df.topic", ".agg()", "\n", "  ", "'", '"', "\\", "\x00", "é", ":"]

@@ -6,11 +6,12 @@ import json
 from typing import Any
 
 import pytest
+from pxl_documents import NOW
+from pxl_engine import MemoryEngine
+
 from kafkascope import pxl
 from kafkascope.pxl import vis
 from kafkascope.scripts import Library
-from pxl_documents import NOW
-from pxl_engine import MemoryEngine
 
 S = 1_000_000_000
 LIBRARY = Library.load()
@@ -54,6 +55,10 @@ ROWS: dict[str, list[dict[str, Any]]] = {
          "client_addr": "10.0.0.3", "reason": "rebalance enforced"},
         {"time_": ago(36.9), "group_id": "invoicing", "event": "sync", "member_id": "m1", "generation": 3, "error_code": 0, "duration": S // 10, "protocol": "classic",
          "client_addr": "10.0.0.3", "client_id": "c"},
+        # A member that waited 2 s to be told that the group is rebalancing again.
+        {"time_": ago(60), "group_id": "invoicing", "event": "join", "member_id": "m1", "generation": 1, "error_code": 0, "duration": 2 * S, "protocol": "classic"},
+        {"time_": ago(58), "group_id": "invoicing", "event": "sync", "member_id": "m1", "generation": 1, "error_code": 27, "duration": S // 2, "protocol": "classic"},
+        {"time_": ago(61), "group_id": "invoicing", "event": "join", "member_id": "m1", "generation": -1, "error_code": 79, "duration": S, "protocol": "classic"},
         {"time_": ago(30), "group_id": "new", "event": "join", "member_id": "n1", "generation": 1, "error_code": 0, "duration": S, "protocol": "consumer"},
         {"time_": ago(28), "group_id": "new", "event": "assignment", "member_id": "n1", "generation": 2, "error_code": 0, "duration": S, "protocol": "consumer"},
         {"time_": ago(30), "group_id": "new", "event": "join", "member_id": "n2", "generation": 1, "error_code": 0, "duration": S, "protocol": "consumer"},
@@ -201,8 +206,8 @@ def test_delay_of_each_partition() -> None:
 def test_rebalances_with_their_delays() -> None:
     found = run("px/kafka_consumer_rebalancing")
     assert {r["group_id"]: r["num_members"] for r in found["consumer_group_ids"]} == {"invoicing": 1, "new": 1}
-    delays = {r["member_id"]: (r["generation_id"], r["delay"]) for r in found["consumer_rebalancing_delay"]}
-    assert delays == {"m0": (2, 2 * S), "m1": (3, 3 * S + S // 5), "n1": (2, 3 * S)}
+    delays = {(r["member_id"], r["generation_id"]): r["delay"] for r in found["consumer_rebalancing_delay"]}
+    assert delays == {("m0", 2): 2 * S, ("m1", 1): 2 * S + S // 2, ("m1", 3): 3 * S + S // 5, ("n1", 2): 3 * S}
     assert [r["req_cmd"] for r in found["consumer_rebalancing_events"]] == ["JoinGroup", "SyncGroup"]
     assert run("px/kafka_consumer_rebalancing", consumer_group_id="other")["consumer_rebalancing_delay"] == []
 

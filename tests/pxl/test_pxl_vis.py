@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+
 from kafkascope.pxl import FuncCall, vis
 from kafkascope.scripts import Library
 
