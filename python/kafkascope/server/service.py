@@ -109,7 +109,8 @@ class Service:
         except visspec.VisError as error:
             raise ApiError("script", f"vis spec: {error.message}", error.hint) from error
         except pxl.PxLError as error:
-            raise ApiError("script", error.message, error.hint, line=error.line, column=error.column) from error
+            # Line 0 is a script that cannot be blamed: a function it does not have, an argument it does not take.
+            raise ApiError("script", error.message, error.hint, line=error.line or None, column=error.column or None) from error
         except QueryTimeout as error:
             raise ApiError("timeout", error.message, error.hint or "take a shorter start_time") from error
         except QueryTooLarge as error:
