@@ -10,6 +10,7 @@ import time
 
 import pyarrow as pa
 import pytest
+
 from kafkascope.agent.agent import Agent, Settings
 from kafkascope.agent.log import JsonLines, TextLines
 from kafkascope.agent.main import main, own_asid

@@ -11,6 +11,7 @@ import time
 import pyarrow as pa
 import pyarrow.flight as flight
 import pytest
+
 from kafkascope.agent.ship import Shipper
 from kafkascope.metadata import rows
 from kafkascope.store import Store

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+
 from kafkascope.metadata.proc import Proc
 
 HOST_NETNS = 4026531840

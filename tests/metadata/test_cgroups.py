@@ -1,6 +1,7 @@
 """Pod and container from cgroup paths, as runtimes and drivers write them."""
 
 import pytest
+
 from kafkascope.metadata.cgroups import Membership, of_path, parse
 
 UID = "28cdc458-1b2c-4d3e-8f90-0123456789ab"

@@ -4,6 +4,7 @@ import subprocess
 import time
 
 import pytest
+
 from kafkascope.metadata import execs
 from kafkascope.metadata.cgroups import Membership
 from kafkascope.metadata.execs import ExecWatcher

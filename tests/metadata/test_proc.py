@@ -5,6 +5,7 @@ import os
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kafkascope.metadata.proc import PAGE, TICK_NS, Proc, parse_net_dev, parse_stat
 
 STAT = b"4242 (%s) S 17 4242 4242 0 -1 4194560 345 6 78 9 100 50 0 0 20 0 33 0 987654 5000000 2500 18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0\n"

@@ -1,6 +1,7 @@
 """Which process is whose: start, exec, end, pid reuse; pods by namespace, pid, cgroup."""
 
 import pytest
+
 from kafkascope.metadata.pods import Container, Pod, Service, World
 from kafkascope.metadata.proc import TICK_NS
 from kafkascope.metadata.processes import ProcessTable

@@ -5,6 +5,7 @@ import os
 import time
 
 import pytest
+
 from kafkascope.metadata.host import Host
 from kafkascope.metadata.logdirs import LogDirectories
 from kafkascope.metadata.pods import PodsFolder, parse, time_ns

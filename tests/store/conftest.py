@@ -4,6 +4,7 @@ import time
 
 import pyarrow as pa
 import pytest
+
 from kafkascope.store import Store, catalogue
 
 NOW = time.time_ns()

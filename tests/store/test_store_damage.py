@@ -9,6 +9,7 @@ import textwrap
 import time
 
 import pytest
+
 from kafkascope.store import Store, wal
 from kafkascope.store.errors import StoreError, StoreInUse, UnreadableStore
 

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pytest
+
 from kafkascope.store import Store
 from kafkascope.store.errors import QueryError, QueryTimeout, QueryTooLarge, UnknownTable
 

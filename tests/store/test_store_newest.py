@@ -1,6 +1,7 @@
 """Metadata: the newest row of a key; and topics whose name came later than their rows."""
 
 import pytest
+
 from kafkascope.store import Store
 from kafkascope.store.newest import NewestRows
 

@@ -6,6 +6,7 @@ import time
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from kafkascope.store import Store, catalogue
 from kafkascope.store.errors import SchemaMismatch, StoreError, UnknownTable
 
