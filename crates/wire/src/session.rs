@@ -3,6 +3,8 @@
 //! A stream is opening (its first byte is a message's first), searching (out of step), or in step. It gets in step only by
 //! proof: see `proof.rs`.
 
+mod search;
+
 use std::collections::VecDeque;
 
 use crate::{
@@ -12,8 +14,7 @@ use crate::{
     message::{Exchange, Item, Message, Protocol, Side},
     outcome::Outcome,
     pairs::{CLOCK_SLACK_NS, Pairs},
-    proof::{self, Place, Proof},
-    requests,
+    proof, requests,
     tape::Tape,
     window::Window,
 };
@@ -74,17 +75,14 @@ struct Half {
     tls_records: u32,
 }
 
-/// A foreign protocol is given up on after so many bytes; a Kafka request of this size is rare.
-const SEARCH_LIMIT: u64 = 8 << 20;
 /// A stretch without messages is told in parts, so that it shows while it lasts.
 const STRETCH_NS: i64 = 5_000_000_000;
 /// Bytes taken again at a time: bounds the copying when a stream keeps losing step.
 const PIECE: usize = 16 << 10;
-/// Pieces of a stream that begin as TLS records do.
-const TLS_RECORDS: u32 = 3;
 const SASL_HANDSHAKE: i16 = 17;
 const SASL_AUTHENTICATE: i16 = 36;
 
+/// Both directions of one connection; the calls of each come in the order of its bytes.
 pub struct Session {
     /// Requests travel from a to b.
     client_is_a: Option<bool>,
@@ -452,278 +450,6 @@ impl Session {
         )
     }
 
-    /// Takes bytes of a stream that is not in step.
-    fn look(&mut self, h: usize, time_ns: i64, bytes: &[u8], emit: &mut dyn FnMut(Item)) {
-        let half = &mut self.halves[h];
-        if half.window.bytes.is_empty() && half.stretch.is_none() {
-            half.stretch = Some(Stretch {
-                first_ns: time_ns,
-                last_ns: time_ns,
-                bytes: 0,
-                why: "out of step",
-            });
-        }
-        half.window.push(time_ns, bytes);
-        half.searched += bytes.len() as u64;
-        if self.protocol == Protocol::Unknown && looks_like_tls_record(bytes) {
-            half.tls_records += 1;
-            let hello = half.state == State::Opening && bytes[0] == 0x16;
-            if half.tls_records >= TLS_RECORDS || hello {
-                return self.verdict(Protocol::Tls, emit);
-            }
-        }
-        self.search(h, false, emit);
-        let half = &mut self.halves[h];
-        if half.state != State::InStep && half.window.bytes.len() > self.limits.window {
-            self.search(h, true, emit);
-            self.trim(h, time_ns);
-        }
-        self.give_up(emit);
-    }
-
-    /// Keeps the window bounded.
-    fn trim(&mut self, h: usize, time_ns: i64) {
-        let half = &mut self.halves[h];
-        let size = half.window.bytes.len();
-        if half.state == State::InStep || size <= self.limits.window {
-            return;
-        }
-        // A broker's bytes may become readable when the other stream's requests are found: then the newest count.
-        let n = if half.state == State::Opening {
-            size
-        } else {
-            size - self.limits.window / 2
-        };
-        half.window.drop_front(n);
-        half.state = State::Searching;
-        self.unread(h, time_ns, n as u64, "out of step");
-    }
-
-    fn give_up(&mut self, emit: &mut dyn FnMut(Item)) {
-        if self.protocol != Protocol::Unknown {
-            return;
-        }
-        let done =
-            |h: usize| self.side(h) == Some(Side::Broker) || self.halves[h].searched > SEARCH_LIMIT;
-        if done(0) && done(1) {
-            self.verdict(Protocol::Other, emit);
-        }
-    }
-
-    fn verdict(&mut self, protocol: Protocol, emit: &mut dyn FnMut(Item)) {
-        self.protocol = protocol;
-        if protocol != Protocol::Kafka {
-            for half in &mut self.halves {
-                half.window = Window::default();
-                half.stretch = None;
-            }
-        }
-        emit(Item::Protocol {
-            protocol,
-            client_is_first: self.client_is_a.unwrap_or(true),
-        });
-    }
-
-    /// Looks for the next message in the window. `last`: more bytes will not be waited for.
-    fn search(&mut self, h: usize, last: bool, emit: &mut dyn FnMut(Item)) {
-        if self.halves[h].window.bytes.is_empty() {
-            return;
-        }
-        match self.side(h) {
-            Some(Side::Broker) if self.protocol != Protocol::Kafka => {}
-            Some(Side::Broker) if self.halves[h].state == State::Opening => {
-                self.enter(h, 0, true, emit)
-            }
-            _ if self.halves[h].state == State::Opening => self.judge_opening(h, last, emit),
-            _ => self.scan(h, last, 0, emit),
-        }
-    }
-
-    fn judge_opening(&mut self, h: usize, last: bool, emit: &mut dyn FnMut(Item)) {
-        let place = Place {
-            aligned: true,
-            opening: true,
-            second: false,
-            hole: 0,
-            last,
-        };
-        match proof::request(&self.halves[h].window.bytes, place, &mut self.tape) {
-            Proof::Open => {}
-            Proof::Yes => self.enter(h, 0, true, emit),
-            Proof::Likely => self.enter(h, 0, false, emit),
-            Proof::No if self.told || self.protocol == Protocol::Kafka => {
-                let tls = looks_like_tls_record(&self.halves[h].window.bytes);
-                self.verdict(if tls { Protocol::Tls } else { Protocol::Other }, emit);
-            }
-            Proof::No => {
-                // Perhaps the broker's stream. When neither stream opens with a request, it is something else.
-                self.halves[h].searched = u64::MAX / 2;
-                self.give_up(emit);
-            }
-        }
-    }
-
-    /// Whether the stream got in step. `hole`: so many bytes are missing behind the window.
-    fn scan(&mut self, h: usize, last: bool, hole: u64, emit: &mut dyn FnMut(Item)) {
-        let requests = self.side(h) != Some(Side::Broker);
-        if !requests && self.pairs.is_empty() {
-            return;
-        }
-        let size = self.halves[h].window.bytes.len();
-        let place = Place {
-            aligned: false,
-            opening: false,
-            second: false,
-            hole,
-            last,
-        };
-        // Candidates that more bytes would settle do not hide a sure one behind them.
-        let open = std::mem::take(&mut self.halves[h].window.open);
-        let mut doubtful = false;
-        let mut found = None;
-        for candidate in &open {
-            if candidate.due > size && !last && hole == 0 {
-                self.halves[h].window.open.push(*candidate);
-                doubtful = true;
-            } else if found.is_none() {
-                found = self.settle(h, candidate.at, place, &mut doubtful);
-            }
-        }
-        let mut at = self.halves[h].window.scanned;
-        while found.is_none() && at < size {
-            let bytes = &self.halves[h].window.bytes[at..];
-            let fits = if requests {
-                proof::may_be_request(bytes)
-            } else {
-                bytes[0] <= 6
-            };
-            if fits {
-                found = self.settle(h, at, place, &mut doubtful);
-            }
-            at += 1;
-        }
-        match found {
-            Some((at, sure)) => self.enter(h, at, sure, emit),
-            None => {
-                self.halves[h].window.scanned = at;
-                if !requests && !self.told && self.pairs.counts.matched == 0 {
-                    self.doubt_role(h, emit);
-                }
-            }
-        }
-    }
-
-    /// Nothing has ever been paired, and the stream that should have responses may have requests: then the roles are the
-    /// other way round.
-    fn doubt_role(&mut self, h: usize, emit: &mut dyn FnMut(Item)) {
-        let window = &self.halves[h].window;
-        let mut places = (0..window.bytes.len()).filter(|at| window.begins_piece(*at));
-        let place = Place {
-            aligned: true,
-            opening: false,
-            second: false,
-            hole: 0,
-            last: false,
-        };
-        let tape = &mut self.tape;
-        let Some(at) =
-            places.find(|at| proof::request(&window.bytes[*at..], place, tape) == Proof::Yes)
-        else {
-            return;
-        };
-        let other = &mut self.halves[1 - h];
-        other.state = State::Searching;
-        other.framer.reset();
-        other.window = Window::default();
-        self.pairs.clear();
-        self.client_is_a = Some(h == 0);
-        self.verdict(Protocol::Kafka, emit);
-        self.enter(h, at, true, emit);
-    }
-
-    /// Where the stream is in step, and whether that is sure.
-    fn settle(
-        &mut self,
-        h: usize,
-        at: usize,
-        place: Place,
-        doubtful: &mut bool,
-    ) -> Option<(usize, bool)> {
-        let requests = self.side(h) != Some(Side::Broker);
-        let window = &self.halves[h].window;
-        let bytes = &window.bytes[at..];
-        let place = Place {
-            aligned: window.begins_piece(at),
-            ..place
-        };
-        let proof = if requests {
-            proof::request(bytes, place, &mut self.tape)
-        } else {
-            proof::response(bytes, place, &|id| self.pairs.find(id), &mut self.tape)
-        };
-        match proof {
-            Proof::Yes => return Some((at, true)),
-            // What is inside a candidate that is still open may look likely, too.
-            Proof::Likely if !*doubtful => return Some((at, false)),
-            Proof::Likely | Proof::Open => {
-                self.halves[h].window.add_open(at);
-                *doubtful = true;
-            }
-            Proof::No => {}
-        }
-        None
-    }
-
-    fn find_before_hole(&mut self, h: usize, len: u64, emit: &mut dyn FnMut(Item)) {
-        let half = &self.halves[h];
-        if half.window.bytes.is_empty() {
-            return;
-        }
-        match (half.state, self.side(h)) {
-            (State::Opening, Some(Side::Broker)) => {}
-            (State::Opening, _) => {
-                let place = Place {
-                    aligned: true,
-                    opening: true,
-                    second: false,
-                    hole: len,
-                    last: false,
-                };
-                match proof::request(&half.window.bytes, place, &mut self.tape) {
-                    Proof::Yes | Proof::Likely => self.enter(h, 0, false, emit),
-                    _ => {}
-                }
-            }
-            _ => self.scan(h, false, len, emit),
-        }
-    }
-
-    /// The stream is in step from `at` of its window on.
-    fn enter(&mut self, h: usize, at: usize, sure: bool, emit: &mut dyn FnMut(Item)) {
-        let pieces = self.halves[h].window.take_from(at);
-        let time_ns = pieces.first().map_or(0, |p| p.0);
-        if at > 0 {
-            self.unread(h, time_ns, at as u64, "out of step");
-        }
-        let half = &mut self.halves[h];
-        half.state = State::InStep;
-        half.framer.reset();
-        half.proven = sure;
-        half.messages = 0;
-        if self.client_is_a.is_none() {
-            self.client_is_a = Some(h == 0);
-        }
-        if self.protocol != Protocol::Kafka {
-            self.verdict(Protocol::Kafka, emit);
-            // What was searched for requests is now searched for responses.
-            self.halves[1 - h].window.rescan();
-        }
-        self.report_stretch(h, emit);
-        for piece in pieces.into_iter().rev() {
-            self.halves[h].backlog.push_front(piece);
-        }
-    }
-
     fn lose_step(&mut self, h: usize, time_ns: i64, why: &'static str, emit: &mut dyn FnMut(Item)) {
         self.counters.lost_step += 1;
         let begun = self.halves[h].framer.begun();
@@ -790,10 +516,6 @@ impl Session {
 
 fn index(from_a: bool) -> usize {
     usize::from(!from_a)
-}
-
-fn looks_like_tls_record(bytes: &[u8]) -> bool {
-    matches!(bytes, [0x14..=0x17, 3, 0..=4, high, _, ..] if *high <= 0x41)
 }
 
 fn raw_token(message: Message) -> Exchange {

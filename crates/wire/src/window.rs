@@ -36,6 +36,10 @@ impl Window {
         self.pieces.binary_search_by_key(&at, |p| p.0).is_ok()
     }
 
+    pub(crate) fn piece_starts(&self) -> impl Iterator<Item = usize> {
+        self.pieces.iter().map(|p| p.0)
+    }
+
     /// Forgets the first `n` bytes.
     pub(crate) fn drop_front(&mut self, n: usize) {
         self.bytes.drain(..n);

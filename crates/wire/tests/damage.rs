@@ -249,3 +249,59 @@ fn sasl_may_be_repeated_in_the_middle() {
         ]
     );
 }
+
+#[test]
+fn a_wrong_guess_of_the_roles_is_corrected() {
+    let (up, down) = conversation();
+    let mut log = Log::default();
+    let mut s = Session::new(None, false);
+    // A record that holds a request, sent by the broker.
+    s.data(false, 1, &heartbeat(50, "inner"), &mut log.sink());
+    assert_eq!(s.client_is_a(), Some(false));
+    s.data(true, 2, &up, &mut log.sink());
+    s.data(false, 3, &down, &mut log.sink());
+    s.close(4, &mut log.sink());
+    assert_eq!(s.client_is_a(), Some(true));
+    let read: Vec<_> = log
+        .pairs()
+        .iter()
+        .filter(|p| p.2 && p.3)
+        .map(|p| p.1)
+        .collect();
+    assert_eq!(read, [1, 2, 3, 4, 5, 6, 7]);
+}
+
+#[test]
+fn a_capture_of_the_beginnings_of_messages_is_read_from_the_middle() {
+    let exchanges = [
+        (produce(3, "me", -1, 120), produce_response(3)),
+        (produce(5, "", 1, 7000), produce_response(5)),
+        (heartbeat(6, "me"), heartbeat_response(6)),
+        (produce(7, "me", 1, 70_000), produce_response(7)),
+    ];
+    for first in 0..exchanges.len() {
+        for client in [Some(true), None] {
+            let mut log = Log::default();
+            let mut s = Session::new(client, false);
+            for (up, down) in &exchanges[first..] {
+                for (from_a, message) in [(true, up), (false, down)] {
+                    let kept = message.len().min(130);
+                    s.data(from_a, 1, &message[..kept], &mut log.sink());
+                    s.hole(
+                        from_a,
+                        1,
+                        (message.len() - kept) as u64,
+                        Missing::LeftOut,
+                        &mut log.sink(),
+                    );
+                }
+            }
+            let read = log.pairs().iter().filter(|p| p.2 && p.3).count();
+            assert_eq!(
+                (read, s.counters().lost_step),
+                (exchanges.len() - first, 0),
+                "from {first}, client {client:?}"
+            );
+        }
+    }
+}
