@@ -4,20 +4,64 @@
 #define FRAME_H
 
 /* How much of a message is kept: record contents are not, everything else is. */
-INL __u32 limit_of(struct sock_state *ss, const __u8 *p, int request)
+INL __u32 limit_of(struct sock_state *ss, struct dir_state *d, const __u8 *p, int request)
 {
+	d->records = 0;
+	d->resume = 0;
 	if (request) {
 		__u32 key = p[4] << 8 | p[5];
 		ss->corr = be32(p + 8);
 		if (key == FETCH || key == SHARE_FETCH)
 			ss->fetches[ss->fetch_at++ & 15] = ss->corr;
-		return key == PRODUCE ? cfg_records_cap : cfg_other_cap;
+		if (key != PRODUCE)
+			return cfg_other_cap;
+		d->records = 1;
+		return cfg_records_cap;
 	}
 	__u32 corr = be32(p + 4);
 	for (int i = 0; i < 16; i++)
-		if (ss->fetches[i] == corr)
+		if (ss->fetches[i] == corr) {
+			d->records = 1;
 			return cfg_records_cap;
+		}
 	return cfg_other_cap;
+}
+
+enum { BATCH_HEADER = 61, BATCH_OVERHEAD = 12, WINDOW = 256 };
+
+/* Is there, at e->d + at, the header of a record batch of at most left bytes? Its length in bytes, or 0. */
+ONCE int batch_at(struct ev *e, __u32 at, __u32 left)
+{
+	if (!e || at > WINDOW)
+		return 0;
+	const __u8 *p = e->d + at;
+	__u32 length = be32(p + 8), last = be32(p + 23), records = be32(p + 57);
+	if (p[0] | p[1] | p[21] | (p[22] & 0x80))
+		return 0;
+	if (length < BATCH_HEADER - BATCH_OVERHEAD || length > MESSAGE_MAX || length > left || last >> 31)
+		return 0;
+	/* Compaction leaves fewer records than offsets, never more. */
+	return records && records <= last + 1 ? length + BATCH_OVERHEAD : 0;
+}
+
+/* A batch larger than cfg_hop that begins in the first bytes of what is left of a message: the bytes up to the end
+ * of its header, with the place of the batch's end in e->z; 0 where there is none. have bytes are in e->d. */
+ONCE int find_batch(struct ev *e, __u32 have, __u32 left)
+{
+	if (!e)
+		return 0;
+	for (__u32 i = 0; i < WINDOW; i++) {
+		if (i + BATCH_HEADER > have)
+			return 0;
+		if (e->d[i + 16] != 2)
+			continue;
+		__u32 length = batch_at(e, i, left - i);
+		if (!length)
+			continue;
+		e->z = i + length;
+		return length > cfg_hop ? (int)(i + BATCH_HEADER) : 0;
+	}
+	return 0;
 }
 
 /* One message, or the part of it in this payload, from pos on. Fills e with a record to emit or none; the bytes
@@ -60,7 +104,7 @@ ONCE int step(struct sock_state *ss, struct src *s, struct ev *e, __u32 pos, __u
 				ss->verdict = V_NOT;
 			return -1;
 		}
-		d->lim = limit_of(ss, e->d, request);
+		d->lim = limit_of(ss, d, e->d, request);
 		d->msg = size + 4;
 		d->off = held;
 		d->held = 0;
@@ -68,7 +112,24 @@ ONCE int step(struct sock_state *ss, struct src *s, struct ev *e, __u32 pos, __u
 	}
 	__u32 body = d->msg - d->off, use = left < body ? left : body;
 	__u32 seq = e->base + pos - held, keep = 0;
-	if (d->off < d->lim && !blind) {
+	if (d->off < d->resume && use > d->resume - d->off)
+		use = d->resume - d->off;
+	if (d->off < d->lim && d->off >= d->resume && !blind) {
+		if (d->records && cfg_hop && body > cfg_hop) {
+			__u32 want = WINDOW + BATCH_HEADER, head;
+			if (want > use)
+				want = use;
+			int got = take(s, e, pos, want, held);
+			head = got > 0 ? find_batch(e, got + held, body + held) : 0;
+			if (head > held && head <= want + held) {
+				use = head - held;
+				d->resume = d->off + e->z - held;
+				segment(e, d, seq, head);
+				e->h.cap = head;
+				d->off += use;
+				return use;
+			}
+		}
 		keep = d->lim - d->off;
 		if (keep > use)
 			keep = use;
@@ -86,6 +147,8 @@ ONCE int step(struct sock_state *ss, struct src *s, struct ev *e, __u32 pos, __u
 	}
 	d->off += use;
 	d->skipped += use;
+	if (d->off == d->resume && d->off < d->msg)
+		d->skipped = 0; /* the next record's place tells of these */
 	if (d->off >= d->msg) {
 		/* Without this the end of a cut message would be known only when the next one comes. */
 		segment(e, d, e->base + pos + use - d->skipped, d->skipped);

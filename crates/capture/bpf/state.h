@@ -4,7 +4,8 @@
 #define STATE_H
 
 /* Set by user space before the load. */
-volatile const __u32 cfg_records_cap = 16384; /* bytes kept of a message that carries records */
+volatile const __u32 cfg_records_cap = 8 << 20; /* bytes kept of a message that carries records */
+volatile const __u32 cfg_hop = 4096;          /* of a batch larger than this only the header is kept; 0: whole */
 volatile const __u32 cfg_other_cap = 1 << 20; /* bytes kept of any other message */
 volatile const __u32 cfg_wake = 1 << 20;      /* wake the reader when this many bytes wait */
 
@@ -41,12 +42,13 @@ struct ids {
 };
 struct dir_state {
 	__u32 off, msg, lim; /* place in, length of, and bytes to keep of the message under way */
+	__u32 resume;        /* place up to which record contents are left out */
 	__u32 next;          /* sequence number expected */
 	__u32 skipped;       /* bytes since the last record */
 	__u32 count;         /* records made */
 	__u64 told;
 	__u16 tries;
-	__u8 held, sync, seen, wait, lost, z;
+	__u8 held, sync, seen, wait, lost, records;
 	__u8 head[HELD];
 };
 struct sock_state {

@@ -306,6 +306,35 @@ fn what_carries_records_is_cut_and_nothing_else() {
     }
 }
 
+/// Every header is kept, however few of the contents are; the next message is found all the same.
+#[test]
+#[ignore = "needs root and eBPF"]
+fn of_large_batches_only_the_headers_are_kept() {
+    let _alone = alone();
+    for hook in Hook::ALL {
+        let settings = Settings {
+            hook: Some(hook),
+            ..Settings::default()
+        };
+        let o = run_with(&settings, "batches", "127.0.0.1", None);
+        for (from_client, stream) in [(true, &o.sent), (false, &o.answered)] {
+            for t in check(&o, from_client, stream) {
+                let missing: Vec<u32> = (0..t.end).filter(|i| !t.bytes.contains_key(i)).collect();
+                assert!(
+                    missing.iter().all(|&i| stream[i as usize] == 2),
+                    "a header is missing"
+                );
+                assert_eq!(missing.len(), 6 * (20_000 - 61));
+            }
+        }
+        let whole_settings = Settings {
+            whole_batch: 0,
+            ..settings
+        };
+        whole(&run_with(&whole_settings, "batches", "127.0.0.1", None));
+    }
+}
+
 #[test]
 #[ignore = "needs root and eBPF"]
 fn sendfile_is_a_length_for_the_sender_and_bytes_for_the_receiver() {

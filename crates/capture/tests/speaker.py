@@ -115,6 +115,24 @@ def large(talk):
     talk.answer(ANSWER)
 
 
+def batch(base_offset, records, size):
+    """A record batch of `size` bytes; its contents repeat a byte that looks like a batch's magic."""
+    head = struct.pack(">qiibihiqqqhii", base_offset, size - 12, 0, 2, 0, 0, records - 1, 0, 0, -1, -1, -1, records)
+    return head + b"\2" * (size - len(head))
+
+
+def batches(talk):
+    """Two partitions of three batches and one of a small one, between fields of a response and of a request."""
+    partition = b"".join(batch(1000 * n, 30, 20000) for n in range(3))
+    body = b"fields" * 9 + partition + b"index and offsets" * 4 + partition + b"more" * 5 + batch(7, 1, 300) + b"end"
+    talk.ask(request(1, 12, 9, b"speaker", b"f" * 60))
+    talk.answer(response(9, body), 4)
+    talk.ask(request(0, 9, 10, b"speaker", body), 8)
+    talk.answer(response(10, b"ok"))
+    talk.ask(METADATA)
+    talk.answer(ANSWER)
+
+
 def sendfile(talk):
     talk.ask(request(1, 12, 9, b"speaker", b"f" * 60))
     records = b"batch" * 2000

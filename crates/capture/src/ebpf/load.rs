@@ -49,6 +49,7 @@ pub fn load(hook: Hook, settings: &Settings, btf: &Btf) -> Result<Ebpf, CaptureE
         .btf(Some(btf))
         .override_global("cfg_records_cap", &settings.records_cap, true)
         .override_global("cfg_other_cap", &settings.other_cap, true)
+        .override_global("cfg_hop", &settings.whole_batch, true)
         .override_global("cfg_wake", &wake, true)
         .map_max_entries("ring", settings.ring_bytes);
     let mut bpf = loader

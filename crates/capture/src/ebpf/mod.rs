@@ -33,6 +33,8 @@ pub struct Settings {
     pub records_cap: u32,
     /// Bytes kept of any other message.
     pub other_cap: u32,
+    /// Of a record batch larger than this only the header is kept; 0 keeps every batch.
+    pub whole_batch: u32,
     /// Processes that are not captured; the own one never is.
     pub exclude_pids: Vec<u32>,
 }
@@ -44,6 +46,7 @@ impl Default for Settings {
             ring_bytes: 1 << 25,
             records_cap: 8 << 20,
             other_cap: 1 << 20,
+            whole_batch: 4 << 10,
             exclude_pids: Vec::new(),
         }
     }
