@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from core_rows import CAPTURES, Capture
+
 from kafkascope.store import catalogue
 
 

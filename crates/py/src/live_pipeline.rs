@@ -1,9 +1,6 @@
 //! Rows of this host's traffic.
 
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use kafkascope_capture::live::Source;
 use kafkascope_tables::{live::Live, pipeline::Settings, sources};
@@ -17,14 +14,8 @@ use crate::{
 /// Captures this host until closed; a thread decodes, so that a slow reader loses nothing at once.
 #[pyclass(frozen, module = "kafkascope._core")]
 pub struct LivePipeline {
-    live: Mutex<Live>,
+    live: Live,
     hook: String,
-}
-
-impl LivePipeline {
-    fn lock(&self) -> MutexGuard<'_, Live> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 #[pymethods]
@@ -63,15 +54,12 @@ impl LivePipeline {
                     .map_err(|e| sources::no_thread(&e))
             })
             .map_err(capture_error)?;
-        Ok(LivePipeline {
-            live: Mutex::new(live),
-            hook,
-        })
+        Ok(LivePipeline { live, hook })
     }
 
     /// The rows since the last call by table; waits for some, at most the timeout.
     fn poll<'py>(&self, py: Python<'py>, timeout_ms: u64) -> PyResult<Bound<'py, PyDict>> {
-        let batches = py.detach(|| self.lock().poll(Duration::from_millis(timeout_ms)));
+        let batches = py.detach(|| self.live.poll(Duration::from_millis(timeout_ms)));
         by_table(
             py,
             batches
@@ -87,7 +75,7 @@ impl LivePipeline {
 
     /// Counters since the start.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let stats = py.detach(|| self.lock().stats());
+        let stats = py.detach(|| self.live.stats());
         counters(py, &stats)
     }
 
@@ -97,11 +85,11 @@ impl LivePipeline {
             .into_iter()
             .filter_map(|(id, name)| Some((kafkascope_state::parse_uuid(&id)?, name)));
         let ids: Vec<_> = ids.collect();
-        py.detach(|| self.lock().learn_topics(ids));
+        py.detach(|| self.live.learn_topics(ids));
     }
 
     /// Ends the capture; rows already taken in can still be polled.
     fn close(&self, py: Python<'_>) {
-        py.detach(|| self.lock().close());
+        py.detach(|| self.live.close());
     }
 }

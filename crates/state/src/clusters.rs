@@ -24,6 +24,7 @@ pub struct Broker {
     pub node_id: Option<i32>,
 }
 
+#[derive(Clone, Copy)]
 struct Entry {
     cluster: ClusterRef,
     node_id: Option<i32>,
@@ -35,7 +36,7 @@ pub(crate) struct Clusters {
     ids: HashMap<ClusterRef, Arc<str>>,
     by_id: HashMap<Arc<str>, ClusterRef>,
     endpoints: Bounded<BrokerKey, Entry>,
-    processes: Bounded<ProcessKey, ClusterRef>,
+    processes: Bounded<ProcessKey, Entry>,
     nothing: Arc<str>,
     merged: bool,
 }
@@ -86,7 +87,9 @@ impl Clusters {
         let here = match self.endpoints.get(&key) {
             Some(entry) => entry.cluster,
             None => {
-                let behind = broker.process.and_then(|p| self.processes.get(&p).copied());
+                let behind = broker
+                    .process
+                    .and_then(|p| self.processes.get(&p).map(|e| e.cluster));
                 let cluster = behind.unwrap_or_else(|| self.fresh());
                 self.endpoints.entry(key, || Entry {
                     cluster,
@@ -97,7 +100,13 @@ impl Clusters {
         };
         match broker.process {
             Some(process) => {
-                let behind = *self.processes.entry(process, || here);
+                let behind = self
+                    .processes
+                    .entry(process, || Entry {
+                        cluster: here,
+                        node_id: None,
+                    })
+                    .cluster;
                 self.union(behind, here)
             }
             None => self.root(here),
@@ -106,10 +115,32 @@ impl Clusters {
 
     pub fn broker(&mut self, broker: &Host) -> Broker {
         let cluster = self.cluster(broker);
-        let key = self.broker_key(broker);
+        let here = self
+            .endpoints
+            .peek(&self.broker_key(broker))
+            .and_then(|e| e.node_id);
+        // a listener that no client was told of is the same node as the process's others
+        let behind = broker.process.and_then(|p| self.processes.get(&p));
+        let node_id = match (here, behind) {
+            (Some(node), Some(entry)) => *entry.node_id.insert(node),
+            (Some(node), None) => node,
+            (
+                None,
+                Some(Entry {
+                    node_id: Some(node),
+                    ..
+                }),
+            ) => *node,
+            (None, _) => {
+                return Broker {
+                    cluster_id: self.id(cluster),
+                    node_id: None,
+                };
+            }
+        };
         Broker {
             cluster_id: self.id(cluster),
-            node_id: self.endpoints.peek(&key).and_then(|e| e.node_id),
+            node_id: Some(node_id),
         }
     }
 
@@ -214,7 +245,12 @@ impl Clusters {
         if named != here {
             self.adopt(self.broker_key(broker), here, named);
             if let Some(process) = broker.process {
-                *self.processes.entry(process, || named) = named;
+                self.processes
+                    .entry(process, || Entry {
+                        cluster: named,
+                        node_id: None,
+                    })
+                    .cluster = named;
             }
         }
     }

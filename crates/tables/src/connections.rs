@@ -1,66 +1,43 @@
-//! What the pipeline keeps of every connection, and how its messages become rows.
+//! The end of the pipeline behind the streams: sessions, and what is added up over connections.
 
 use std::collections::HashMap;
 
-use kafkascope_state::{Body, Call, Ends, Host, LearnedName, State};
-use kafkascope_stream::{ConnId, ConnInfo, Dir, Endpoint, HoleReason, Process, StreamSink};
-use kafkascope_wire::{
-    Direction, Exchange, Item, Outcome, Protocol, Session, Tape, decode, session::Missing,
-};
+use kafkascope_state::{LearnedName, State};
+use kafkascope_stream::{ConnId, ConnInfo, Dir, Endpoint, HoleReason, StreamSink};
+use kafkascope_wire::{Item, Protocol, Session, Tape, session::Missing};
 
 use crate::{
-    body::{Style, write_body},
-    clients::Card,
     columns::Batches,
-    commits,
-    conn_stats::{Counted, StatsBook},
-    events, fetch, group_events,
+    conn::Conn,
+    conn_stats::StatsBook,
     loss::{LossBook, Reason},
-    produce,
-    seen::{EndsText, Seen},
     topics,
 };
 
 /// Verdicts that wait; one that does not fit costs the capture some bytes more.
 const REJECTED: usize = 10_000;
 
-struct Conn {
-    session: Session,
-    /// Bytes have come, so the handshake is known as far as it will be.
-    begun: bool,
-    info: ConnInfo,
-    client_dir: Dir,
-    protocol: Protocol,
-    ends: Ends,
-    text: EndsText,
-    card: Card,
-    counted: Counted,
-    /// Bytes of a TLS connection that are in a row of `kafka_loss`.
-    tls_bytes: u64,
-    /// Something happened since the last `conn_stats`.
-    active: bool,
-}
-
 /// The end of the pipeline behind the streams.
 pub(crate) struct Connections {
     asid: u32,
     conns: HashMap<ConnId, Box<Conn>, foldhash::fast::RandomState>,
     pub out: Batches,
-    state: State,
-    losses: LossBook,
+    pub state: State,
+    pub losses: LossBook,
     conn_stats: StatsBook,
     /// Verdicts that the capture may act on.
     pub rejected: Vec<(Endpoint, Endpoint, u32)>,
     items: Vec<Item>,
-    tapes: [Tape; 2],
-    bodies: [String; 2],
-    counts: Counts,
+    pub tapes: [Tape; 2],
+    pub bodies: [String; 2],
+    pub counts: Counts,
 }
 
+/// Counters since the start.
 #[derive(Default)]
-struct Counts {
-    exchanges: u64,
-    incomplete: u64,
+pub(crate) struct Counts {
+    pub exchanges: u64,
+    pub incomplete: u64,
     unreadable_bytes: u64,
     tls_connections: u64,
     kafka_connections: u64,
@@ -259,7 +236,10 @@ impl Connections {
                         Protocol::Kafka => self.counts.kafka_connections += 1,
                         Protocol::Tls => {
                             self.counts.tls_connections += 1;
-                            conn.card.set_tls(conn.info.first_ns);
+                            conn.tls_listed = conn.may_be_kafka();
+                            if conn.tls_listed {
+                                conn.card.set_tls(conn.info.first_ns);
+                            }
                         }
                         Protocol::Other if self.rejected.len() < REJECTED => {
                             self.rejected
@@ -281,133 +261,6 @@ impl Connections {
         }
     }
 
-    fn exchange(&mut self, id: ConnId, conn: &mut Conn, exchange: &Exchange) {
-        self.counts.exchanges += 1;
-        let [mut request_tape, mut response_tape] = std::mem::take(&mut self.tapes);
-        let request_outcome = read(exchange, Direction::Request, &mut request_tape);
-        let response_outcome = read(exchange, Direction::Response, &mut response_tape);
-        let call = Call {
-            conn: id,
-            ends: conn.ends,
-            api_key: exchange.api_key,
-            api_version: exchange.api_version,
-            client_id: exchange.client_id.as_deref(),
-            time_ns: exchange
-                .request
-                .as_ref()
-                .or(exchange.response.as_ref())
-                .map_or(0, |m| m.first_ns),
-            request: body(exchange.request.as_ref(), &request_tape, request_outcome),
-            response: body(exchange.response.as_ref(), &response_tape, response_outcome),
-        };
-        let lesson = self.state.learn(&call);
-        let broker = self.state.broker(&conn.ends.broker);
-        let seen = Seen {
-            exchange,
-            call,
-            ends: &conn.text,
-            request_outcome,
-            response_outcome,
-            cluster_id: broker.cluster_id,
-            node_id: broker.node_id,
-            software: self
-                .state
-                .software(&conn.ends, id, exchange.client_id.as_deref())
-                .cloned(),
-        };
-        conn.card.learn(&seen);
-        topics::write(
-            &lesson.names,
-            seen.response_ns().unwrap_or(call.time_ns),
-            &mut self.out,
-        );
-        match exchange.api_key {
-            0 => produce::write(&seen, &self.state, &mut self.out),
-            1 | fetch::SHARE_FETCH => {
-                fetch::write(&seen, lesson.fetch.as_ref(), &mut self.state, &mut self.out)
-            }
-            8 | 28 => commits::write(&seen, &self.state, &mut self.out),
-            _ => {}
-        }
-        group_events::write(&seen, &lesson.group_events, &self.state, &mut self.out);
-        self.event_row(&seen);
-        self.note_faults(id, conn, &seen);
-        (request_tape.nodes, response_tape.nodes) =
-            (cleared(request_tape.nodes), cleared(response_tape.nodes));
-        self.tapes = [request_tape, response_tape];
-    }
-
-    fn event_row(&mut self, seen: &Seen) {
-        let name = |id: &[u8; 16]| self.state.topic_name(id).map(|n| n.to_string());
-        let (key, version) = (seen.exchange.api_key, seen.exchange.api_version);
-        for (i, direction) in [Direction::Request, Direction::Response]
-            .into_iter()
-            .enumerate()
-        {
-            self.bodies[i].clear();
-            let body = if i == 0 {
-                seen.call.request
-            } else {
-                seen.call.response
-            };
-            if let Some(body) = body {
-                write_body(
-                    &mut self.bodies[i],
-                    Style::Snake,
-                    key,
-                    version,
-                    direction,
-                    body.tape,
-                    &body.view,
-                    &name,
-                );
-            }
-        }
-        events::write(seen, &self.bodies[0], &self.bodies[1], &mut self.out);
-    }
-
-    fn note_faults(&mut self, id: ConnId, conn: &Conn, seen: &Seen) {
-        let messages = [
-            (&seen.exchange.request, seen.request_outcome),
-            (&seen.exchange.response, seen.response_outcome),
-        ];
-        for (message, outcome) in messages {
-            let (Some(message), Some(outcome)) = (message, outcome) else {
-                continue;
-            };
-            let missing = i64::from(message.declared) - message.data.len() as i64;
-            let (reason, bytes) = match outcome {
-                Outcome::Complete => continue,
-                // a response whose request was not seen: its row says so
-                _ if seen.exchange.request.is_none() => continue,
-                Outcome::Truncated { .. } | Outcome::Gap { .. } if message.lost > 0 => continue,
-                Outcome::Truncated { .. } | Outcome::Gap { .. } => (Reason::NotCaptured, missing),
-                Outcome::Malformed { .. } => (Reason::Malformed, i64::from(message.declared)),
-                Outcome::UnknownVersion => (Reason::UnknownVersion, i64::from(message.declared)),
-            };
-            self.counts.incomplete += 1;
-            let api = crate::api_name(seen.exchange.api_key);
-            let detail = match outcome {
-                Outcome::Malformed { field, why, .. } => {
-                    format!(
-                        "{api} v{}: {}: {why}",
-                        seen.exchange.api_version,
-                        kafkascope_wire::fields::name(field)
-                    )
-                }
-                _ => format!("{api} v{}", seen.exchange.api_version),
-            };
-            self.losses.note(
-                Some((id, &conn.text)),
-                reason,
-                &detail,
-                message.last_ns,
-                1,
-                bytes,
-            );
-        }
-    }
-
     fn end(&mut self, id: ConnId, time_ns: i64) {
         self.session(id, |session, sink| session.close(time_ns, sink));
         if let Some(mut conn) = self.conns.remove(&id) {
@@ -425,119 +278,9 @@ impl Connections {
     }
 }
 
-fn cleared<T>(mut vec: Vec<T>) -> Vec<T> {
-    vec.clear();
-    vec
-}
-
-impl Conn {
-    /// Notes the bytes of a TLS connection since the last time.
-    fn note_tls(&mut self, id: ConnId, now_ns: i64, losses: &mut LossBook) {
-        let bytes: u64 = self.info.bytes.iter().sum();
-        if self.protocol == Protocol::Tls && bytes > self.tls_bytes {
-            let (first, more) = (
-                i64::from(self.tls_bytes == 0),
-                (bytes - self.tls_bytes) as i64,
-            );
-            losses.note(
-                Some((id, &self.text)),
-                Reason::Tls,
-                "encrypted: the content cannot be seen",
-                now_ns,
-                first,
-                more,
-            );
-            self.tls_bytes = bytes;
-        }
-    }
-
-    fn set_ends(&mut self, asid: u32, client_dir: Dir) {
-        let process = |p: Option<Process>| p.map(|p| (p.pid, p.start_boot_ns));
-        let host = |end: Endpoint, p| Host {
-            addr: std::net::SocketAddr::new(end.addr, end.port),
-            netns: self.info.netns,
-            process: process(p),
-        };
-        let (a, b) = (
-            host(self.info.a, self.info.a_process),
-            host(self.info.b, self.info.b_process),
-        );
-        let (client, broker) = if client_dir == Dir::AToB {
-            (a, b)
-        } else {
-            (b, a)
-        };
-        self.client_dir = client_dir;
-        self.ends = Ends { client, broker };
-        self.text = EndsText::new(asid, &self.info, client_dir);
-        self.card.ends_changed(self.info.first_ns);
-    }
-}
-
-/// Decodes one message of an exchange; `None` when it is not there.
-fn read(exchange: &Exchange, direction: Direction, tape: &mut Tape) -> Option<Outcome> {
-    let (message, at) = match direction {
-        Direction::Request => (exchange.request.as_ref()?, exchange.request_body_at),
-        Direction::Response => (exchange.response.as_ref()?, exchange.response_body_at),
-    };
-    if exchange.raw_sasl {
-        return Some(Outcome::Complete);
-    }
-    let outcome = decode(
-        exchange.api_key,
-        exchange.api_version,
-        direction,
-        &message.view(),
-        at,
-        tape,
-    );
-    match outcome {
-        // brokers ignore them, and librdkafka sends some: what was read is complete
-        Outcome::Malformed {
-            why: "bytes behind the last field",
-            ..
-        } => Some(Outcome::Complete),
-        outcome => Some(outcome),
-    }
-}
-
-fn body<'a>(
-    message: Option<&'a kafkascope_wire::Message>,
-    tape: &'a Tape,
-    outcome: Option<Outcome>,
-) -> Option<Body<'a>> {
-    Some(Body {
-        tape,
-        view: message?.view(),
-        complete: outcome == Some(Outcome::Complete),
-    })
-}
-
 impl StreamSink for Connections {
     fn open(&mut self, id: ConnId, info: &ConnInfo) {
-        let client_dir = info.client_dir.unwrap_or(Dir::AToB);
-        let any = Host {
-            addr: std::net::SocketAddr::new(info.a.addr, info.a.port),
-            netns: info.netns,
-            process: None,
-        };
-        let mut conn = Box::new(Conn {
-            session: Session::new(None, false),
-            begun: false,
-            info: info.clone(),
-            client_dir,
-            protocol: Protocol::Unknown,
-            ends: Ends {
-                client: any,
-                broker: any,
-            },
-            text: EndsText::default(),
-            card: Card::default(),
-            counted: Counted::default(),
-            tls_bytes: 0,
-            active: true,
-        });
-        conn.set_ends(self.asid, client_dir);
+        let conn = Box::new(Conn::new(self.asid, info));
         self.conns.insert(id, conn);
     }
 

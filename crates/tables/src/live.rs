@@ -48,7 +48,7 @@ type Mailbox = Arc<(Mutex<Shared>, Condvar)>;
 /// The thread and what it shares.
 pub struct Live {
     mailbox: Mailbox,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 fn lock(mailbox: &Mailbox) -> MutexGuard<'_, Shared> {
@@ -77,7 +77,7 @@ impl Live {
             })?;
         Ok(Live {
             mailbox,
-            thread: Some(thread),
+            thread: Mutex::new(Some(thread)),
         })
     }
 
@@ -126,9 +126,14 @@ impl Live {
     }
 
     /// Ends the capture; what was taken in remains to be polled.
-    pub fn close(&mut self) {
+    pub fn close(&self) {
         lock(&self.mailbox).stop = true;
-        if let Some(thread) = self.thread.take() {
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(thread) = thread {
             // the thread's panic is in `failure`
             thread.join().ok();
         }
