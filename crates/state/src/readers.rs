@@ -265,7 +265,8 @@ impl Readers {
         };
         let client_id = client_id.unwrap_or_default();
         let alive = |m: &&Membership| {
-            now_ns - m.seen_ns <= SILENCE_NS && m.left_ns.is_none_or(|left| now_ns <= left)
+            now_ns.saturating_sub(m.seen_ns) <= SILENCE_NS
+                && m.left_ns.is_none_or(|left| now_ns <= left)
         };
         let mut candidates: Vec<&Membership> = known
             .iter()

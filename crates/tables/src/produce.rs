@@ -38,7 +38,7 @@ pub(crate) fn write(seen: &Seen, state: &State, out: &mut Batches) {
                 .filter(|o| *o >= 0);
             let last_offset = base_offset
                 .zip(records.offsets)
-                .map(|(base, offsets)| base + offsets - 1);
+                .map(|(base, offsets)| base.saturating_add(offsets - 1));
             out.push(&typed_row!(KafkaProduce, seen, {
                 transactional_id: transactional_id.as_deref(),
                 producer_id: records.producer_id,

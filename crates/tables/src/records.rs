@@ -68,10 +68,16 @@ impl Records {
             self.first_offset.get_or_insert(batch.base_offset);
         }
         self.last_offset = Some(batch.last_offset);
-        let offsets = batch
-            .records
-            .map(|_| batch.last_offset - batch.base_offset + 1);
-        self.offsets = self.offsets.zip(offsets).map(|(sum, more)| sum + more);
+        let offsets = batch.records.map(|_| {
+            batch
+                .last_offset
+                .saturating_sub(batch.base_offset)
+                .saturating_add(1)
+        });
+        self.offsets = self
+            .offsets
+            .zip(offsets)
+            .map(|(sum, more)| sum.saturating_add(more));
         if batch.control {
             return;
         }
