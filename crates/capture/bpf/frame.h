@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Following the messages of a direction by their lengths. */
 #ifndef FRAME_H
 #define FRAME_H
@@ -104,6 +104,7 @@ ONCE int step(struct sock_state *ss, struct src *s, struct ev *e, __u32 pos, __u
 				ss->verdict = V_NOT;
 			return -1;
 		}
+		d->lost = 0;
 		d->lim = limit_of(ss, d, e->d, request);
 		d->msg = size + 4;
 		d->off = held;

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Does this socket speak Kafka, and where does a message begin? */
 #ifndef JUDGE_H
 #define JUDGE_H

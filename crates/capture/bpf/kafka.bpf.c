@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Bytes of sockets that speak Kafka, taken after each send and receive call.
  *
  * The hook finds the call's user memory, judges at a connection's first bytes whether it speaks Kafka, follows
@@ -10,7 +10,7 @@
 #include "judge.h"
 #include "frame.h"
 
-char LICENSE[] SEC("license") = "GPL";
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 enum { TCP_ESTABLISHED = 1, TCP_SYN_SENT = 2, TCP_SYN_RECV = 3, TCP_CLOSE = 7, TCP_CLOSE_WAIT = 8, TCP_LAST_ACK = 9, TCP_CLOSING = 11 };
 enum { MSG_PEEK = 2, AF_INET = 2, AF_INET6 = 10, IPPROTO_TCP = 6, MESSAGES = 320 };

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The few kernel types and helpers that are used. Every kernel struct carries preserve_access_index, so only
  * names matter: offsets come from the running kernel's BTF at load time. That replaces vmlinux.h and libbpf. */
 #ifndef MINI_H

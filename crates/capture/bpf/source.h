@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The system call's user memory as one stream of bytes: a plain buffer, or up to 16 iovecs. */
 #ifndef SOURCE_H
 #define SOURCE_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Settings, maps, the state of a socket, and the records that user space reads. */
 #ifndef STATE_H
 #define STATE_H
