@@ -32,5 +32,9 @@ pub use columns::{Batch, Batches};
 
 /// Kafka's name of an API; empty where the key was not seen.
 fn api_name(key: i16) -> &'static str {
-    if key < 0 { "" } else { kafkascope_wire::apis::name(key) }
+    if key < 0 {
+        ""
+    } else {
+        kafkascope_wire::apis::name(key)
+    }
 }
