@@ -10,10 +10,13 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from kafkascope.demo.services.order import TOPIC
 from kafkascope.demo.services.web import Answer, BadRequest, as_json, serve, setting
+
+#: Orders of one partition in a row while slow: with five partitions each waits most of a minute for its turn.
+ORDERS_A_TURN = 9
 
 
 class Handler:
@@ -26,6 +29,7 @@ class Handler:
         self.recent: deque[dict[str, Any]] = deque(maxlen=50)
         self.total = self.bad = 0
         self.partitions: list[int] = []
+        self.turn = 0
         self.stopped = threading.Event()
 
     def slow(self) -> bool:
@@ -40,22 +44,42 @@ class Handler:
 
         self.consumer.subscribe([TOPIC], on_assign=assigned, on_revoke=revoked)
         while not self.stopped.is_set():
-            message = self.consumer.poll(0.5)
-            if message is None:
-                continue
-            if (error := message.error()) is not None:
-                if error.code() != KafkaError._PARTITION_EOF:
-                    print(f"consume: {error}", file=sys.stderr, flush=True)
-                continue
-            try:
-                order = json.loads(message.value() or b"")
-                self.recent.append({**order, "handledMs": time.time_ns() // 1_000_000, "partition": message.partition()})
-                self.total += 1
-            except (ValueError, TypeError):
-                self.bad += 1
             if self.slow():
-                self.stopped.wait(self.delay_s)
+                self.take_a_turn()
+            else:
+                self.handle(self.consumer.poll(0.5))
         self.consumer.close()
+
+    def take_a_turn(self) -> None:
+        """Handle some orders of one partition while the others wait, each taking its time."""
+        if not self.partitions:
+            self.handle(self.consumer.poll(0.5))
+            return
+        mine = self.partitions[self.turn % len(self.partitions)]
+        self.turn += 1
+        others = [TopicPartition(TOPIC, p) for p in self.partitions if p != mine]
+        self.consumer.pause(others)
+        for _ in range(ORDERS_A_TURN):
+            if self.stopped.is_set() or not self.slow() or mine not in self.partitions or not self.handle(self.consumer.poll(2 * self.delay_s)):
+                break
+            self.stopped.wait(self.delay_s)
+        self.consumer.resume([other for other in others if other.partition in self.partitions])
+
+    def handle(self, message: Message | None) -> bool:
+        """Handle one order; whether there was one."""
+        if message is None:
+            return False
+        if (error := message.error()) is not None:
+            if error.code() != KafkaError._PARTITION_EOF:
+                print(f"consume: {error}", file=sys.stderr, flush=True)
+            return False
+        try:
+            order = json.loads(message.value() or b"")
+            self.recent.append({**order, "handledMs": time.time_ns() // 1_000_000, "partition": message.partition()})
+            self.total += 1
+        except (ValueError, TypeError):
+            self.bad += 1
+        return True
 
     def list(self, _: dict[str, Any]) -> Answer:
         return as_json({"total": self.total, "bad": self.bad, "partitions": self.partitions, "delay": self.slow(), "recent": list(self.recent)})
