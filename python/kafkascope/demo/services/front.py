@@ -19,8 +19,10 @@ _PAGES = ("order", "shipping", "invoicing")
 
 
 def _page(here: str, body: str) -> Answer:
+    # What was ordered is watched for on the other two; a page with a form must not reload while somebody types.
+    again = '<meta http-equiv="refresh" content="3">' if here != "order" else ""
     links = "".join(f'<a href="/{p}"{" class=here" if p == here else ""}>{p.title()}</a>' for p in _PAGES)
-    return Answer(f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{here.title()}</title>'
+    return Answer(f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">{again}<title>{here.title()}</title>'
                   f"<style>{_STYLE}</style><nav>{links}</nav><h1>{here.title()}</h1>{body}</html>")  # fmt: skip
 
 

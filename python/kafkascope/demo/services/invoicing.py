@@ -7,10 +7,11 @@ from pathlib import Path
 from kafkascope.demo.services.consumer import Handler, broker
 from kafkascope.demo.services.web import setting
 
-#: Orders of about 225 bytes, one in this time: about 200 B/s.
-DELAY_S = 1.1
+#: One order in this time, each read with the beginning of the next: about 200 B/s.
+DELAY_S = 1.5
 #: Fetched ahead as little as librdkafka allows, so that the delay shows on the wire and not in the client's queue.
-SMALL_FETCHES: dict[str, object] = {"max.partition.fetch.bytes": 300, "fetch.max.bytes": 5000, "message.max.bytes": 4000, "queued.min.messages": 1, "queued.max.messages.kbytes": 1}
+SMALL_FETCHES: dict[str, object] = {"max.partition.fetch.bytes": 300, "fetch.max.bytes": 5000, "message.max.bytes": 4000, "queued.min.messages": 1, "queued.max.messages.kbytes": 1,
+                                    "fetch.queue.backoff.ms": 50}
 
 if __name__ == "__main__":
     Handler("invoicing", broker(), Path(setting("STATE")) / "invoicing-delay", DELAY_S, SMALL_FETCHES).main()
