@@ -78,9 +78,10 @@ ONCE int judge(struct sock_state *ss, struct src *s, struct ev *e, __u32 n, __u3
 		ss->verdict = V_TLS;
 		return 0;
 	}
-	/* An opened socket sends requests, an accepted one receives them, and Kafka's server never speaks first. */
+	/* An opened socket sends requests, an accepted one receives them, and Kafka's server never speaks first. A
+	 * connection older than this program may well be met while an answer is on its way. */
 	if (ss->role && ss->role != (tx ? ROLE_CLIENT : ROLE_SERVER)) {
-		if (!ss->blind)
+		if (ss->opened && !ss->blind)
 			ss->verdict = V_NOT;
 		return 0;
 	}
@@ -101,12 +102,12 @@ ONCE int judge(struct sock_state *ss, struct src *s, struct ev *e, __u32 n, __u3
 		return 0;
 	}
 	d->held = 0;
-	if (ss->role && !ss->blind) {
+	if (ss->opened && !ss->blind) {
 		ss->verdict = V_NOT;
 		return 0;
 	}
 	d->tries++;
-	if ((d->tries >= TRIES && other->tries >= TRIES) || d->tries >= TRIES_MAX)
+	if ((d->tries >= TRIES && (ss->role || other->tries >= TRIES)) || d->tries >= TRIES_MAX)
 		ss->verdict = V_NOT;
 	return 0;
 }

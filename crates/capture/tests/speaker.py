@@ -168,6 +168,17 @@ def older(talk):
     plain(talk)
 
 
+def older_answer(talk):
+    """Met while an answer is on its way, as a consumer's connection nearly always is."""
+    plain(talk)
+    talk.ask(METADATA)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    talk.answer(ANSWER)
+    talk.sent = talk.answered = b""
+    plain(talk)
+
+
 def fin(talk):
     """The last bytes and the end of the stream are read in one call."""
     talk.ask(METADATA)
