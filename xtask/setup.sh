@@ -6,12 +6,12 @@ cd "$(dirname "$0")/.."
 
 declare -A package=(
   [cc]=gcc [python3]=python3 [ip]=iproute2 [java]=openjdk-17-jre-headless [mvn]=maven
-  [chromium]=chromium [tcpdump]=tcpdump [curl]=curl [git]=git [make]=make
+  [chromium]=chromium [tcpdump]=tcpdump [clang]=clang [llvm-strip]=llvm
 )
 case "${1:-build}" in
   build) need=(cc python3) ;;
   demo)  need=(cc python3 ip java mvn) ;;
-  test)  need=(cc python3 ip java mvn chromium tcpdump) ;;
+  test)  need=(cc python3 ip java mvn chromium tcpdump clang llvm-strip) ;;
   *) echo "setup.sh: expected build, demo or test, found '$1'" >&2; exit 2 ;;
 esac
 

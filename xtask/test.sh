@@ -3,21 +3,38 @@
 set -u
 cd "$(dirname "$0")/.."
 failed=()
+skipped=()
 part() { # part NAME COMMAND...
   local name=$1; shift
   echo "── $name"
   local began=$SECONDS
   if "$@"; then echo "   $name: $((SECONDS - began)) s"; else failed+=("$name"); echo "   $name: FAILED"; fi
 }
+skip() { echo "── $1"; echo "   $1: skipped, $2"; skipped+=("$1"); }
 
 part "lint" xtask/lint.sh
 part "rust" cargo test --workspace --locked -q
 part "python" .venv/bin/pytest -n 2 -m "not live and not demo and not browser"
 part "page" xtask/node.sh npm run --silent --prefix web test
+if command -v mvn >/dev/null; then part "schema" python3 xtask/schema/check.py; else skip "schema" "it reads Kafka's jars, which mvn brings"; fi
+if command -v clang >/dev/null && command -v llvm-strip >/dev/null; then
+  # Another compiler than the pinned one gives other bytes.
+  if clang --version | grep -q 'version 14\.'; then part "bpf objects" xtask/bpf.sh check; else skip "bpf objects" "they were built with clang 14"; fi
+else
+  skip "bpf objects" "clang and llvm-strip rebuild them"
+fi
+if [ "$(id -u)" != 0 ]; then
+  skip "kernel" "eBPF and packet sockets need root"
+elif .venv/bin/px doctor -o json | grep -q '"status": "fail"'; then
+  skip "kernel" "this kernel refuses eBPF, see px doctor"
+else
+  part "kernel" cargo test --locked -q -p kafkascope-capture --test live_ebpf --test live_packets -- --ignored
+fi
 part "live" .venv/bin/pytest -m "live" -rs
 part "demo" .venv/bin/pytest -m "demo" -rs
 part "browser" .venv/bin/pytest -m "browser" -rs
 
+[ "${#skipped[@]}" -eq 0 ] || printf '\nskipped: %s\n' "${skipped[*]}"
 if [ "${#failed[@]}" -gt 0 ]; then
   printf '\nfailed: %s\n' "${failed[*]}"
   exit 1

@@ -61,3 +61,5 @@ def server(demo: None) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(20)
+        if process.stdout is not None:
+            process.stdout.close()

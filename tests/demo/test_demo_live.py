@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+
 from kafkascope.demo import control
 from kafkascope.demo.paths import paths
 from kafkascope.demo.plan import PX_KAFKA

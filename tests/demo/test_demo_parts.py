@@ -6,6 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+
 from kafkascope.demo import jars, network, pods_file
 from kafkascope.demo.errors import DemoError
 from kafkascope.demo.network import Place
