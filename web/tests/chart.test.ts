@@ -27,6 +27,11 @@ describe("time series", () => {
     expect(a.slice(5, 30).every((value) => value === null)).toBe(true);
     expect(data.series[1]?.values.every((value) => value === 1)).toBe(true);
   });
+  test("go on through silences that come again, as between bursts", () => {
+    const seconds = [0, 1, 2, 35, 36, 37, 70, 71, 72];
+    const data = chart([...seconds.map((second): Cell[] => [at(second), 1, "a"]), ...Array.from({ length: 73 }, (_, second): Cell[] => [at(second), 1, "b"])]);
+    expect(data.series[0]?.values.includes(null)).toBe(false);
+  });
   test("leave unknown values and infinities out", () => {
     expect(chart([[at(0), null, "a"], [at(1), "NaN", "a"], [at(2), 3, "a"]]).series[0]?.values).toEqual([3]);
   });

@@ -81,10 +81,13 @@ function align(points: Map<string, Map<number, number>>, stacked: boolean): Pick
   return { times, series, leftOut: Math.max(all.length - MAX_SERIES, 0) };
 }
 
-/** The line goes through other series' times, and breaks where a series was silent for much longer than usual. */
+/**
+ * The line goes through other series' times, and breaks where a series was silent for much longer than usual. A silence that comes again is
+ * usual: what is delivered in bursts is silent between them.
+ */
 function withGaps(times: number[], own: Map<number, number>, present: number[]): (number | null | undefined)[] {
-  const steps = present.slice(1).map((time, index) => time - (present[index] as number));
-  const usual = [...steps].sort((a, b) => a - b)[Math.floor(steps.length * 0.75)] ?? 0;
+  const steps = present.slice(1).map((time, index) => time - (present[index] as number)).sort((a, b) => b - a);
+  const usual = steps.find((step, index) => (steps[index + 1] ?? 0) >= step / 2) ?? 0;
   const tolerance = Math.max(usual * 3, 5);
   let next = 0;
   return times.map((time) => {

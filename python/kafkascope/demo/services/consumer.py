@@ -16,7 +16,7 @@ from kafkascope.demo.services.order import TOPIC
 from kafkascope.demo.services.web import Answer, BadRequest, as_json, serve, setting
 
 #: Orders of one partition in a row while slow: with five partitions each waits most of a minute for its turn.
-ORDERS_A_TURN = 6
+ORDERS_A_TURN = 9
 
 
 class Handler:
