@@ -219,7 +219,7 @@ def test_one_pod() -> None:
     assert (process["cmd"], process["pid"], process["rss"]) == ("java kafka.Kafka", 10, 1000)
     (pod,) = found["Pod Metadata"]
     assert (pod["node"], pod["ip"], pod["status"], pod["start_time"]) == ("n1", "10.0.0.1", '{"phase":"Running"}', ago(5000))
-    assert [(r["time_"], r["cpu_usage"]) for r in found["resource_timeseries"]] == [(ago(60), pytest.approx(0.09)), (ago(50), pytest.approx(0.09))]
+    assert [(r["time_"], r["cpu_usage"]) for r in found["resource_timeseries"]] == [(ago(60), pytest.approx(0.1)), (ago(50), pytest.approx(0.1))]
     assert {r["api"]: (r["requests"], r["errors"]) for r in found["Kafka Requests"]} == {"Produce": (1, 0), "Fetch": (1, 0), "JoinGroup": (1, 1), "SyncGroup": (1, 0)}
 
 

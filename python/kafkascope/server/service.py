@@ -35,19 +35,27 @@ class Service:
         self._stats = store_stats or dict
         self._limits = limits or pxl.Limits(timeout_s=RUN_TIMEOUT_S, max_rows=MAX_ROWS)
         self._now_ns = now_ns
+        self._refreshed = float("-inf")
 
     # ---- scripts ----
 
     def scripts(self) -> list[dict[str, Any]]:
         """The library's scripts with their variables, by name."""
-        self.library.refresh()
+        self._refresh()
         return [self._summary(script) for _, script in sorted(self.library.scripts.items())]
 
     def script(self, name: str) -> dict[str, Any]:
         """One script with its text and vis spec."""
-        self.library.refresh()
+        self._refresh()
         script = self._find(name)
         return {**self._summary(script), "pxl": script.pxl, "vis": script.vis}
+
+    def _refresh(self) -> None:
+        """Take up changed scripts; looked for once a second at most, because a library may have thousands of files."""
+        now = time.monotonic()
+        if now - self._refreshed >= 1.0:
+            self._refreshed = now
+            self.library.refresh()
 
     def _find(self, name: str) -> Script:
         try:
@@ -95,6 +103,7 @@ class Service:
         return list(self._execute(request)[5])
 
     def _execute(self, request: Mapping[str, Any]) -> tuple[str, dict[str, Any] | None, dict[str, str], Any, float, list[Any], float]:
+        self._refresh()
         name, text, spec = self._source(request)
         given = {str(key): str(value) for key, value in (request.get("args") or {}).items()}
         began = time.perf_counter()

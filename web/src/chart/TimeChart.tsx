@@ -9,6 +9,8 @@ import { axisTicks, axisTop } from "./scale";
 import { type ChartData, chartData, isolated, stack } from "./series";
 
 const SYNC = "page";
+/** Characters at the end of a series' name that are never cut. */
+const TAIL = 12;
 
 export function TimeChart({ table, spec, name, range }: { table: ResultTable; spec: DisplaySpec; name: string; range: [number, number] | null }) {
   const data = useMemo(() => chartData(table, spec), [table, spec]);
@@ -112,7 +114,7 @@ function Plot({ data, name, range, label }: PlotProps) {
                 onClick={() => { toggle(series.name); }} onContextMenu={(event) => { event.preventDefault(); setChosen(new Set()); }} onPointerEnter={() => { setPointed(series.name); }} onPointerLeave={() => { setPointed(null); }}
               >
                 <svg width="18" height="8" aria-hidden="true"><path d="M0 4H18" stroke={seriesColor(index, theme)} strokeWidth="3" strokeDasharray={seriesDash(index).join(" ")} /></svg>
-                <bdi className="legend-name">{visible(series.name) || "(no name)"}</bdi>
+                <LegendName text={visible(series.name) || "(no name)"} />
                 <span className="legend-value">{value === null || value === undefined ? "–" : format(value)}</span>
               </button>
             </li>
@@ -122,6 +124,13 @@ function Plot({ data, name, range, label }: PlotProps) {
       </ul>
     </div>
   );
+}
+
+/** A name that is cut before its last characters, which tell partitions and members apart. */
+function LegendName({ text }: { text: string }) {
+  const points = Array.from(text);
+  const head = points.length > TAIL ? points.slice(0, -TAIL).join("") : "";
+  return <bdi className="legend-name"><span className="legend-head">{head}</span><span className="legend-tail">{points.slice(-TAIL).join("")}</span></bdi>;
 }
 
 /** The value at a time, or the one that the line comes from; nothing in a gap. */
