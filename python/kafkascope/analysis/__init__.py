@@ -1,0 +1,1 @@
+"""What decoded traffic means: who is behind, since when and why. Functions over rows; nothing here captures, stores or serves."""
