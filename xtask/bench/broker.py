@@ -52,7 +52,8 @@ def running() -> Iterator[str]:
             # Somebody must read on, or the broker waits for its log to be read.
             threading.Thread(target=process.stdout.read, daemon=True).start()
             address = f"127.0.0.1:{port}"
-            AdminClient({"bootstrap.servers": address}).create_topics([NewTopic(TOPIC, PARTITIONS, 1)])[TOPIC].result(20)
+            admin = AdminClient({"bootstrap.servers": address})
+            admin.create_topics([NewTopic(TOPIC, PARTITIONS, 1)])[TOPIC].result(20)
             yield address
         finally:
             process.terminate()

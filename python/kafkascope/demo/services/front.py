@@ -101,6 +101,7 @@ def set_delay(fields: dict[str, Any]) -> Answer:
 
 ROUTES = {
     ("GET", "/healthz"): lambda _: as_json({"ready": True}),
+    ("GET", "/favicon.ico"): lambda _: Answer(status=204),
     ("GET", "/"): lambda _: Answer(status=303, location="/order"),
     ("GET", "/order"): order_page, ("POST", "/order"): add_order,
     ("GET", "/shipping"): shipping_page, ("GET", "/invoicing"): invoicing_page,
