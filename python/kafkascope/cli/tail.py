@@ -1,0 +1,212 @@
+"""``px tail``: requests as they pass, one a line."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+
+import click
+
+from kafkascope.cli.errors import NOTHING_THERE, WRONG_USE, CommandError
+from kafkascope.tui import requests
+from kafkascope.tui.requests import Filters, Request
+from kafkascope.tui.source import CaptureSource, ServerSource, Source
+
+PAGE = 1_000
+#: Answers reach the store in batches, a little out of order between agents.
+SLACK_NS = 5_000_000_000
+#: A long poll or a rebalance may hold a request open; its row has the time of the request.
+OPEN_NS = 300_000_000_000
+MAX_SEEN = 100_000
+RETRY_MAX_S = 10.0
+
+
+@click.command()
+@click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until ctrl-c.")
+@click.option("-n", "--lines", "count", type=click.IntRange(0), help="Begin with the last N requests.  [default: 10; all of a capture]")
+@click.option("--api", "apis", multiple=True, metavar="NAME", help="Only this API (Fetch, Produce, JoinGroup …); !NAME leaves it out; may be repeated or listed with commas.")
+@click.option("--client", "clients", multiple=True, metavar="TEXT", help="Only clients whose client id or pod contains TEXT.")
+@click.option("--topic", "topics", multiple=True, metavar="TOPIC", help="Only requests that name this topic.")
+@click.option("--group", "groups", multiple=True, metavar="GROUP", help="Only requests that name this consumer group.")
+@click.option("--errors", is_flag=True, help="Only requests with an error code, or not complete.")
+@click.option("--slow", metavar="DURATION", help="Only requests that took at least this long, such as 100ms. A Fetch waits for data: add --api '!Fetch'.")
+@click.option("--since", metavar="DURATION", default="5m", show_default=True, help="How far back the first lines may reach; a capture is read whole.")
+@click.option("--interval", type=click.FloatRange(0.1, 3600), default=1.0, show_default=True, metavar="SECONDS", help="How often -f asks.")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), help="text (default on a terminal), or json (default in a pipe): one object a line.")
+@click.option("--capture", "captures", multiple=True, metavar="FILE", help="Read this packet capture, with no server and no privileges; may be repeated.")
+def tail(follow: bool, count: int | None, apis: tuple[str, ...], clients: tuple[str, ...], topics: tuple[str, ...], groups: tuple[str, ...], errors: bool, slow: str | None,
+         since: str, interval: float, output: str | None, captures: tuple[str, ...]) -> None:
+    """Print Kafka requests with their responses, newest last, in the order in which they were answered.
+
+    \b
+    Examples:
+      px tail -f                                   everything, as it passes
+      px tail -f --topic order --api Produce
+      px tail -f --errors -o json | jq .errors
+      px tail --slow 100ms --api '!Fetch' -n 100
+      px tail --capture broker.pcap.zst --group invoicing
+    """
+    if follow and captures:
+        raise CommandError("a capture file has an end: --follow and --capture exclude each other", "leave out -f", WRONG_USE)
+    wanted, unwanted = _apis(apis)
+    filters = Filters(wanted, unwanted, clients, topics, groups, errors, _duration(slow, "--slow") if slow else 0)
+    since_ns = _duration(since, "--since")
+    write = _Writer(output or ("text" if sys.stdout.isatty() else "json"))
+    if captures:
+        from kafkascope.cli.script import load
+
+        source: Source = CaptureSource(captures, load(()))
+        try:
+            write(_all(source, filters) if count is None else _last(source, filters, 1, count))
+        finally:
+            source.close()
+        for note in source.notes:
+            click.echo(f"px: {note}", err=True)
+        return
+    source = ServerSource()
+    seen = _Seen()
+    first = _last(source, filters, time.time_ns() - since_ns, 10 if count is None else count)
+    write(request for request in first if seen.new(request))
+    if follow:
+        try:
+            for batch in _follow(source, filters, seen, interval):
+                write(batch)
+        except KeyboardInterrupt:
+            sys.exit(130)
+
+
+class _Writer:
+    """Lines on standard output; each batch is out before the next is asked for."""
+
+    def __init__(self, how: str) -> None:
+        self._console = None
+        self._json = how == "json"
+        if not self._json and sys.stdout.isatty():
+            from rich.console import Console
+
+            self._console = Console(highlight=False)
+
+    def __call__(self, found: Iterator[Request] | list[Request]) -> None:
+        for request in found:
+            if self._json:
+                sys.stdout.write(requests.json_line(request) + "\n")
+            elif self._console is not None:
+                self._console.print(requests.text_line(request), soft_wrap=True)
+            else:
+                sys.stdout.write(requests.text_line(request).plain + "\n")
+        sys.stdout.flush()
+
+
+class _Seen:
+    """The requests that were printed, the oldest forgotten first."""
+
+    def __init__(self) -> None:
+        self._keys: OrderedDict[tuple[object, ...], None] = OrderedDict()
+
+    def new(self, request: Request) -> bool:
+        if request.key in self._keys:
+            return False
+        self._keys[request.key] = None
+        if len(self._keys) > MAX_SEEN:
+            self._keys.popitem(last=False)
+        return True
+
+
+def _last(source: Source, filters: Filters, start_ns: int, count: int) -> list[Request]:
+    """The ``count`` requests that ended last, the newest last."""
+    found: list[Request] = []
+    seen = _Seen()
+    before: int | None = None
+    while len(found) < count:
+        # Topics and groups are decided here: more rows than wanted may be needed.
+        limit = max(count, 200) if filters.topics or filters.groups else count
+        limit = min(limit, PAGE)
+        page = requests.parse(source.run({"pxl": requests.script(filters, start_ns, answered_before_ns=before, newest=True, limit=limit)}))
+        new = [request for request in page if seen.new(request)]
+        found += [request for request in new if filters.wants(request)]
+        if len(page) < limit or not new:
+            break
+        before = page[-1].end_ns
+    return found[:count][::-1]
+
+
+def _all(source: Source, filters: Filters) -> Iterator[Request]:
+    """Every request, page by page."""
+    seen = _Seen()
+    after: int | None = None
+    limit = PAGE
+    while True:
+        page = requests.parse(source.run({"pxl": requests.script(filters, 1, answered_from_ns=after, newest=False, limit=limit)}))
+        new = [request for request in page if seen.new(request)]
+        yield from (request for request in new if filters.wants(request))
+        if len(page) < limit:
+            return
+        if not new:
+            # More requests than a page ended in the same nanosecond, as in captures with coarse clocks.
+            limit *= 2
+        after = page[-1].end_ns
+
+
+def _follow(source: Source, filters: Filters, seen: _Seen, interval: float) -> Iterator[list[Request]]:
+    """Batches of requests that were answered since, for ever. A server that went away is waited for."""
+    position = time.time_ns() - SLACK_NS
+    slack, retry = SLACK_NS, interval
+    away = False
+    while True:
+        now = time.time_ns()
+        text = requests.script(filters, min(now, position) - OPEN_NS, answered_from_ns=position - slack, newest=False, limit=PAGE)
+        try:
+            page = requests.parse(source.run({"pxl": text}))
+        except CommandError as error:
+            if error.code != NOTHING_THERE:
+                raise
+            if not away:
+                click.echo(f"px: {error.message}; waiting for it", err=True)
+            away, retry = True, min(retry * 2, RETRY_MAX_S)
+            time.sleep(retry)
+            continue
+        if away:
+            click.echo("px: the server is back", err=True)
+            away, retry = False, interval
+        new = [request for request in page if seen.new(request)]
+        yield [request for request in new if filters.wants(request)]
+        full = len(page) >= PAGE
+        if page:
+            position = max(position, page[-1].end_ns)
+        # More than a page lies within the slack: the next page begins where this one ended.
+        slack = 0 if full else SLACK_NS
+        if not full:
+            time.sleep(interval)
+        elif not new:
+            position += 1
+
+
+def _apis(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Wanted and unwanted APIs, as Kafka spells them."""
+    from kafkascope.pxl.lower.names import KAFKA_APIS
+
+    names = {name.lower(): name for name in KAFKA_APIS.values()}
+    wanted: list[str] = []
+    unwanted: list[str] = []
+    for word in (part.strip() for text in words for part in text.split(",")):
+        name = word.removeprefix("!")
+        known = names.get(name.lower())
+        if known is None:
+            close = difflib.get_close_matches(name.lower(), names, 1)
+            raise CommandError(f"no API '{name}' in Kafka", f"did you mean {names[close[0]]}?" if close else "names are as in Kafka's protocol: Fetch, Produce, JoinGroup", WRONG_USE)
+        (unwanted if word.startswith("!") else wanted).append(known)
+    return tuple(wanted), tuple(unwanted)
+
+
+def _duration(text: str, option: str) -> int:
+    from kafkascope.pxl import PxLError
+    from kafkascope.pxl.times import duration
+
+    try:
+        found = duration(text)
+    except PxLError as error:
+        raise CommandError(f"{option}: {error.message}", "write 100ms, 5s, 5m, 2h", WRONG_USE) from error
+    return abs(found)

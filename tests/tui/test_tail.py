@@ -1,0 +1,168 @@
+"""px tail: what is printed of a capture, and that following loses and repeats nothing."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from kafkascope.cli import tail as tailing
+from kafkascope.cli.errors import NOTHING_THERE, CommandError
+from kafkascope.scripts import Library
+from kafkascope.server.service import Service
+from kafkascope.store import Store, catalogue
+from kafkascope.tui.requests import Filters, Request
+
+CAPTURE = str(Path(__file__).parents[2] / "captures" / "java-clients.pcap.gz")
+
+
+def px(*words: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "KAFKASCOPE_SERVER": "http://127.0.0.1:1"}
+    return subprocess.run([sys.executable, "-m", "kafkascope.cli.main", "tail", *words], capture_output=True, text=True, env=env, timeout=60, check=False)
+
+
+@pytest.fixture(scope="module")
+def whole() -> list[dict[str, Any]]:
+    result = px("--capture", CAPTURE)
+    assert result.returncode == 0, result.stderr
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_a_capture_is_printed_whole_in_the_order_of_answers(whole: list[dict[str, Any]]) -> None:
+    decoded = subprocess.run([sys.executable, "-m", "kafkascope.cli.main", "decode", "-q", "-o", "json", CAPTURE], capture_output=True, text=True, timeout=60, check=True)
+    expected = sorted((r["time"], r["client"], r["broker"], r["apiName"], r["correlationId"]) for r in map(json.loads, decoded.stdout.splitlines()))
+    assert sorted((r["time"], r["client"], r["broker"], r["apiName"], r["correlationId"]) for r in whole) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "matches"),
+    [
+        (("--api", "fetch"), lambda r: r["apiName"] == "Fetch"),
+        (("--api", "Produce,JoinGroup"), lambda r: r["apiName"] in ("Produce", "JoinGroup")),
+        (("--api", "!Fetch", "--slow", "100ms"), lambda r: r["apiName"] != "Fetch" and (r["latencyNs"] or 0) >= 100_000_000),
+        (("--topic", "jt"), lambda r: "jt" in r["topics"]),
+        (("--topic", "jt", "--topic", "js1"), lambda r: "jt" in r["topics"] or "js1" in r["topics"]),
+        (("--group", "gm"), lambda r: "gm" in r["groups"]),
+        (("--client", "member"), lambda r: "member" in r["clientId"]),
+        (("--errors",), lambda r: (r["errorCode"] or 0) != 0 or r["outcome"] != "complete"),
+    ],
+)
+def test_filters(whole: list[dict[str, Any]], words: tuple[str, ...], matches: Any) -> None:
+    result = px("--capture", CAPTURE, *words)
+    found = [json.loads(line) for line in result.stdout.splitlines()]
+    assert found == [record for record in whole if matches(record)]
+    assert found
+    last = px("--capture", CAPTURE, *words, "-n", "2")
+    assert [json.loads(line) for line in last.stdout.splitlines()] == found[-2:]
+
+
+def test_text_is_one_line_each(whole: list[dict[str, Any]]) -> None:
+    lines = px("--capture", CAPTURE, "-o", "text").stdout.splitlines()
+    assert len(lines) == len(whole)
+    assert any("Heartbeat v4 client=member-0 74>12 B 9.3 ms group=gm REBALANCE_IN_PROGRESS" in line for line in lines)
+    assert any("OffsetCommit v9 client=member-0" in line and "group=gm jm[0-5]" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("--api", "Produc"), 2, "did you mean Produce"),
+        (("--slow", "3"), 2, "100ms"),
+        (("--capture", "nowhere.pcap"), 2, "no such file"),
+        (("-f", "--capture", CAPTURE), 2, "exclude"),
+        ((), 3, "px up"),
+        (("-f",), 3, "px up"),
+    ],
+)
+def test_errors(words: tuple[str, ...], code: int, message: str) -> None:
+    result = px(*words)
+    assert result.returncode == code, result.stderr
+    assert message in result.stderr
+    assert result.stdout == ""
+
+
+class LiveSource:
+    """A store that gets rows, behind the service that servers use; ``down`` calls find no server."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.service = Service(store.engine(), Library.load())
+        self.down = 0
+
+    def run(self, request: Any) -> dict[str, Any]:
+        if self.down:
+            self.down -= 1
+            raise CommandError("no Kafkascope server", "", NOTHING_THERE)
+        return self.service.run(request)
+
+    def add(self, ends: list[int], latency: int = 1_000_000, **given: Any) -> None:
+        relation = catalogue.relation("kafka_events.beta")
+        filler: dict[Any, Any] = {pa.int64(): 0, pa.string(): "", pa.bool_(): False, pa.float64(): 0.0}
+        values = {"req_cmd": 0, "req_cmd_name": "Produce", "outcome": "complete", "latency": latency, "req_body": "{}", "resp": "{}", **given}
+        columns = [
+            pa.array([end - latency if c.name == "time_" else next(NUMBERS) if c.name == "correlation_id" else values.get(c.name, filler[c.arrow]) for end in ends], c.arrow)
+            for c in relation.columns
+        ]
+        self.store.append("kafka_events.beta", pa.RecordBatch.from_arrays(columns, schema=relation.schema))
+
+
+NUMBERS = itertools.count()
+
+
+@pytest.fixture
+def source() -> Any:
+    with Store(None) as store:
+        yield LiveSource(store)
+
+
+def collect(batches: Any, rounds: int) -> list[int]:
+    return [request.row["correlation_id"] for batch in itertools.islice(batches, rounds) for request in batch]
+
+
+def test_following_prints_late_rows_once(source: LiveSource) -> None:
+    batches = tailing._follow(source, Filters(), tailing._Seen(), 0.0)  # type: ignore[arg-type]
+    now = time.time_ns()
+    first = next(NUMBERS) + 1
+    source.add([now, now + 1])
+    assert collect(batches, 2) == [first, first + 1]
+    # Out of order between agents, and a request that was open for a minute.
+    source.add([now - 1_000_000_000, now + 2])
+    source.add([now + 3], latency=60_000_000_000)
+    assert collect(batches, 3) == [first + 2, first + 3, first + 4]
+
+
+def test_a_burst_of_more_than_a_page_is_printed_whole(source: LiveSource, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tailing, "PAGE", 10)
+    now = time.time_ns()
+    first = next(NUMBERS) + 1
+    source.add([now + i // 3 for i in range(95)])
+    batches = tailing._follow(source, Filters(), tailing._Seen(), 0.0)  # type: ignore[arg-type]
+    assert sorted(collect(batches, 25)) == list(range(first, first + 95))
+
+
+def test_a_server_that_restarts_is_waited_for(source: LiveSource, capsys: pytest.CaptureFixture[str]) -> None:
+    batches = tailing._follow(source, Filters(), tailing._Seen(), 0.01)  # type: ignore[arg-type]
+    next(batches)
+    source.down = 2
+    source.add([time.time_ns()])
+    assert len(collect(batches, 1)) == 1
+    assert capsys.readouterr().err.splitlines() == ["px: no Kafkascope server; waiting for it", "px: the server is back"]
+
+
+def test_hostile_names_stay_on_their_line(source: LiveSource) -> None:
+    from kafkascope.tui.requests import text_line
+
+    row = dict.fromkeys(("client_pod", "broker_pod", "cluster_id"), "") | {
+        "time_": 0, "trace_role": 2, "local_addr": "::1", "local_port": 1, "remote_addr": "::1", "remote_port": 2, "req_cmd": 0, "req_cmd_name": "Produce", "api_version": 1,
+        "client_id": "\x1b[2J\nx\u202e", "req_bytes": None, "resp_bytes": None, "latency": 0, "error_code": None, "outcome": "truncated",
+    }  # fmt: skip
+    line = text_line(Request(row, topics={"a\x07b": [5, 1, 2]})).plain
+    assert line == "1970-01-01 00:00:00.000000 [::1]:2 > [::1]:1 Produce v1 client=�[2J�x� ->- B  a�b[1-2,5] [truncated]"
