@@ -71,10 +71,27 @@ def up(host: str, port: int, source: str, data: str | None, no_data: bool, memor
         raise CommandError("--data and --no-data exclude each other", "leave one out", WRONG_USE)
     if not is_loopback(host) and token is None:
         token = new_token()
+    if source != "none":
+        _may_capture(source)
     folder = None if no_data else (data or default_data())
     settings = Settings(host, port, source, folder, folders, (*allowed_hosts, *(() if is_loopback(host) else (host,))), memory_limit, token, demo)
     with listening(host, port) as listener, Machine(settings, listener) as machine:
         machine.run()
+
+
+#: Bits of a process's capabilities (capability.h).
+_NET_RAW, _SYS_ADMIN, _PERFMON, _BPF = 1 << 13, 1 << 21, 1 << 38, 1 << 39
+
+
+def _may_capture(source: str) -> None:
+    """Refuse at once what the kernel would refuse in many words."""
+    status = Path("/proc/self/status").read_text()
+    held = int(next(line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")), 16)
+    ebpf = bool(held & _SYS_ADMIN) or held & (_PERFMON | _BPF) == _PERFMON | _BPF
+    packets = bool(held & _NET_RAW)
+    if not {"auto": ebpf or packets, "ebpf": ebpf, "packet": packets}[source]:
+        needed = {"auto": "CAP_BPF and CAP_PERFMON, or CAP_NET_RAW for packets", "ebpf": "CAP_BPF and CAP_PERFMON", "packet": "CAP_NET_RAW"}[source]
+        raise CommandError(f"this user may not capture: it needs root, or {needed}", "sudo px up; without privileges: px run SCRIPT --capture FILE, or px up --source none", FAILED)
 
 
 def default_data() -> str:

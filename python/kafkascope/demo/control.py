@@ -115,6 +115,9 @@ def _wait(demo: Demo, where: Paths, process: subprocess.Popen[bytes] | None, say
             if process is not None and process.poll() is not None:
                 raise DemoError(f"the demo did not start: {_tail(where.supervisor_log) or 'no reason given'}", "what it had started was removed")
             if told:
+                dying = next((p for p in told["pods"] if p["restarts"] >= 4 and not p["ready"]), None)
+                if dying is not None and process is not None:
+                    raise DemoError(f"pod {dying['name']} does not stay up; its log ends:\n{_tail(Path(dying['log']))}", "what had started was removed")
                 say(f"{sum(p['ready'] for p in told['pods'])} of {sum(told['wanted'].values())} pods are ready")
             time.sleep(0.2)
         late = next((p for p in (told or {}).get("pods", []) if not p["ready"]), None)
