@@ -40,6 +40,11 @@ def test_a_name_that_only_resolves_here_gets_no_answer(host: str, status: int) -
     assert run(ask("GET", "/", headers={"host": host})).status_code == status
 
 
+def test_with_a_token_any_name_will_do() -> None:
+    assert run(ask("GET", "/", token="secret", headers={"host": "kafka.corp:8765", "authorization": "Bearer secret"})).status_code == 200
+    assert run(ask("GET", "/", token="secret", headers={"host": "kafka.corp:8765"})).status_code == 401
+
+
 def test_an_allowed_host_gets_an_answer() -> None:
     assert run(ask("GET", "/", hosts=("kafka.corp",), headers={"host": "kafka.corp:8765"})).status_code == 200
 

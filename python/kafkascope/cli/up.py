@@ -160,6 +160,8 @@ class Machine:
         shown = f"[{address}]" if ":" in address else address
         if self.settings.host == "localhost":
             shown = "localhost"
+        elif address in ("0.0.0.0", "::"):
+            shown = socket.gethostname()
         token = f"?token={self.settings.token}" if self.settings.token else ""
         return f"http://{shown}:{port}/{token}"
 

@@ -76,7 +76,8 @@ class Guard:
 
     def _refuse(self, scope: Scope, headers: Headers) -> Response | None:
         host = _host_of(headers.get("host", ""))
-        if not (is_loopback(host) or host in self.allowed_hosts):
+        # With a token a foreign name gains nothing: its pages have neither the token nor this host's cookie.
+        if self.token is None and not (is_loopback(host) or host in self.allowed_hosts):
             return _error(421, "argument", f"the server does not answer for host '{host}'", "use the address that px up printed, or name the host with --allow-host")
         origin = headers.get("origin")
         streams_or_changes = scope["type"] == "websocket" or scope["method"] not in ("GET", "HEAD")
