@@ -1,0 +1,36 @@
+"""Transactions as their producers begin and end them: which are open, which were committed or aborted, which hang."""
+
+from __future__ import annotations
+
+import duckdb
+import pyarrow as pa
+
+_END_TXN = 26
+
+#: What ``ends`` yields; ``lag.Rows`` takes it.
+ENDS = pa.schema(
+    [
+        ("cluster_id", pa.string()),
+        ("transactional_id", pa.string()),
+        ("time_", pa.int64()),
+        ("response_time", pa.int64()),
+        ("committed", pa.bool_()),
+    ]
+)
+
+
+def ends(events: pa.Table) -> pa.Table:
+    """The ends of transactions among rows of ``kafka_events.beta``, refused ones left out."""
+    columns = ["time_", "cluster_id", "req_cmd", "req_body", "latency", "error_code"]
+    with duckdb.connect(config={"threads": 1}) as con:
+        con.register("events", events.select(columns))
+        return con.sql(_ENDS, params={"end_txn": _END_TXN}).to_arrow_table().cast(ENDS)
+
+
+# A body that was cut short in capture is no JSON: an end whose kind is not known ends nothing.
+_ENDS = """
+SELECT cluster_id, body->>'$.transactional_id' transactional_id, time_, response_time, (body->>'$.committed')::BOOLEAN committed
+FROM (SELECT cluster_id, time_, CASE WHEN error_code IS NOT NULL THEN time_ + latency END response_time,
+    CASE WHEN json_valid(req_body) THEN req_body::JSON END body
+  FROM events WHERE req_cmd = $end_txn AND coalesce(error_code, 0) = 0)
+WHERE transactional_id IS NOT NULL AND committed IS NOT NULL ORDER BY time_"""
