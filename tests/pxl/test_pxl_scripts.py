@@ -16,7 +16,9 @@ from kafkascope.scripts import Library
 S = 1_000_000_000
 LIBRARY = Library.load()
 ARGS: dict[str, dict[str, str]] = {
-    "px/pod": {"pod": "px-kafka/broker"},
+    "px/pod": {"pod": "px-kafka/broker"}, "px/service": {"service": "px-kafka/kafka"}, "px/node": {"node": "n1"}, "px/ip": {"ip": "10.0.0.3"},
+    **{name: {"namespace": "px-kafka"} for name in ("px/namespace", "px/pods", "px/services", "px/net_flow_graph", "px/upids")},
+    "px/kafka_topic": {"topic": "order"}, "px/kafka_group": {"group_id": "invoicing"}, "px/kafka_client": {"client_id": "order"},
     "px/kafka_producer_consumer_latency": {"namespace": "px-kafka", "topic": "order"},
 }
 
@@ -164,8 +166,8 @@ def test_overview_shows_who_produces_to_which_topic_and_who_reads_it() -> None:
     assert label(broker["pod"]) == ("px/pod", "px-kafka/broker")
     # A request of two partitions counts once; an empty answer and a follower's fetch are no consumption.
     assert (broker["produce_requests"], broker["bytes_produced_total"], broker["fetch_requests"], broker["bytes_consumed_total"]) == (2, 1530, 1, 1000)
-    # Seen traffic spans 61 s.
-    assert broker["produce_rate"] == pytest.approx(1530 / 61e9)
+    # Traffic spans 61 s, of which samples show that 20 s were watched.
+    assert broker["produce_rate"] == pytest.approx(1530 / 20e9)
     (producer,) = found["kafka_producers"]
     assert label(producer["pod"]) == ("px/pod", "px-kafka/order")
     assert json.loads(producer["pod"])["args"] == {"start_time": "-5m", "pod": "px-kafka/order"}

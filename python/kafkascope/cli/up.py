@@ -138,7 +138,8 @@ class Machine:
     def __enter__(self) -> Machine:
         base = Path("/run/kafkascope") if os.geteuid() == 0 else Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
         base.mkdir(parents=True, exist_ok=True)
-        self._folder = Path(tempfile.mkdtemp(prefix="up-", dir=base))
+        _remove_left(base)
+        self._folder = Path(tempfile.mkdtemp(prefix=f"up-{os.getpid()}-", dir=base))
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             self._handlers[number] = signal.signal(number, self._on_signal)
         return self
@@ -256,6 +257,14 @@ class Machine:
         self._backoff_s = min(self._backoff_s * 2, MAX_BACKOFF_S)
         if not self.stopping:
             self._start_agent()
+
+
+def _remove_left(base: Path) -> None:
+    """Remove the folders of killed ones: their names carry the process id."""
+    for folder in base.glob("up-*-*"):
+        pid = folder.name.split("-")[1]
+        if pid.isdigit() and not Path("/proc", pid).exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _own_folder(folder: Path, user: privileges.User | None) -> Path:
