@@ -19,6 +19,7 @@ class Commands(click.Group):
         "run": ("kafkascope.cli.run", "run"),
         "script": ("kafkascope.cli.script", "script"),
         "scripts": ("kafkascope.cli.script", "script"),
+        "live": ("kafkascope.cli.live", "live"),
         "tail": ("kafkascope.cli.tail", "tail"),
         "get": ("kafkascope.cli.get", "get"),
         "decode": ("kafkascope.cli.decode", "decode"),

@@ -1,0 +1,158 @@
+"""Values over time: one sparkline for each series, all of one scale."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from kafkascope.cli import format as fmt
+from kafkascope.cli.output import Column, Output
+from kafkascope.tui.table import cell_text
+from kafkascope.tui.text import crop, fit, plain
+from kafkascope.tui.view import View
+
+MAX_SERIES = 200
+MAX_ROWS = 8
+_LEVELS = " ▁▂▃▄▅▆▇█"
+
+
+@dataclass
+class Series:
+    """A named line of points."""
+
+    name: str
+    column: Column
+    times: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    row: Sequence[Any] | None = None
+
+
+def time_column(columns: Sequence[Column]) -> int | None:
+    """The column of time, by position."""
+    return next((i for i, c in enumerate(columns) if c.type == "TIME64NS"), None)
+
+
+class ChartView(View):
+    """A time chart's series, each as tall as the place allows."""
+
+    kind = "chart"
+
+    def __init__(self, output: Output, spec: Mapping[str, Any]) -> None:
+        super().__init__(output)
+        self._spec = spec
+        self._series: list[Series] = []
+        self._dropped = 0
+        self.rebuild()
+
+    def __len__(self) -> int:
+        return len(self._series)
+
+    def row_at(self, entry: int) -> Sequence[Any] | None:
+        return self._series[entry].row
+
+    def identity(self, entry: int) -> Any:
+        return (self._series[entry].name, self._series[entry].column.name)
+
+    def rebuild(self) -> None:
+        columns = self.output.columns
+        names = [c.name for c in columns]
+        at = time_column(columns)
+        assert at is not None, "a chart is made only of tables with times"
+        found: dict[tuple[str, str], Series] = {}
+        lines = [s for s in self._spec.get("timeseries") or [] if s.get("value") in names]
+        for row in sorted(self.matching(), key=lambda row: row[at] or 0):
+            for line in lines:
+                value_at = names.index(line["value"])
+                by = line.get("series")
+                label = cell_text(row[names.index(by)], columns[names.index(by)]) if by in names else ""
+                key = (label, line["value"])
+                if key not in found:
+                    name = f"{label} {line['value']}".strip() if len(lines) > 1 else label or line["value"]
+                    found[key] = Series(name, columns[value_at])
+                value = row[value_at]
+                if isinstance(value, int | float) and math.isfinite(value) and row[at] is not None:
+                    found[key].times.append(row[at])
+                    found[key].values.append(float(value))
+                    found[key].row = row
+        # As a legend is sorted: the greatest last value first.
+        ordered = sorted(found.values(), key=lambda s: -(s.values[-1] if s.values else -math.inf))
+        self._series, self._dropped = ordered[:MAX_SERIES], max(len(ordered) - MAX_SERIES, 0)
+
+    def draw(self, width: int, height: int) -> list[Text]:
+        times = [t for s in self._series for t in s.times]
+        if not times:
+            nothing = "  no series matches the filter; esc clears it" if self.filter and self.output.rows else "  no points in this time"
+            return [crop(Text(nothing, style="dim"), width)]
+        first, last = min(times), max(times)
+        top = max(max(s.values, default=0.0) for s in self._series)
+        low = min(0.0, min(min(s.values, default=0.0) for s in self._series))
+        names = min(max(cell_len(plain(s.name)) for s in self._series), max(width // 4, 12))
+        legend = {id(s): f"{_value(s.values[-1], s.column)}  max {_value(max(s.values), s.column)}" if s.values else "–" for s in self._series}
+        room = max(cell_len(text) for text in legend.values())
+        plot = max(width - 2 - names - 2 - room - 2, 8)
+        rows = max(min((height - 2) // len(self._series), MAX_ROWS), 1)
+        lines = [crop(Text(f"  {fit('', names)}  {_value(low, self._series[0].column)} to {_value(top, self._series[0].column)}", style="dim"), width)]
+        for number in self.window((height - 2) // rows):
+            series = self._series[number]
+            cells = buckets(series.times, series.values, first, last, plot)
+            drawn = bars(cells, low, top, rows)
+            for row, text in enumerate(drawn):
+                here = row == rows - 1
+                line = Text("▸ " if here and number == self.cursor else "  ")
+                line.append(fit(plain(series.name) if here else "", names), style="reverse" if here and number == self.cursor else "")
+                line.append("  ")
+                line.append(text, style="cyan")
+                line.append("  " + (legend[id(series)] if here else ""))
+                lines.append(crop(line, width))
+        since, until = (fmt.local_time(t)[11:19] for t in (first, last))
+        axis = Text(f"  {fit('', names)}  {since}{' ' * max(plot - 16, 1)}{until}", style="dim")
+        if self._dropped:
+            axis.append(f"  {self._dropped} more series are not shown", style="yellow")
+        lines.append(crop(axis, width))
+        return lines
+
+
+def _value(value: float, column: Column) -> str:
+    return fmt.value(round(value) if column.type == "INT64" else value, column.type, column.semantic_type)
+
+
+def buckets(times: Sequence[int], values: Sequence[float], first: int, last: int, width: int) -> list[float | None]:
+    """The mean of each cell's points. A cell within one step of the series takes its neighbour's value; a longer silence stays a gap."""
+    sums, counts = [0.0] * width, [0] * width
+    span = max(last - first, 1)
+
+    def cell(t: float) -> int:
+        return min(int((t - first) / span * width), width - 1)
+
+    for t, value in zip(times, values, strict=True):
+        sums[cell(t)] += value
+        counts[cell(t)] += 1
+    cells = [s / c if c else None for s, c in zip(sums, counts, strict=True)]
+    steps = sorted(b - a for a, b in itertools.pairwise(times) if b > a)
+    usual = steps[len(steps) // 2] * 1.5 if steps else 0
+    for a, b in itertools.pairwise(times):
+        if b - a <= usual:
+            for index in range(cell(a) + 1, cell(b)):
+                if cells[index] is None:
+                    cells[index] = cells[cell(a)]
+    return cells
+
+
+def bars(cells: Sequence[float | None], low: float, top: float, rows: int) -> list[str]:
+    """Cells as columns of block characters, ``rows`` lines tall; a gap is empty, a zero is a hairline."""
+    span = top - low
+    heights = [None if c is None else max(round((c - low) / span * rows * 8) if span > 0 else 0, 0) for c in cells]
+    lines = []
+    for row in range(rows - 1, -1, -1):
+        text = ""
+        for height in heights:
+            level = 0 if height is None else min(max(height - row * 8, 0), 8)
+            text += _LEVELS[max(level, 1)] if height is not None and row == 0 else _LEVELS[level]
+        lines.append(text)
+    return lines

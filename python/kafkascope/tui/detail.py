@@ -1,0 +1,116 @@
+"""One row in full: every value, JSON unfolded, links to follow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.text import Text
+
+from kafkascope.cli import format as fmt
+from kafkascope.cli.output import Column, _plain
+from kafkascope.tui.text import plain
+
+#: A body may be a megabyte; nobody reads that far down in a terminal.
+MAX_LINES = 5_000
+
+
+@dataclass(frozen=True)
+class Link:
+    """A script with its arguments, behind a value."""
+
+    label: str
+    script: str
+    args: dict[str, str]
+
+
+def link(item: Any, column: Column) -> Link | None:
+    """The link of a SCRIPT_REFERENCE value."""
+    if column.semantic_type != "SCRIPT_REFERENCE" or not isinstance(item, str):
+        return None
+    try:
+        value = json.loads(item)
+        return Link(str(value["label"]), str(value["script"]), {str(k): str(v) for k, v in (value.get("args") or {}).items()})
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def links(row: Sequence[Any], columns: Sequence[Column]) -> list[Link]:
+    """The links of a row, from left to right."""
+    return [found for item, column in zip(row, columns, strict=True) if (found := link(item, column)) is not None]
+
+
+def record(row: Sequence[Any], columns: Sequence[Column]) -> str:
+    """The row as JSON, bodies as objects, to copy."""
+    values = {c.name: _unfolded(item) if _structured(item) is not None else _plain(item, c.type) for item, c in zip(row, columns, strict=True)}
+    return json.dumps(values, ensure_ascii=False, indent=2)
+
+
+def _structured(item: Any) -> Any:
+    if isinstance(item, str) and item[:1] in "{[" and item:
+        try:
+            return json.loads(item)
+        except ValueError:
+            return None
+    return None
+
+
+def _unfolded(item: Any) -> Any:
+    return json.loads(item)
+
+
+def lines(row: Sequence[Any], columns: Sequence[Column]) -> list[Text]:
+    """What the detail pane shows."""
+    room = max((len(c.name) for c in columns), default=0)
+    found: list[Text] = []
+    numbered = 0
+    for item, column in zip(row, columns, strict=True):
+        head = Text()
+        head.append(f"{plain(column.name):<{room}}  ", style="bold")
+        target = link(item, column)
+        value = _structured(item) if column.semantic_type == "NONE" else None
+        if target is not None:
+            numbered += 1
+            args = " ".join(f"{k}={v}" for k, v in target.args.items())
+            head.append(plain(target.label))
+            head.append(f"  {numbered}→ {plain(target.script)} {plain(args)}", style="dim")
+            found.append(head)
+        elif value is not None:
+            found.append(head)
+            found += _json(value)
+        elif isinstance(item, str) and item[:1] in ("{", "[") and column.semantic_type == "NONE":
+            head.append("(not whole, as it was captured)", style="yellow")
+            found.append(head)
+            found += [Text("  " + plain(part)) for part in item.splitlines() or [""]]
+        else:
+            head.append(plain(fmt.value(item, column.type, column.semantic_type)))
+            exact = "" if item is None else fmt.rfc3339(item) if column.type == "TIME64NS" else f"{item:,}" if isinstance(item, int) and not isinstance(item, bool) else ""
+            if exact and exact != head.plain[room + 2 :]:
+                head.append(f"  {exact}", style="dim")
+            found.append(head)
+        if len(found) >= MAX_LINES:
+            return [*found[:MAX_LINES], Text(f"cut after {MAX_LINES:,} lines; y copies the row", style="yellow")]
+    return found
+
+
+def _json(value: Any) -> list[Text]:
+    """Pretty-printed, names and kinds of values told apart, error codes that are errors in red."""
+    found = []
+    for raw in json.dumps(value, ensure_ascii=False, indent=2).splitlines():
+        line = Text("  " + plain(raw))
+        stripped = raw.strip()
+        if stripped.startswith('"') and '": ' in stripped:
+            name, _, rest = stripped.partition('": ')
+            indent = len(raw) - len(raw.lstrip()) + 2
+            line.stylize("cyan", indent, indent + len(name) + 1)
+            rest = rest.rstrip(",")
+            if name.endswith("error_name") or (name.endswith("error_code") and rest not in ("0", "null")):
+                line.stylize("red", indent)
+            elif rest in ("0", "-1", "null", '""', "false", "[]", "{}"):
+                line.stylize("dim", indent + len(name) + 3)
+        found.append(line)
+        if len(found) >= MAX_LINES:
+            break
+    return found

@@ -1,0 +1,88 @@
+"""The filter line: ``order api=Fetch latency>100ms !jt``, all of which a row must match."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from kafkascope.cli import format as fmt
+from kafkascope.cli.output import Column
+
+Match = Callable[[Sequence[Any]], bool]
+
+_TERM = re.compile(r'(!?)(?:([A-Za-z_][A-Za-z0-9_]*)(>=|<=|!=|=|>|<|~))?(?:"([^"]*)"?|(\S*))')
+_NUMBER = re.compile(r"(-?\d+(?:\.\d+)?)\s*([A-Za-zµ%]*)")
+_DURATIONS = {"ns": 1.0, "us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9, "min": 60e9, "h": 3600e9, "d": 86400e9}
+_SIZES = {"b": 1, "k": 1024, "kb": 1024, "m": 1024**2, "mb": 1024**2, "g": 1024**3, "gb": 1024**3, "tb": 1024**4}
+_PLAIN = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9}
+
+
+def compile_filter(text: str, columns: Sequence[Column]) -> Match:
+    """Whether a row matches ``text``. Words are looked for in every column; ``column=…`` (a beginning of its name is enough) in one."""
+    tests: list[Match] = []
+    for match in _TERM.finditer(text):
+        negated, name, operator, quoted, word = match.groups()
+        value = quoted if quoted is not None else word or ""
+        index = _column(name, columns) if name else None
+        if name and index is None:
+            # No such column: the words stand for themselves, as somebody typing a name with = in it expects.
+            value, operator = match[0].removeprefix("!"), None
+        if not value and not operator:
+            continue
+        if not value:
+            continue
+        test = _anywhere(value, columns) if index is None else _in_column(index, columns[index], operator, value)
+        tests.append(_not(test) if negated else test)
+    return lambda row: all(test(row) for test in tests)
+
+
+def _column(name: str, columns: Sequence[Column]) -> int | None:
+    lowered = name.lower()
+    names = [c.name.lower() for c in columns]
+    if lowered in names:
+        return names.index(lowered)
+    return next((i for i, n in enumerate(names) if n.startswith(lowered)), None)
+
+
+def _not(test: Match) -> Match:
+    return lambda row: not test(row)
+
+
+def _shown(item: Any, column: Column) -> str:
+    return str(item) if column.type == "STRING" and column.semantic_type not in ("SCRIPT_REFERENCE", "POD_STATUS", "CONTAINER_STATUS") else fmt.value(item, column.type, column.semantic_type)
+
+
+def _anywhere(value: str, columns: Sequence[Column]) -> Match:
+    wanted = value.lower()
+    return lambda row: any(item is not None and wanted in _shown(item, column).lower() for item, column in zip(row, columns, strict=True))
+
+
+def _in_column(index: int, column: Column, operator: str, value: str) -> Match:
+    wanted = value.lower()
+    number = _number(value, column.semantic_type) if column.type in ("INT64", "FLOAT64") else None
+    if operator in ("=", "!="):
+        def equal(row: Sequence[Any]) -> bool:
+            item = row[index]
+            return item is not None and (_shown(item, column).lower() == wanted or (number is not None and item == number))
+
+        return equal if operator == "=" else _not(equal)
+    if operator == "~" or number is None:
+        return lambda row: row[index] is not None and wanted in _shown(row[index], column).lower()
+    compare: dict[str, Callable[[Any], bool]] = {">": lambda item: item > number, "<": lambda item: item < number, ">=": lambda item: item >= number, "<=": lambda item: item <= number}
+    test = compare[operator]
+    return lambda row: row[index] is not None and test(row[index])
+
+
+def _number(text: str, semantic: str) -> float | None:
+    """A number in the column's own unit: nanoseconds, bytes, a fraction, or per nanosecond."""
+    match = _NUMBER.fullmatch(text.removesuffix("/s"))
+    if match is None:
+        return None
+    value, unit = float(match[1]), match[2].lower()
+    per_ns = 1e-9 if semantic.startswith("THROUGHPUT") else 1.0
+    if semantic == "PERCENT":
+        return value / 100 if unit in ("", "%") else None
+    units = _DURATIONS if semantic == "DURATION_NS" else _SIZES if "BYTES" in semantic else _PLAIN
+    factor = 1.0 if not unit else units.get(unit)
+    return None if factor is None else value * factor * per_ns

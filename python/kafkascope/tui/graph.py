@@ -1,0 +1,142 @@
+"""A graph as a tree: what flows out of a node hangs below it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from kafkascope.cli.output import Column, Output
+from kafkascope.tui.table import cell_text
+from kafkascope.tui.text import crop, fit, plain
+from kafkascope.tui.view import View
+
+MAX_ENTRIES = 20_000
+MAX_DEPTH = 30
+_BAR = 8
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A node under the one it was reached from; a root has no row."""
+
+    prefix: str
+    name: str
+    row: Sequence[Any] | None
+    path: tuple[str, ...]
+    note: str = ""
+
+
+def ends(spec: Mapping[str, Any], columns: Sequence[Column]) -> tuple[int, int] | None:
+    """The columns of a graph widget's edges, by position."""
+    names = [c.name for c in columns]
+    adjacency = spec.get("adjacencyList") or {}
+    pairs = [(adjacency.get("fromColumn"), adjacency.get("toColumn"))]
+    pairs += [(spec.get(f"requestor{what}Column"), spec.get(f"responder{what}Column")) for what in ("Pod", "Service", "IP")]
+    return next(((names.index(a), names.index(b)) for a, b in pairs if a in names and b in names), None)
+
+
+class GraphView(View):
+    """Edges as a tree, the heaviest first. A node that was shown with its children already is not unfolded again."""
+
+    kind = "graph"
+
+    def __init__(self, output: Output, spec: Mapping[str, Any]) -> None:
+        super().__init__(output)
+        self._spec = spec
+        self._entries: list[Entry] = []
+        self.rebuild()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def row_at(self, entry: int) -> Sequence[Any] | None:
+        return self._entries[entry].row
+
+    def identity(self, entry: int) -> Any:
+        return self._entries[entry].path
+
+    def rebuild(self) -> None:
+        self._entries = []
+        found = ends(self._spec, self.output.columns)
+        if found is None:
+            return
+        names = [c.name for c in self.output.columns]
+        weight = self._spec.get("edgeWeightColumn")
+        # RequestGraph names its columns otherwise; what it has of them is shown.
+        shown = [weight, *(self._spec.get("edgeHoverInfo") or [v for k, v in self._spec.items() if k.endswith("Column") and k not in ("edgeColorColumn",)])]
+        self._shown = [names.index(name) for name in dict.fromkeys(shown) if name in names and names.index(name) not in found]
+        self._weight = names.index(weight) if weight in names else self._shown[0] if self._shown else None
+        children: dict[str, list[tuple[str, Sequence[Any]]]] = {}
+        targets = set()
+        for row in self.matching():
+            a, b = (cell_text(row[i], self.output.columns[i]) for i in found)
+            children.setdefault(a, []).append((b, row))
+            if a != b:
+                targets.add(b)
+        for edges in children.values():
+            edges.sort(key=lambda edge: -self._load(edge[1]))
+        self._heaviest = max((self._load(row) for edges in children.values() for _, row in edges), default=0.0)
+        unfolded: set[str] = set()
+        by_load = sorted(children, key=lambda node: -sum(self._load(row) for _, row in children[node]))
+        # Nodes that nothing flows into first; then what is left, which lies on circles.
+        for root in [n for n in by_load if n not in targets] + [n for n in by_load if n in targets]:
+            if root not in unfolded:
+                self._entries.append(Entry("", root, None, (root,)))
+                self._unfold(root, "", (root,), children, unfolded)
+
+    def _unfold(self, node: str, prefix: str, path: tuple[str, ...], children: Mapping[str, Any], unfolded: set[str]) -> None:
+        unfolded.add(node)
+        edges = children.get(node, [])
+        for number, (name, row) in enumerate(edges):
+            if len(self._entries) >= MAX_ENTRIES:
+                return
+            last = number == len(edges) - 1
+            again = name in children and (name in unfolded or len(path) >= MAX_DEPTH)
+            self._entries.append(Entry(prefix + ("└─ " if last else "├─ "), name, row, (*path, name), " ↑ shown above" if again else ""))
+            if name in children and not again:
+                self._unfold(name, prefix + ("   " if last else "│  "), (*path, name), children, unfolded)
+
+    def _load(self, row: Sequence[Any]) -> float:
+        value = row[self._weight] if self._weight is not None else None
+        return float(value) if isinstance(value, int | float) and value == value else 0.0
+
+    def draw(self, width: int, height: int) -> list[Text]:
+        if not self._entries:
+            nothing = "  no edge matches the filter; esc clears it" if self.filter and self.output.rows else "  no edges"
+            return [crop(Text(nothing, style="dim"), width)]
+        texts = [[cell_text(e.row[i], self.output.columns[i]) for i in self._shown] if e.row is not None else [] for e in self._entries]
+        rooms = [max([len(self.output.columns[i].name), *(cell_len(t[n]) for t in texts if t)]) for n, i in enumerate(self._shown)]
+        bar = _BAR + 2 if self._weight is not None else 0
+        longest = max(cell_len(e.prefix + e.name + e.note) for e in self._entries)
+        names = max(min(longest, width - 4 - bar - sum(r + 2 for r in rooms[:2])), 16)
+        header = Text("  " + fit("", names + 2 + bar))
+        for room, index in zip(rooms, self._shown, strict=True):
+            header.append(fit(plain(self.output.columns[index].name).upper(), room, right=True) + "  ", style="bold")
+        lines = [crop(header, width)]
+        for number in self.window(height - 1):
+            entry = self._entries[number]
+            text = Text("▸ " if number == self.cursor else "  ")
+            text.append(entry.prefix, style="dim")
+            text.append(fit(entry.name + entry.note, names - cell_len(entry.prefix)), style="bold" if entry.row is None else "")
+            text.append("  ")
+            if entry.row is not None:
+                if bar:
+                    text.append(fit(_bar(self._load(entry.row), self._heaviest), bar), style="blue")
+                for room, value in zip(rooms, texts[number], strict=True):
+                    text.append(fit(value, room, right=True) + "  ")
+            line = crop(text, width)
+            if number == self.cursor:
+                line.stylize("reverse")
+            lines.append(line)
+        return lines
+
+
+def _bar(value: float, greatest: float) -> str:
+    if greatest <= 0 or value <= 0:
+        return ""
+    eighths = max(round(value / greatest * _BAR * 8), 1)
+    return "█" * (eighths // 8) + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths % 8]

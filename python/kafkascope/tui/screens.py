@@ -1,0 +1,233 @@
+"""What lies over the results: pager, script palette, argument form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from rich.text import Text
+
+from kafkascope.tui.text import Input, crop, fit, plain
+
+
+class Screen:
+    """Takes keys and draws until it says it is done."""
+
+    title = ""
+    hint = ""
+    closed = False
+
+    def key(self, key: str) -> None:
+        """Take a key."""
+        raise NotImplementedError
+
+    def draw(self, width: int, height: int) -> list[Text]:
+        """At most ``height`` lines."""
+        raise NotImplementedError
+
+
+class Pager(Screen):
+    """Lines to read: help, a script, a row. ``keys`` are what else it answers to."""
+
+    hint = "j k scroll  esc close"
+
+    def __init__(self, title: str, lines: Sequence[Text], keys: Mapping[str, Callable[[], None]] | None = None, hint: str = "") -> None:
+        self.title = title
+        self.lines = list(lines)
+        self._keys = dict(keys or {})
+        self.hint = hint or self.hint
+        self._top = 0
+        self._page = 10
+        self._wrapped: tuple[int, list[Text]] = (0, [])
+
+    def set_lines(self, title: str, lines: Sequence[Text]) -> None:
+        self.title, self.lines, self._top, self._wrapped = title, list(lines), 0, (0, [])
+
+    def key(self, key: str) -> None:
+        steps = {"j": 1, "down": 1, "k": -1, "up": -1, " ": self._page, "pagedown": self._page, "ctrl+f": self._page, "pageup": -self._page, "ctrl+b": -self._page,
+                 "ctrl+d": self._page // 2, "ctrl+u": -(self._page // 2), "g": -(1 << 30), "home": -(1 << 30), "G": 1 << 30, "end": 1 << 30}  # fmt: skip
+        if key in self._keys:
+            self._keys[key]()
+        elif key in ("esc", "q", "enter", "?", "backspace"):
+            self.closed = True
+        elif key in steps:
+            self._top += steps[key]
+
+    def draw(self, width: int, height: int) -> list[Text]:
+        if self._wrapped[0] != width:
+            self._wrapped = (width, [part for line in self.lines for part in _wrap(line, width - 2)])
+        lines = self._wrapped[1]
+        self._page = max(height, 1)
+        self._top = max(min(self._top, len(lines) - height), 0)
+        return [crop(Text.assemble(" ", line), width) for line in lines[self._top : self._top + height]]
+
+    def position(self) -> str:
+        """Where in the text it is."""
+        total = len(self._wrapped[1])
+        return "" if total <= self._page else f"{min(self._top + self._page, total)}/{total}"
+
+
+def _wrap(line: Text, width: int) -> list[Text]:
+    """Long lines go on below, never to the side."""
+    if line.cell_len <= width or width < 10:
+        return [line]
+    return [line[start : start + width] for start in range(0, len(line), width)]
+
+
+def fuzzy(wanted: str, name: str) -> float | None:
+    """How well ``wanted`` is a subsequence of ``name``: the lower the better; ``None`` when it is not."""
+    lowered, at, score = name.lower(), -1, 0.0
+    for char in wanted.lower():
+        found = lowered.find(char, at + 1)
+        if found < 0:
+            return None
+        starts = found == 0 or not lowered[found - 1].isalnum()
+        score += 0 if found == at + 1 and at >= 0 else 0.5 if starts else 1 + (found - at) * 0.1
+        at = found
+    position = lowered.find(wanted.lower())
+    return score + len(name) * 0.01 - (5 if position >= 0 else 0) - (2 if position == 0 or (position > 0 and not lowered[position - 1].isalnum()) else 0)
+
+
+class Palette(Screen):
+    """Scripts by a part of their name; what follows the name are arguments."""
+
+    title = "Scripts"
+    hint = "enter open  tab complete  ↑ ↓ choose  esc close"
+
+    def __init__(self, scripts: Sequence[Mapping[str, Any]], choose: Callable[[str, tuple[str, ...]], None], leave: Callable[[], None]) -> None:
+        self.input = Input()
+        self.cursor = 0
+        self._scripts = [s for s in scripts if not s.get("hidden")]
+        self._choose, self._quit = choose, leave
+
+    def found(self) -> list[Mapping[str, Any]]:
+        """Scripts that match, the best first."""
+        words = self.input.value.split()
+        if not words:
+            return list(self._scripts)
+        scored = [(score, s) for s in self._scripts if (score := fuzzy(words[0], s["name"])) is not None]
+        return [s for _, s in sorted(scored, key=lambda pair: pair[0])]
+
+    def key(self, key: str) -> None:
+        found = self.found()
+        if key == "esc" or (key == "backspace" and not self.input.value):
+            self.closed = True
+        elif key in ("up", "down", "ctrl+p", "ctrl+n"):
+            self.cursor = max(min(self.cursor + (1 if key in ("down", "ctrl+n") else -1), len(found) - 1), 0)
+        elif key == "enter":
+            words = self.input.value.split()
+            if words and words[0] in ("q", "q!", "quit", "exit"):
+                self._quit()
+            elif found:
+                self.closed = True
+                self._choose(found[min(self.cursor, len(found) - 1)]["name"], tuple(words[1:]))
+        elif key == "tab":
+            if found:
+                rest = self.input.value.split()[1:]
+                self.input.set(" ".join([found[min(self.cursor, len(found) - 1)]["name"], *rest]) + " ")
+                self.cursor = 0
+        elif self.input.key(key):
+            self.cursor = 0
+
+    def draw(self, width: int, height: int) -> list[Text]:
+        lines = [crop(Text.assemble((" :", "bold"), self.input.render()), width)]
+        found = self.found()
+        self.cursor = max(min(self.cursor, len(found) - 1), 0)
+        names = min(max((len(s["name"]) for s in found), default=0), width // 2)
+        top = max(self.cursor - (height - 2), 0)
+        for number, script in list(enumerate(found))[top : top + height - 1]:
+            line = crop(Text.assemble("▸ " if number == self.cursor else "  ", fit(plain(script["name"]), names), "  ", (plain(script["short"]), "dim")), width)
+            if number == self.cursor:
+                line.stylize("reverse")
+            lines.append(line)
+        if not found:
+            lines.append(crop(Text("  no script of this name; backspace", style="dim"), width))
+        return lines
+
+
+#: Kinds of entities that complete a variable, by its type, else by its name.
+_KIND_OF_TYPE = {"PX_NAMESPACE": "namespace", "PX_POD": "pod", "PX_SERVICE": "service", "PX_NODE": "node"}
+_KIND_OF_NAME = {"topic": "topic", "group": "group", "group_id": "group", "consumer_group": "group", "client": "client", "client_id": "client", "pod": "pod", "namespace": "namespace", "service": "service", "node": "node"}
+
+
+def entity_kind(variable: Mapping[str, Any]) -> str | None:
+    """What completes a variable."""
+    return _KIND_OF_TYPE.get(str(variable.get("type"))) or _KIND_OF_NAME.get(str(variable["name"]))
+
+
+class Form(Screen):
+    """A script's arguments, one a line."""
+
+    hint = "enter run  tab complete  ↑ ↓ argument  esc cancel"
+
+    def __init__(self, script: str, variables: Sequence[Mapping[str, Any]], values: Mapping[str, str], run: Callable[[dict[str, str]], None],
+                 suggest: Callable[[str, str], None], message: str = "") -> None:  # fmt: skip
+        self.title = f"Arguments of {script}"
+        self.variables = list(variables)
+        self.inputs = [Input(values.get(v["name"], str(v.get("defaultValue", "")))) for v in self.variables]
+        self.cursor = next((i for i, v in enumerate(self.variables) if v.get("required") and not self.inputs[i].value), 0)
+        self.suggestions: list[str] = []
+        self._given = set(values)
+        self._next = 0
+        self._run, self._suggest, self.message = run, suggest, message
+
+    def key(self, key: str) -> None:
+        if key == "esc":
+            self.closed = True
+        elif not self.variables or key == "enter":
+            self._enter()
+        elif key in ("up", "shift+tab", "down", "ctrl+n", "ctrl+p"):
+            self.cursor = (self.cursor + (1 if key in ("down", "ctrl+n") else -1)) % len(self.variables)
+            self.suggestions = []
+        elif key == "tab":
+            self._complete()
+        elif self.inputs[self.cursor].key(key):
+            self.suggestions = []
+
+    def _enter(self) -> None:
+        values = {v["name"]: i.value for v, i in zip(self.variables, self.inputs, strict=True)}
+        missing = [v["name"] for v in self.variables if v.get("required") and not values[v["name"]]]
+        if missing:
+            self.message = f"no value for {', '.join(missing)}"
+            self.cursor = next(i for i, v in enumerate(self.variables) if v["name"] == missing[0])
+            return
+        self.closed = True
+        self._run({v["name"]: values[v["name"]] for v in self.variables if v["name"] in self._given or values[v["name"]] != str(v.get("defaultValue", ""))})
+
+    def _complete(self) -> None:
+        variable, typed = self.variables[self.cursor], self.inputs[self.cursor].value
+        if self.suggestions:
+            self.inputs[self.cursor].set(self.suggestions[self._next % len(self.suggestions)])
+            self._next += 1
+        elif variable.get("validValues"):
+            self.offer(variable["name"], [v for v in variable["validValues"] if v.startswith(typed)] or list(variable["validValues"]))
+        elif (kind := entity_kind(variable)) is not None:
+            self._suggest(kind, typed)
+        else:
+            self.message = f"{variable['name']} is free text"
+
+    def offer(self, name: str, values: Sequence[str]) -> None:
+        """Values for the argument at the cursor; one alone is taken."""
+        self.message = "" if values else "nothing seen that matches"
+        self.suggestions, self._next = list(values)[:50], 0
+        if len(self.suggestions) == 1:
+            self.inputs[self.cursor].set(self.suggestions[0])
+            self.suggestions = []
+
+    def draw(self, width: int, height: int) -> list[Text]:
+        if not self.variables:
+            return [crop(Text("  takes no arguments", style="dim"), width)]
+        room = max(len(v["name"]) for v in self.variables)
+        lines = []
+        for number, (variable, value) in enumerate(zip(self.variables, self.inputs, strict=True)):
+            here = number == self.cursor
+            shown = value.render() if here else Text(plain(value.value) or "–")
+            note = "required. " if variable.get("required") else ""
+            lines.append(crop(Text.assemble("▸ " if here else "  ", (fit(variable["name"], room), "bold"), "  ", shown, ("  " + note + plain(str(variable.get("description", ""))), "dim")), width))
+        top = max(self.cursor - (height - 3), 0)
+        lines = lines[top : top + height - 2]
+        if self.suggestions:
+            lines.append(crop(Text.assemble(("  tab: ", "dim"), "  ".join(plain(s) for s in self.suggestions)), width))
+        if self.message:
+            lines.append(crop(Text("  " + self.message, style="yellow"), width))
+        return lines

@@ -1,0 +1,82 @@
+"""Text that fits a place on the screen."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len, set_cell_size
+from rich.text import Text
+
+
+def plain(text: str) -> str:
+    """Without characters that move the cursor or turn the writing around: names come from strangers."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "�" for c in text)
+
+
+def fit(text: str, width: int, right: bool = False) -> str:
+    """``text`` in exactly ``width`` cells, cut with an ellipsis or filled with spaces."""
+    if width <= 0:
+        return ""
+    length = cell_len(text)
+    if length > width:
+        return set_cell_size(set_cell_size(text, width - 1).rstrip(" ") + "…", width)
+    return " " * (width - length) + text if right else text + " " * (width - length)
+
+
+def line(width: int, *parts: str | tuple[str, str]) -> Text:
+    """A line of styled parts, in exactly ``width`` cells."""
+    return crop(Text.assemble(*parts), width)
+
+
+def crop(text: Text, width: int) -> Text:
+    """``text`` in exactly ``width`` cells."""
+    text = text.copy()
+    text.no_wrap = True
+    text.truncate(width, overflow="ellipsis", pad=True)
+    return text
+
+
+def between(width: int, left: Text, right: Text) -> Text:
+    """``left`` and ``right`` at the two ends of a line; the left one gives way."""
+    room = max(width - right.cell_len - 1, 0)
+    return crop(Text.assemble(crop(left, room), " ", right), width)
+
+
+class Input:
+    """One line being typed."""
+
+    def __init__(self, value: str = "") -> None:
+        self.value = value
+        self.at = len(value)
+
+    def key(self, key: str) -> bool:
+        """Take a key; whether it was one of editing."""
+        before, after = self.value[: self.at], self.value[self.at :]
+        if len(key) == 1:
+            if len(self.value) < 1000:
+                self.value, self.at = before + key + after, self.at + 1
+        elif key == "backspace":
+            self.value, self.at = before[:-1] + after, max(self.at - 1, 0)
+        elif key == "delete":
+            self.value = before + after[1:]
+        elif key in ("left", "right"):
+            self.at = min(max(self.at + (1 if key == "right" else -1), 0), len(self.value))
+        elif key in ("home", "ctrl+a"):
+            self.at = 0
+        elif key in ("end", "ctrl+e"):
+            self.at = len(self.value)
+        elif key == "ctrl+u":
+            self.value, self.at = after, 0
+        elif key == "ctrl+w":
+            kept = before.rstrip(" ").rpartition(" ")
+            self.value, self.at = kept[0] + kept[1] + after, len(kept[0] + kept[1])
+        else:
+            return False
+        return True
+
+    def set(self, value: str) -> None:
+        self.value, self.at = value, len(value)
+
+    def render(self) -> Text:
+        """With the cursor shown as a reversed cell."""
+        shown = Text(plain(self.value) + " ")
+        shown.stylize("reverse", self.at, self.at + 1)
+        return shown

@@ -1,0 +1,99 @@
+"""What every widget's view shares: a cursor over entries, a filter, and keys to move."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.text import Text
+
+from kafkascope.cli.output import Output
+from kafkascope.tui.filter import compile_filter
+
+
+class View:
+    """A widget's table, shown in some way. Subclasses say what their entries are and how they look."""
+
+    kind = "view"
+
+    def __init__(self, output: Output) -> None:
+        self.output = output
+        self.filter = ""
+        self.cursor = 0
+        self.top = 0
+        #: Entries that fit on the screen, known after the first drawing.
+        self.page = 10
+
+    # What a subclass gives.
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def rebuild(self) -> None:
+        """Entries anew, after other rows or another filter."""
+        raise NotImplementedError
+
+    def row_at(self, entry: int) -> Sequence[Any] | None:
+        """The row behind an entry."""
+        raise NotImplementedError
+
+    def identity(self, entry: int) -> Any:
+        """What stays the same of an entry from run to run."""
+        raise NotImplementedError
+
+    def draw(self, width: int, height: int) -> list[Text]:
+        """At most ``height`` lines."""
+        raise NotImplementedError
+
+    # What they share.
+    def matching(self) -> list[Sequence[Any]]:
+        """The rows that the filter leaves."""
+        rows = list(self.output.rows)
+        if not self.filter.strip():
+            return rows
+        matches = compile_filter(self.filter, self.output.columns)
+        return [row for row in rows if matches(row)]
+
+    def set_filter(self, text: str) -> None:
+        if text != self.filter:
+            self.filter = text
+            self._keep(self.rebuild)
+
+    def update(self, output: Output) -> None:
+        """Rows of a later run; the cursor stays on what it was on."""
+        self.output = output
+        self._keep(self.rebuild)
+
+    def _keep(self, change: Any) -> None:
+        held = self.identity(self.cursor) if self.cursor and self.cursor < len(self) else None
+        offset = self.cursor - self.top
+        change()
+        if held is not None:
+            found = next((entry for entry in range(len(self)) if self.identity(entry) == held), None)
+            self.cursor = found if found is not None else self.cursor
+        self.cursor = max(min(self.cursor, len(self) - 1), 0)
+        self.top = max(self.cursor - offset, 0)
+
+    def current(self) -> Sequence[Any] | None:
+        return self.row_at(self.cursor) if 0 <= self.cursor < len(self) else None
+
+    def key(self, key: str) -> bool:
+        """Take a key of movement; whether it was one."""
+        last = max(len(self) - 1, 0)
+        moves = {
+            "j": 1, "down": 1, "k": -1, "up": -1, "pagedown": self.page, "ctrl+f": self.page, " ": self.page, "pageup": -self.page, "ctrl+b": -self.page,
+            "ctrl+d": self.page // 2, "ctrl+u": -(self.page // 2), "g": -last - 1, "home": -last - 1, "G": last + 1, "end": last + 1,
+        }  # fmt: skip
+        if key not in moves:
+            return False
+        self.cursor = max(min(self.cursor + moves[key], last), 0)
+        return True
+
+    def window(self, height: int) -> range:
+        """The entries to show, the cursor among them."""
+        self.page = max(height, 1)
+        if self.cursor < self.top:
+            self.top = self.cursor
+        elif self.cursor >= self.top + self.page:
+            self.top = self.cursor - self.page + 1
+        self.top = max(min(self.top, len(self) - self.page), 0)
+        return range(self.top, min(self.top + self.page, len(self)))

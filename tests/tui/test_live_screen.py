@@ -1,0 +1,128 @@
+"""px live as a person uses it: keys on a pseudo-terminal, over a packet capture."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pseudo_terminal import PseudoTerminal
+
+CAPTURE = str(Path(__file__).parents[2] / "captures" / "java-clients.pcap.gz")
+
+
+def names(lines: list[str]) -> list[str]:
+    """The first column of a table on the screen."""
+    return [line[2:].split()[0] for line in lines[5:-1] if line.strip()]
+
+
+@pytest.fixture
+def screen() -> Iterator[PseudoTerminal]:
+    with PseudoTerminal("live", "--capture", CAPTURE) as terminal:
+        terminal.wait_for("topic/jm")
+        yield terminal
+
+
+def test_the_graph_comes_first_as_a_tree(screen: PseudoTerminal) -> None:
+    lines = screen.screen
+    assert lines[0].startswith(" px/kafka_overview") and lines[0].endswith("capture")
+    assert "23 rows" in lines[1]
+    assert lines[2].startswith(" 1 Kafka Flow Graph   2 Kafka Topics")
+    assert lines[4] == "▸ jprod"
+    # 122.0 KB by jprod, of which member-0 read the most.
+    assert lines[5].split() == ["├─", "topic/jm", "████████", "2.6", "KB/s", "122.0", "KB"]
+    assert lines[6].split()[:3] == ["│", "├─", "member-0"]
+    assert all(len(line) <= 80 for line in lines) and "q quit" in lines[23]
+
+
+def test_sort_filter_and_row(screen: PseudoTerminal) -> None:
+    screen.press("2")
+    screen.wait_for("NUM_")
+    screen.press("l", "s")
+    assert names(screen.wait_for("PARTITIONS▼"))[:2] == ["jm", "jz"]
+    screen.press("/", "js")
+    assert sorted(names(screen.wait_for("2 of 10 rows match js"))) == ["js1", "js2"]
+    screen.press("enter", "j", "enter")
+    lines = screen.wait_for("2 of 2")
+    assert any(line.startswith(" bytes_produced_total  7.1 KB  7,2") for line in lines)
+    screen.press("n", "esc")
+    screen.wait_for("match js")
+    screen.press("esc")
+    screen.wait_for("10 rows")
+
+
+def test_palette_arguments_detail_and_back(screen: PseudoTerminal) -> None:
+    screen.press(":", "kfdata max_num_records=7", "enter")
+    screen.wait_for("7 rows")
+    screen.press("enter")
+    lines = screen.wait_for("broker_epoch")
+    assert any('"is_caught_up": true' in line for line in lines)
+    screen.press("y")
+    screen.wait_for("row copied")
+    copied = json.loads(base64.b64decode(screen.clipboard))
+    assert copied["req_cmd"] == "BrokerHeartbeat" and copied["req_body"]["broker_id"] == 1
+    screen.press("esc", "esc")
+    screen.wait_for("topic/jm")
+
+
+def test_the_form_completes_topics_that_were_seen(screen: PseudoTerminal) -> None:
+    screen.press("a", "down", "down", "tab")
+    screen.wait_for("tab: ")
+    screen.press("j28", "enter")
+    screen.wait_for("topic j28")
+    screen.wait_for("2 rows")
+    assert "topic/jm" not in "\n".join(screen.wait_for("topic/j28"))
+
+
+def test_help_and_script_text(screen: PseudoTerminal) -> None:
+    screen.press("?")
+    screen.wait_for("filter as you type")
+    screen.press("esc", "e")
+    screen.wait_for("import px")
+    screen.press("esc")
+    screen.wait_for("topic/jm")
+
+
+def test_resizing(screen: PseudoTerminal) -> None:
+    screen.resize(140, 40)
+    screen.wait_for("java-clients.pcap.gz")
+    lines = screen.wait_for("? keys")
+    assert lines[0].startswith(" Kafkascope") and "? keys" in lines[39]
+    screen.resize(40, 10)
+    lines = screen.wait_for("1 Kafka")
+    assert len(lines) == 10
+    screen.wait_for("▸ jprod")
+
+
+@pytest.mark.parametrize("leave", ["q", "ctrl+c"])
+def test_leaving_gives_the_terminal_back(screen: PseudoTerminal, leave: str) -> None:
+    screen.press(leave)
+    assert screen.wait_exit() == 0
+    assert screen.restored()
+    assert "Traceback" not in screen.after
+
+
+def test_a_signal_gives_the_terminal_back(screen: PseudoTerminal) -> None:
+    os.kill(screen.process.pid, signal.SIGTERM)
+    assert screen.wait_exit() == 0
+    assert screen.restored()
+
+
+def test_errors_come_before_the_screen_changes() -> None:
+    with PseudoTerminal("live", "px/kafka_overvew", "--capture", CAPTURE) as terminal:
+        assert terminal.wait_exit() == 2
+        assert "did you mean px/kafka_overview" in terminal.after
+    with PseudoTerminal("live", env={"KAFKASCOPE_SERVER": "http://127.0.0.1:1"}) as terminal:
+        assert terminal.wait_exit() == 3
+        assert "px up" in terminal.after
+
+
+def test_without_colours_the_chosen_row_is_marked() -> None:
+    with PseudoTerminal("live", "--capture", CAPTURE, env={"NO_COLOR": "1", "TERM": "vt100"}) as terminal:
+        terminal.wait_for("▸ jprod")
+        terminal.press("j")
+        terminal.wait_for("▸ ├─ topic/jm")
