@@ -161,9 +161,11 @@ class Service:
         now = self._now_ns()
         stats = dict(self._stats())
         tables = [{"name": name, **values} for name, values in stats.pop("tables", {}).items()]
+        agents = coverage.agents(self.engine, now)
+        source = ", ".join(sorted({agent["hook"] for agent in agents if agent["state"] == "AGENT_STATE_HEALTHY"})) or self.source
         return {
-            "version": __version__, "source": self.source, "startedAt": self.started_ns // 1_000_000, "uptimeS": round((now - self.started_ns) / 1e9, 1),
-            "agents": coverage.agents(self.engine, now), "tables": tables, "store": stats, "coverage": coverage.summary(self.engine, now),
+            "version": __version__, "source": source, "startedAt": self.started_ns // 1_000_000, "uptimeS": round((now - self.started_ns) / 1e9, 1),
+            "agents": agents, "tables": tables, "store": stats, "coverage": coverage.summary(self.engine, now),
             "scriptProblems": list(self.library.problems),
         }  # fmt: skip
 
