@@ -5,13 +5,13 @@ set -eu
 cd "$(dirname "$0")/.."
 
 declare -A package=(
-  [cc]=gcc [python3]=python3 [ip]=iproute2 [java]=openjdk-17-jre-headless [mvn]=maven
+  [cc]=gcc [python3]=python3 [ip]=iproute2 [java]=openjdk-17-jre-headless [javap]=openjdk-17-jdk-headless [mvn]=maven
   [chromium]=chromium [tcpdump]=tcpdump [clang]=clang [llvm-strip]=llvm
 )
 case "${1:-build}" in
   build) need=(cc python3) ;;
   demo)  need=(cc python3 ip java mvn) ;;
-  test)  need=(cc python3 ip java mvn chromium tcpdump clang llvm-strip) ;;
+  test)  need=(cc python3 ip java javap mvn chromium tcpdump clang llvm-strip) ;;
   *) echo "setup.sh: expected build, demo or test, found '$1'" >&2; exit 2 ;;
 esac
 

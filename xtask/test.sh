@@ -16,7 +16,7 @@ part "lint" xtask/lint.sh
 part "rust" cargo test --workspace --locked -q
 part "python" .venv/bin/pytest -n 2 -m "not live and not demo and not browser"
 part "page" xtask/node.sh npm run --silent --prefix web test
-if command -v mvn >/dev/null; then part "schema" python3 xtask/schema/check.py; else skip "schema" "it reads Kafka's jars, which mvn brings"; fi
+if command -v mvn >/dev/null && command -v javap >/dev/null; then part "schema" python3 xtask/schema/check.py; else skip "schema" "it reads Kafka's jars, which mvn brings, with javap"; fi
 if command -v clang >/dev/null && command -v llvm-strip >/dev/null; then
   # Another compiler than the pinned one gives other bytes.
   if clang --version | grep -q 'version 14\.'; then part "bpf objects" xtask/bpf.sh check; else skip "bpf objects" "they were built with clang 14"; fi
