@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping as Known
 from typing import Any
 
-from kafkascope.pxl import constants, frames, pxmodule, syntax
+from kafkascope.pxl import constants, frames, pxmodule, syntax, views
 from kafkascope.pxl.errors import NOWHERE, Place, PxLError, did_you_mean, error, listing
 from kafkascope.pxl.frames import ContextOf, Frame, Grouped, Method
 from kafkascope.pxl.plan import Graph
@@ -43,7 +43,10 @@ _BINARY = {"Add": "add", "Sub": "subtract", "Mult": "multiply", "Div": "divide",
 _COMPARE = {"Eq": "equal", "NotEq": "notEqual", "Lt": "lessThan", "LtE": "lessThanEqual", "Gt": "greaterThan", "GtE": "greaterThanEqual"}
 _UNARY = {"Not": "logicalNot", "USub": "negate", "Invert": "invert"}
 _LITERALS = {bool: DataType.BOOLEAN, int: DataType.INT64, float: DataType.FLOAT64, str: DataType.STRING}
-_OTHER_MODULES = {"pxviews", "pxtrace", "pxconfig"}
+_REFUSED = {
+    "pxtrace": "new probes are not put into processes: what is captured is Kafka's protocol",
+    "pxconfig": "a script cannot change how the server runs",
+}
 
 
 class _Return(Exception):
@@ -67,6 +70,9 @@ class Interpreter:
         self._text = 0
         self._memo: dict[Any, Any] | None = None
         self._px: Module | None = None
+        self._views: dict[str, Module] = {}
+        #: The scope of the module that is being read: functions see its names.
+        self._home = self.module
 
     def display(self, name: str, frame: Frame, at: Place) -> None:
         """Make a frame a result; a name used again gets a number."""
@@ -115,9 +121,23 @@ class Interpreter:
         if name == "px":
             self._px = self._px or pxmodule.build(self)
             return self._px
-        if name in _OTHER_MODULES:
-            raise error(f"module '{name}' is not in this version", at, "only 'px' can be imported")
-        raise error(f"no module named '{name}'", at, "only 'px' can be imported")
+        if name in views.NAMES:
+            if name not in self._views:
+                self._views[name] = self._read_module(name)
+            return self._views[name]
+        if name in _REFUSED:
+            raise error(f"module '{name}' is not available: {_REFUSED[name]}", at, f"modules are {listing(['px', *views.NAMES])}")
+        raise error(f"no module named '{name}'", at, f"modules are {listing(['px', *views.NAMES])}")
+
+    def _read_module(self, name: str) -> Module:
+        """A module that is written in PxL: its functions."""
+        home, scope = self._home, Scope(dict(pxmodule.GLOBALS))
+        self._home = scope
+        try:
+            self._block(syntax.parse(views.source(name)).body, scope, docstring=True)
+        finally:
+            self._home = home
+        return Module(name, {n: v for n, v in scope.names.items() if isinstance(v, Function)})
 
     def _assign(self, node: ast.Assign, scope: Scope) -> None:
         at = syntax.place(node)
@@ -152,7 +172,7 @@ class Interpreter:
         annotations = {a.arg: self.eval(a.annotation, scope) for a in arguments.args if a.annotation is not None}
         given = arguments.args[len(arguments.args) - len(arguments.defaults) :]
         defaults = {a.arg: self.eval(d, scope) for a, d in zip(given, arguments.defaults, strict=True)}
-        function: Any = Function(node.name, node, annotations, defaults, ast.get_docstring(node) or "")
+        function: Any = Function(node.name, node, annotations, defaults, ast.get_docstring(node) or "", self._home)
         if len(node.decorator_list) > 1:
             raise error(f"{node.name}(): at most one decorator", at)
         for decorator in node.decorator_list:
@@ -381,9 +401,14 @@ class Interpreter:
             raise error(f"functions call one another more than {MAX_DEPTH} deep", at, "PxL has no recursion")
         self._depth += 1
         try:
-            self._block(function.node.body, Scope(values, self.module), docstring=True)
+            self._block(function.node.body, Scope(values, function.home), docstring=True)
         except _Return as done:
             return done.value
+        except PxLError as problem:
+            if function.home is self.module:
+                raise
+            # The place in a module's text means nothing to a reader of the script: its call does.
+            raise error(f"{function.name}(): {problem.message}", at, problem.hint) from None
         finally:
             self._depth -= 1
         return NOTHING

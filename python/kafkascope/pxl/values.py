@@ -132,7 +132,8 @@ class Function:
     node: ast.FunctionDef
     annotations: dict[str, Any]
     defaults: dict[str, Any]
-    doc: str = ""
+    doc: str
+    home: Scope
 
     @property
     def parameters(self) -> list[str]:

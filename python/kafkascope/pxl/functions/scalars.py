@@ -76,6 +76,7 @@ upid_to_asid(upid): u>i
 upid_to_string(upid): u>s
 upid(asid, pid, start): iii>u
 kafka_api_key_name(key): i>s
+kafka_error_name(code): i>s
 protocol_name(protocol): i>s
 http_resp_message(status): i>s
 grpc_status_code_to_str(code): i>s

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kafkascope.pxl.expr import Call, Column, Literal
-from kafkascope.pxl.lower.names import DNS_RCODES, GRPC_CODES, HTTP_REASONS, KAFKA_APIS, PROTOCOLS
+from kafkascope.pxl.lower.names import DNS_RCODES, GRPC_CODES, HTTP_REASONS, KAFKA_APIS, KAFKA_ERRORS, PROTOCOLS
 from kafkascope.pxl.plan import Measure
 from kafkascope.pxl.types import DataType
 
@@ -199,7 +199,8 @@ _FORMS: dict[str, str | Callable[[Call, list[str]], str]] = {
     "pod_name_to_namespace": _namespace, "service_name_to_namespace": _namespace, "has_value": _is_member, "has_service_name": _is_member, "has_service_id": _is_member,
     "upid_to_pid": "coalesce(TRY_CAST(split_part({0}, ':', 2) AS BIGINT), 0)", "upid_to_asid": "coalesce(TRY_CAST(split_part({0}, ':', 1) AS BIGINT), 0)",
     "upid_to_string": "{0}", "upid": "(CAST({0} AS VARCHAR) || ':' || CAST({1} AS VARCHAR) || ':' || CAST({2} AS VARCHAR))",
-    "kafka_api_key_name": _array(KAFKA_APIS, "CAST({} AS VARCHAR)"), "protocol_name": _array(PROTOCOLS, "'Invalid'"),
+    "kafka_api_key_name": _array(KAFKA_APIS, "CAST({} AS VARCHAR)"),
+    "kafka_error_name": _array(KAFKA_ERRORS, "CASE {0} WHEN -1 THEN 'UNKNOWN_SERVER_ERROR' ELSE CAST({0} AS VARCHAR) END"), "protocol_name": _array(PROTOCOLS, "'Invalid'"),
     "http_resp_message": _array(HTTP_REASONS, "'Unassigned'"), "grpc_status_code_to_str": _array(GRPC_CODES, "CAST({} AS VARCHAR)"),
     "dns_rcode_name": _array(DNS_RCODES, "CAST({} AS VARCHAR)"),
     "is_null": "({0} IS NULL)", "coalesce": "coalesce({0}, {1})", "script_reference": _script_reference, "equals_any": _equals_any,

@@ -1,0 +1,194 @@
+"""The scripts about the cluster and about one thing of Kafka's over hand-made rows: their columns in order, and what they show."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pxl_engine import MemoryEngine
+from test_pxl_scripts import COLUMNS, LIBRARY, ROWS, S, ago, compile_script
+
+from kafkascope import pxl
+
+CLIENT = {"client_upid": "", "client_addr": "10.0.0.3", "client_port": 5001, "broker_upid": "1:10:100", "broker_addr": "10.0.0.1", "client_id": "invoicing"}
+CONNECTION = {"upid": "1:10:100", "trace_role": 2, "protocol": 10, "addr_family": 2}
+MORE: dict[str, list[dict[str, Any]]] = {
+    **ROWS,
+    # The broker is in the service; a client that is no pod is connected with it for ten seconds, and asks for 1000 bytes of 100.
+    "md_pod": [{**ROWS["md_pod"][0], "service_name": "px-kafka/kafka", "service_id": "s1", "node_name": "n1"}, ROWS["md_pod"][1]],
+    "md_service": [{"time_": ago(200), "service_id": "s1", "service_name": "px-kafka/kafka", "namespace": "px-kafka", "cluster_ip": "10.96.0.1"}],
+    "md_node": [{"time_": ago(200), "node_name": "n1", "num_cpus": 4}],
+    "md_agent": [{"time_": ago(3), "agent_id": "a", "asid": 1, "hostname": "h1", "agent_state": "AGENT_STATE_HEALTHY"}],
+    "conn_stats": [
+        {**CONNECTION, "time_": ago(30), "remote_addr": "10.0.0.3", "bytes_sent": 50, "bytes_recv": 10, "conn_open": 1},
+        {**CONNECTION, "time_": ago(20), "remote_addr": "10.0.0.3", "bytes_sent": 1050, "bytes_recv": 110, "conn_open": 1},
+        {**CONNECTION, "time_": ago(30), "remote_addr": "10.0.0.2", "bytes_sent": 5, "bytes_recv": 5, "conn_open": 1},
+        {**CONNECTION, "time_": ago(30), "upid": "1:20:200", "trace_role": 1, "remote_addr": "8.8.8.8", "remote_port": 53, "bytes_sent": 1, "bytes_recv": 1},
+        {**CONNECTION, "time_": ago(20), "upid": "1:20:200", "trace_role": 1, "remote_addr": "8.8.8.8", "remote_port": 53, "bytes_sent": 3, "bytes_recv": 9},
+    ],
+    "kafka_loss": [
+        {"time_": ago(70), "upid": "1:10:100", "reason": "bytes_missing", "events": 2, "bytes": 300, "detail": "a hole"},
+        {"time_": ago(60), "upid": "1:10:100", "reason": "bytes_missing", "events": 1, "bytes": 40, "detail": "a hole"},
+        {"time_": ago(60), "reason": "tls", "events": 1, "remote_addr": "10.0.0.9"},
+    ],
+    "kafka_clients": [{**CLIENT, "time_": ago(80), "software_name": "librdkafka", "software_version": "2.1.0", "mechanism": "PLAIN", "tls": False}],
+    "kafka_commits": [
+        {**CLIENT, "time_": ago(40), "group_id": "invoicing", "topic": "order", "partition": 0, "offset": 10, "error_code": 0},
+        {**CLIENT, "time_": ago(30), "group_id": "invoicing", "topic": "order", "partition": 0, "offset": 11, "error_code": 0},
+        {**CLIENT, "time_": ago(20), "group_id": "invoicing", "topic": "order", "partition": 0, "offset": 12, "error_code": 22},
+    ],
+}  # fmt: skip
+
+
+def run(name: str, **args: str) -> dict[str, list[dict[str, Any]]]:
+    engine = MemoryEngine(MORE)
+    return {r.name: r.table.to_pylist() for r in pxl.run(compile_script(name, engine, **args), engine)}
+
+
+def contract() -> dict[str, dict[str, list[str]]]:
+    """Script -> result -> its columns."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for line in (Path(__file__).parent / "library_columns.txt").read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            script, result, columns = (part.strip() for part in line.split("|"))
+            found.setdefault(script, {})[result] = [c.strip() for c in columns.split(",")]
+    return found
+
+
+@pytest.mark.parametrize("name", contract())
+def test_results_begin_with_the_columns_that_are_known(name: str) -> None:
+    program = compile_script(name, MemoryEngine())
+    assert {result: list(program.outputs[result].schema)[: len(known)] for result, known in contract()[name].items()} == contract()[name]
+
+
+def test_every_script_has_its_columns_written_down() -> None:
+    assert LIBRARY.scripts.keys() == contract().keys() | COLUMNS.keys()
+    assert LIBRARY.problems == []
+
+
+def test_links_lead_to_scripts_that_there_are() -> None:
+    named = {(script, argument) for text in LIBRARY.scripts.values() for script, argument in re.findall(r"'(px/\w+)', \{'start_time': start_time, '(\w+)'", text.pxl)}
+    assert named == {("px/pod", "pod"), ("px/ip", "ip")}
+    for script, argument in named | {("px/service", "service"), ("px/namespace", "namespace"), ("px/node", "node")}:
+        assert argument in {v["name"] for v in (LIBRARY.scripts[script].vis or {})["variables"]}
+
+
+def test_lists_of_the_cluster() -> None:
+    found = run("px/cluster")
+    assert found["Nodes"] == [{"node": "n1", "cpu_usage": pytest.approx(0.1), "pod_count": 1, "rss": 1000}]
+    (namespace,) = found["Namespaces"]
+    assert (namespace["namespace"], namespace["pod_count"], namespace["service_count"]) == ("px-kafka", 1, 1)
+    (pod,) = found["Pods"]
+    # 100 ms of CPU a second, however short the time that was sampled; 1000 bytes read a second.
+    assert (pod["pod"], pod["cpu_usage"], pod["total_disk_read_throughput"]) == ("px-kafka/broker", pytest.approx(0.1), pytest.approx(1000 / S))
+    (service,) = found["Services"]
+    assert (service["service"], service["kafka_req_throughput_in"], service["kafka_req_throughput_out"]) == ("px-kafka/kafka", pytest.approx(4 / 300e9), 0)
+    assert (service["inbound_conns"], service["outbound_conns"]) == (pytest.approx(1100 / 300e9), 0)
+    graph = {(r["requestor_service"], r["responder_service"]): (r["throughput_total"], r["error_rate"]) for r in found["Kafka Service Map"]}
+    assert graph == {("px-kafka/order", "px-kafka/kafka"): (3, pytest.approx(1 / 3)), ("10.0.0.3", "px-kafka/kafka"): (1, 0)}
+    assert found["HTTP Service Map"] == []
+
+
+@pytest.mark.parametrize(("name", "argument"), [("px/namespace", "namespace"), ("px/pods", "namespace"), ("px/services", "namespace"), ("px/service", "service"), ("px/node", "node")])
+def test_what_is_not_there_has_nothing(name: str, argument: str) -> None:
+    assert any(run(name).values())
+    assert not any(run(name, **{argument: "elsewhere"}).values())
+
+
+@pytest.mark.parametrize(("by", "value"), [("node", "n1"), ("pod", "px-kafka/broker"), ("service", "px-kafka/kafka"), ("namespace", "px-kafka")])
+def test_a_node_by_what_is_asked_for(by: str, value: str) -> None:
+    found = run("px/node", groupby=by)
+    assert {r["groupby_col"] for r in found["resource_timeseries"]} == {r["groupby_col"] for r in found["network_stats"]} == {value}
+    assert found["network_stats"][0]["rx_bytes_per_ns"] == pytest.approx(100 / S)
+
+
+def test_one_address() -> None:
+    found = run("px/ip")
+    (edge,) = found["Network Flow Graph"]
+    assert (edge["requestor"], edge["responder"], edge["bytes_total"]) == ("10.0.0.3", "px-kafka/broker", 1100)
+    assert edge["total_bytes_per_s"] == pytest.approx(1100 / 10e9)
+    (summary,) = found["IP Summary"]
+    assert (summary["ip"], summary["pod"], summary["first_seen"], summary["last_seen"]) == ("10.0.0.3", "", ago(50), ago(20))
+    (requests,) = found["Kafka Requests"]
+    assert (requests["client_id"], requests["api"], requests["requests"]) == ("invoicing", "Fetch", 1)
+    assert [r["software_name"] for r in found["Kafka Clients"]] == ["librdkafka"]
+    assert not any(run("px/ip", ip="10.9.9.9").values())
+
+
+def test_connections_from_and_to_outside() -> None:
+    (inbound,) = run("px/inbound_conns")["inbound_conns"]
+    assert (inbound["pod"], inbound["remote_addr"], inbound["bytes_sent"], inbound["bytes_recv"]) == ("px-kafka/broker", "10.0.0.3", 1000, 100)
+    (outbound,) = run("px/outbound_conns")["outbound_conns"]
+    assert (outbound["pod"], outbound["remote_addr"], outbound["remote_port"], outbound["bytes_recv"]) == ("px-kafka/order", "8.8.8.8", 53, 8)
+    assert run("px/inbound_conns", ip_filter="10.0.0.4")["inbound_conns"] == []
+
+
+def test_flows_between_pods_and_what_they_are_connected_with() -> None:
+    flows = {(r["from_entity"], r["to_entity"]): r["bytes_total"] for r in run("px/net_flow_graph")["net_flow"]}
+    assert flows == {("px-kafka/broker", "10.0.0.3"): 1100, ("px-kafka/broker", "px-kafka/order"): 0, ("px-kafka/order", "8.8.8.8"): 10}
+    (most,) = run("px/net_flow_graph", throughput_filter="50")["net_flow"]
+    assert most["to_entity"] == "10.0.0.3"
+    assert [r["to_entity"] for r in run("px/net_flow_graph", from_entity_filter="order")["net_flow"]] == ["8.8.8.8"]
+
+
+def test_what_was_not_seen() -> None:
+    found = run("px/kafka_coverage")
+    assert [(r["outcome"], r["requests"], r["share"]) for r in found["Outcomes"]] == [("complete", 4, 1.0)]
+    losses = {r["reason"]: (r["detail"], r["events"], r["bytes"], r["first_seen"], r["last_seen"]) for r in found["Losses"]}
+    assert losses == {"bytes_missing": ("a hole", 3, 340, ago(70), ago(60)), "tls": ("", 1, 0, ago(60), ago(60))}
+
+
+def test_errors_of_requests_and_of_partitions() -> None:
+    found = run("px/kafka_errors")
+    assert [(r["error"], r["api"], r["requests"]) for r in found["Errors"]] == [("REBALANCE_IN_PROGRESS", "JoinGroup", 1)]
+    assert [(r["error"], r["api"], r["topic"], r["client_id"]) for r in found["Errors of Partitions"]] == [("ILLEGAL_GENERATION", "OffsetCommit", "order", "invoicing")]
+    assert json.loads(found["Errors by Client"][0]["client"])["label"] == "px-kafka/order"
+    assert not any(run("px/kafka_errors", namespace="elsewhere").values())
+
+
+def test_answers_that_wait_are_not_slow() -> None:
+    found = run("px/kafka_slow_requests")
+    assert [(r["api"], r["latency"]) for r in found["Slow Requests"]] == [("Produce", 2_000_000)]
+    assert {r["api"] for r in found["Latency by API"]} == {"Produce", "Fetch", "JoinGroup", "SyncGroup"}
+    assert run("px/kafka_slow_requests", min_latency_ms="3")["Slow Requests"] == []
+
+
+def test_one_topic() -> None:
+    found = run("px/kafka_topic")
+    partitions = {r["partition"]: (r["bytes_produced_total"], r["bytes_consumed_total"], r["end_offset"]) for r in found["Partitions"]}
+    assert partitions == {0: (1000, 1000, 13), 1: (500, 0, 8)}
+    # The refused commit of 12 does not count.
+    assert [(r["group_id"], r["partition"], r["committed_offset"], r["lag"]) for r in found["Lag"]] == [("invoicing", 0, 11, 2)]
+    assert [(r["client_id"], r["bytes_produced_total"], r["ack_latency"], r["records"]) for r in found["Producers"]] == [("order", 1500, "", None)]
+    assert [(r["client_id"], r["bytes_consumed_total"]) for r in found["Consumers"]] == [("invoicing", 1000)]
+    assert [(r["consumer"], r["delay"]) for r in found["Delay"]] == [("invoicing", 50 * S)]
+
+
+def test_one_group() -> None:
+    found = run("px/kafka_group")
+    assert [(r["topic"], r["partition"], r["committed_offset"], r["end_offset"], r["lag"]) for r in found["Committed Offsets"]] == [("order", 0, 11, 13, 2)]
+    assert {r["event"] for r in found["Events"]} == {"join", "sync"}
+    engine = MemoryEngine({"kafka_commits": MORE["kafka_commits"]})
+    results = {r.name: r.table.to_pylist() for r in pxl.run(compile_script("px/kafka_group", engine), engine)}
+    # No end of the partition was seen: what is left is not known, which is not nothing.
+    assert [(r["end_offset"], r["lag"]) for r in results["Committed Offsets"]] == [(-1, -1)]
+
+
+def test_one_client() -> None:
+    found = run("px/kafka_client")
+    assert {r["topic"]: r["bytes_produced_total"] for r in found["Topics"]} == {"order": 1500, "audit": 30}
+    assert {r["api"]: (r["requests"], r["errors"]) for r in found["Requests"]} == {"Produce": (1, 0), "JoinGroup": (1, 1), "SyncGroup": (1, 0)}
+    assert [(r["software_name"], r["mechanism"], r["connections"]) for r in run("px/kafka_client", client_id="invoicing")["Connections"]] == [("librdkafka", "PLAIN", 1)]
+
+
+def test_scripts_without_a_vis_spec() -> None:
+    (agent,) = run("px/agent_status")["output"]
+    assert (agent["agent_state"], agent["last_heartbeat_ns"]) == ("AGENT_STATE_HEALTHY", 3 * S)
+    memory = run("px/pod_memory_usage")["output"]
+    assert [(r["pod"], r["timestamp"], r["Average Memory"]) for r in memory] == [("px-kafka/broker", ago(60), 1000.0), ("px-kafka/broker", ago(50), 1000.0)]
+    (lifetime,) = run("px/pod_lifetime_resource")["output"]
+    assert (lifetime["Created on"], lifetime["CPU User time"], lifetime["Characters Read"]) == (ago(5000), 19 * S // 10, 19_000)
+    assert [r["pid"] for r in run("px/upids")["UPIDs"]] == [10]
