@@ -80,7 +80,7 @@ class App:
 
     def open(self, target: Target, *, remember: bool = True, tab: int = 0) -> None:
         """Show another script; asks for arguments that it needs."""
-        missing = [v["name"] for v in self.variables(target.name) if v.get("required") and not target.args.get(v["name"])]
+        missing = [v["name"] for v in self.variables(target.name) if v.get("required") and v["name"] not in target.args]
         if missing:
             self.form(target, f"{target.name} needs {', '.join(missing)}")
             return
@@ -374,7 +374,9 @@ class App:
         if self.target is not None:
             left.append(f" {plain(self.target.name)} ", style="bold cyan")
             values = {v["name"]: str(v.get("defaultValue", "")) for v in self.variables(self.target.name)} | self.target.args
-            for name, value in values.items():
+            # What was chosen stands before what is as always.
+            chosen = self.target.args
+            for name, value in sorted(values.items(), key=lambda item: item[0] not in chosen):
                 left.append(f" {name} ", style="dim")
                 left.append(plain(value) or "–")
         state = "capture" if not self.source.live else "paused" if self.paused else f"live {self.interval_s:g} s"
@@ -404,7 +406,7 @@ class App:
         total = len(widget.view.output.rows)
         text = f" {plain(widget.name)}: {total:,} row{'' if total == 1 else 's'}"
         if widget.view.filter:
-            text = f" {plain(widget.name)}: {len(widget.view.matching()):,} of {total:,} rows match {plain(widget.view.filter)}"
+            text = f" {plain(widget.name)}: {widget.view.matched:,} of {total:,} rows match {plain(widget.view.filter)}"
         left = Text(text)
         if widget.view.output.truncated:
             left.append("  only the first rows are here; filter in the script", style="yellow")

@@ -165,8 +165,11 @@ class Form(Screen):
         self.title = f"Arguments of {script}"
         self.variables = list(variables)
         self.inputs = [Input(values.get(v["name"], str(v.get("defaultValue", "")))) for v in self.variables]
-        self.cursor = next((i for i, v in enumerate(self.variables) if v.get("required") and not self.inputs[i].value), 0)
+        self.cursor = next((i for i, v in enumerate(self.variables) if v.get("required") and v["name"] not in values), 0)
         self.suggestions: list[str] = []
+        #: Nothing was typed here yet: the first character replaces what stands there.
+        self._untouched = True
+        self._confirmed: list[str] = []
         self._given = set(values)
         self._next = 0
         self._run, self._suggest, self.message = run, suggest, message
@@ -178,21 +181,25 @@ class Form(Screen):
             self._enter()
         elif key in ("up", "shift+tab", "down", "ctrl+n", "ctrl+p"):
             self.cursor = (self.cursor + (1 if key in ("down", "ctrl+n") else -1)) % len(self.variables)
-            self.suggestions = []
+            self.suggestions, self._untouched = [], True
         elif key == "tab":
             self._complete()
-        elif self.inputs[self.cursor].key(key):
-            self.suggestions = []
+        else:
+            if self._untouched and len(key) == 1:
+                self.inputs[self.cursor].set("")
+            if self.inputs[self.cursor].key(key):
+                self.suggestions, self._untouched = [], False
 
     def _enter(self) -> None:
         values = {v["name"]: i.value for v, i in zip(self.variables, self.inputs, strict=True)}
         missing = [v["name"] for v in self.variables if v.get("required") and not values[v["name"]]]
-        if missing:
-            self.message = f"no value for {', '.join(missing)}"
+        if missing and missing != self._confirmed:
+            self._confirmed = missing
+            self.message = f"no value for {', '.join(missing)}; enter again runs with it empty"
             self.cursor = next(i for i, v in enumerate(self.variables) if v["name"] == missing[0])
             return
         self.closed = True
-        self._run({v["name"]: values[v["name"]] for v in self.variables if v["name"] in self._given or values[v["name"]] != str(v.get("defaultValue", ""))})
+        self._run({v["name"]: values[v["name"]] for v in self.variables if v["name"] in self._given or v.get("required") or values[v["name"]] != str(v.get("defaultValue", ""))})
 
     def _complete(self) -> None:
         variable, typed = self.variables[self.cursor], self.inputs[self.cursor].value

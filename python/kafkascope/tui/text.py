@@ -17,13 +17,12 @@ def fit(text: str, width: int, right: bool = False) -> str:
         return ""
     length = cell_len(text)
     if length > width:
+        if width >= 8 and " " not in text and text[:1] not in "{[":
+            # A name tells itself apart at its end (…-0, /partition-3) as much as at its beginning.
+            tail = (width - 1) // 2
+            return set_cell_size(set_cell_size(text, width - 1 - tail) + "…" + text[-tail:], width)
         return set_cell_size(set_cell_size(text, width - 1).rstrip(" ") + "…", width)
     return " " * (width - length) + text if right else text + " " * (width - length)
-
-
-def line(width: int, *parts: str | tuple[str, str]) -> Text:
-    """A line of styled parts, in exactly ``width`` cells."""
-    return crop(Text.assemble(*parts), width)
 
 
 def crop(text: Text, width: int) -> Text:

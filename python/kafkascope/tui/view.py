@@ -19,6 +19,8 @@ class View:
     def __init__(self, output: Output) -> None:
         self.output = output
         self.filter = ""
+        #: Rows that the filter leaves.
+        self.matched = len(output.rows)
         self.cursor = 0
         self.top = 0
         #: Entries that fit on the screen, known after the first drawing.
@@ -48,10 +50,11 @@ class View:
     def matching(self) -> list[Sequence[Any]]:
         """The rows that the filter leaves."""
         rows = list(self.output.rows)
-        if not self.filter.strip():
-            return rows
-        matches = compile_filter(self.filter, self.output.columns)
-        return [row for row in rows if matches(row)]
+        if self.filter.strip():
+            matches = compile_filter(self.filter, self.output.columns)
+            rows = [row for row in rows if matches(row)]
+        self.matched = len(rows)
+        return rows
 
     def set_filter(self, text: str) -> None:
         if text != self.filter:
