@@ -153,10 +153,15 @@ def _nslookup(args: list[Expr], schema: Schema, at: Place) -> Expr:
     return Call("select", (Call("equal", (name, Literal("", DataType.STRING)), DataType.BOOLEAN), args[0], with_semantic(name, SemanticType.NONE)), DataType.STRING)
 
 
+def _unnest(args: list[Expr], schema: Schema, at: Place) -> Expr:
+    raise error("px.unnest makes rows: it stands alone in an assignment", at, "df.topic = px.unnest(px.pluck(df.req_body, 'topics'))")
+
+
 _SPECIAL: dict[str, Any] = {
+    "unnest": _unnest,
     "script_reference": _script_reference, "equals_any": _equals_any, "nslookup": _nslookup,
     "_exec_hostname": _of_host("hostname", Literal("", DataType.STRING)), "_exec_host_num_cpus": _of_host("num_cpus", Literal(0, DataType.INT64)),
     "asid": _of_host("asid", Literal(0, DataType.INT64)),
 }  # fmt: skip
 #: Functions of columns that have no fixed form in ``SCALARS``, with their parameters.
-VARIADIC = {"nslookup": "ip", "_exec_hostname": "", "_exec_host_num_cpus": "", "asid": ""}
+VARIADIC = {"unnest": "json", "nslookup": "ip", "_exec_hostname": "", "_exec_host_num_cpus": "", "asid": ""}

@@ -21,12 +21,14 @@ from kafkascope.pxl.plan import (
     Output,
     Project,
     Sort,
+    Unnest,
     order_of,
 )
 from kafkascope.pxl.types import DataType
 from kafkascope.pxl.values import REQUIRED as _REQUIRED
 from kafkascope.pxl.values import (
     AggregateFunction,
+    Apply,
     Const,
     Sequence,
     builtin,
@@ -82,6 +84,8 @@ class Frame:
     def assign(self, name: str, value: Any, at: Place) -> Frame:
         """The frame with a column set: the last one, unless it was set among the assignments just before."""
         run = self.run
+        if isinstance(value, Apply) and value.fn == "unnest":
+            return self._on(Unnest(self.node, name, self._array(value)), at)
         expr = self._bind(value, at)
         if run is None or not columns(expr).isdisjoint(run.assigned):
             run = Run(self.node, {name: expr})
@@ -89,6 +93,14 @@ class Frame:
             run = Run(run.base, {**run.assigned, name: expr})
         kept = [(c.name, c) for c in run.base.schema.values() if c.name not in run.assigned]
         return self._on(Project(run.base, (*kept, *run.assigned.items())), at, run)
+
+    def _array(self, value: Apply) -> Expr:
+        if len(value.args) != 1:
+            raise error(f"px.unnest takes one JSON array, found {len(value.args)} arguments", value.at, "df.topic = px.unnest(px.pluck(df.req_body, 'topics'))")
+        array = self._bind(value.args[0], value.at)
+        if array.type is not DataType.STRING:
+            raise error(f"px.unnest takes a JSON array as STRING, found {array.type.name}", value.at)
+        return array
 
     def filter(self, condition: Any, at: Place) -> Frame:
         """The rows for which ``condition`` holds."""

@@ -100,6 +100,27 @@ class Filter(Node):
         return f"filter {show(self.condition)}"
 
 
+@dataclass(frozen=True, eq=False)
+class Unnest(Node):
+    """One row for each element of a JSON array, which is the column ``name``."""
+
+    input: Node
+    name: str
+    array: Expr
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return (self.input,)
+
+    @cached_property
+    def schema(self) -> Schema:
+        kept = {name: column for name, column in self.input.schema.items() if name != self.name}
+        return {**kept, self.name: Column(self.name, DataType.STRING)}
+
+    def describe(self) -> str:
+        return f"unnest {self.name}={show(self.array)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Measure:
     """One output of an aggregation."""
@@ -236,6 +257,9 @@ def order_of(node: Node) -> tuple[tuple[str, bool], ...]:
         return node.keys
     if isinstance(node, Filter):
         return order_of(node.input)
+    if isinstance(node, Unnest):
+        order = order_of(node.input)
+        return order if all(name != node.name for name, _ in order) else ()
     if isinstance(node, Project):
         kept = {e.name: name for name, e in reversed(node.items) if isinstance(e, Column)}
         order = order_of(node.input)

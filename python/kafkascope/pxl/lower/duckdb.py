@@ -22,6 +22,7 @@ from kafkascope.pxl.plan import (
     Project,
     Scan,
     Sort,
+    Unnest,
     Values,
     order_of,
     post_order,
@@ -104,6 +105,14 @@ class _Lowering:
         scope = _Lookups(self)
         condition = scope.sql(node.condition)
         return f"SELECT t.* FROM {self.names[id(node.input)]} AS t{scope.joins()} WHERE {condition}"
+
+    def _unnest(self, node: Unnest) -> str:
+        scope = _Lookups(self)
+        kept = [f"t.{identifier(n)}" for n in node.schema if n != node.name]
+        # What is no array has no elements; an element that is null is empty text, as px.pluck_array gives it.
+        elements = f"TRY(json_extract_string({scope.sql(node.array)}, '$[*]'))"
+        element = f"coalesce(unnest({elements}), '') AS {identifier(node.name)}"
+        return f"SELECT {', '.join([*kept, element])} FROM {self.names[id(node.input)]} AS t{scope.joins()}"
 
     def _aggregate(self, node: Aggregate) -> str:
         known = node.input.schema

@@ -17,6 +17,7 @@ from kafkascope.pxl.plan import (
     Project,
     Scan,
     Sort,
+    Unnest,
     Values,
     post_order,
 )
@@ -49,6 +50,8 @@ def _require(node: Node, needed: dict[int, set[str]]) -> None:
                 needed[id(node.input)] |= columns(expr)
     elif isinstance(node, Filter):
         needed[id(node.input)] |= wanted | columns(node.condition)
+    elif isinstance(node, Unnest):
+        needed[id(node.input)] |= (wanted - {node.name}) | columns(node.array)
     elif isinstance(node, Aggregate):
         needed[id(node.input)] |= set(node.keys) | {a for m in node.measures if m.name in wanted for a in m.args}
     elif isinstance(node, Join):
