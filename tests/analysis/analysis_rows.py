@@ -21,6 +21,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "kafka_commits": {"group_id": "g", "topic": "t", "partition": 0, "error_code": 0},
     "kafka_fetch": {"group_id": "g", "topic": "t", "partition": 0, "error_code": 0, "replica_id": -1, "isolation_level": 0},
     "kafka_produce": {"topic": "t", "partition": 0, "error_code": 0, "acks": -1},
+    "kafka_events.beta": {"trace_role": 2, "req_cmd_name": "Fetch", "remote_addr": "10.0.0.9", "error_code": 0},
     "kafka_group_events": {"group_id": "g", "protocol": "classic", "error_code": 0, "generation": -1, "duration": 0},
 }
 _NULLABLE_TEXT = {"transactional_id", "instance_id"}

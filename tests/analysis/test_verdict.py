@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kafkascope.analysis.verdict import Commit, Status, Verdict, evaluate, evaluate_group, window
+from kafkascope.analysis.verdict import Commit, Status, Verdict, evaluate, evaluate_group
 
 S = 1000
 
@@ -113,20 +113,6 @@ def verdicts(*statuses: str) -> list[Verdict]:
 def test_a_group_is_its_worst_partition(partitions: list[str], group: str, lag: int | None) -> None:
     verdict = evaluate_group(verdicts(*partitions))
     assert (verdict.status, verdict.current_lag) == (group, lag)
-
-
-@pytest.mark.parametrize(
-    ("distance_s", "times_s", "kept"),
-    [
-        (0, [0, 0, 1, 2], [(0, 0), (1, 0), (2, 1), (3, 2)]),
-        (2, [0, 1, 2, 3, 4], [(1, 0), (3, 2), (4, 4)]),
-        (10, [0, 9, 18], [(1, 0), (2, 18)]),
-        (0, list(range(14)), [(i, i) for i in range(4, 14)]),
-    ],
-)
-def test_fast_commits_share_a_place_in_the_window(distance_s: int, times_s: list[int], kept: list[tuple[int, int]]) -> None:
-    told = [(i, t * S, 7) for i, t in enumerate(times_s)]
-    assert window(told, min_distance_ms=distance_s * S) == [(o, t * S, 7) for o, t in kept]
 
 
 offset = st.integers(0, 2**62)

@@ -13,6 +13,8 @@ from types import MappingProxyType
 import duckdb
 import pyarrow as pa
 
+from kafkascope.analysis.sql import query
+
 SECOND = 1_000_000_000
 
 #: A high watermark is read before its response is sent, so that one seen this much earlier may still be the greater truth.
@@ -123,13 +125,16 @@ class Lag:
     def partitions(self, *, trend_ns: int = 60 * SECOND) -> pa.Table:
         """One row for each (group, topic, partition) with a commit or a read; the columns are told in ``COLUMNS``."""
         self._con.execute(f"CREATE OR REPLACE TEMP MACRO trend_from() AS now_ns() - {int(trend_ns)}::BIGINT")
-        for name, query in _STEPS:
-            self._make(name, query)
+        for name, step in _STEPS:
+            self._make(name, step)
         return self._con.sql(_PARTITIONS).to_arrow_table()
 
-    def commit_samples(self, *, limit: int = 10) -> pa.Table:
-        """The last commits of each (group, topic, partition), oldest first, each with the lag it left, null when no end was known."""
-        return self._con.sql(_SAMPLES, params={"limit": limit}).to_arrow_table()
+    def commit_samples(self, *, limit: int = 10, every_ns: int = 0) -> pa.Table:
+        """The last commits of each (group, topic, partition), oldest first, each with the lag it left, null when no end was known.
+
+        Of several commits within ``every_ns`` the last counts, at the time of the first.
+        """
+        return self._con.sql(_SAMPLES, params={"limit": limit, "every": every_ns}).to_arrow_table()
 
     def end_samples(self, *, every_ns: int = 10 * SECOND, limit: int = 10) -> pa.Table:
         """The ends of each partition's log as one would have polled them, newest first."""
@@ -144,9 +149,7 @@ def partitions(rows: Rows, *, now_ns: int, trend_ns: int = 60 * SECOND) -> pa.Ta
 
 def groups(partitions: pa.Table) -> pa.Table:
     """The sum and the worst of each group's partitions; ``unknown`` counts those without a known lag, which no sum can hold."""
-    with duckdb.connect(config={"threads": 1}) as con:
-        con.register("lag", partitions)
-        return con.sql(_GROUPS).to_arrow_table()
+    return query(_GROUPS, lag=partitions)
 
 
 #: What each column of ``partitions`` says.
@@ -286,8 +289,11 @@ SELECT c cluster_id, g group_id, t topic, topic_id, p AS partition, committed, c
 FROM timed ORDER BY ALL"""
 
 _SAMPLES = """
-SELECT m.c cluster_id, m.g group_id, m.t topic, m.p AS partition, m.o AS "offset", m.ts AS time_, floor0(e.top - m.o) lag
-FROM (SELECT * FROM commit QUALIFY row_number() OVER (PARTITION BY c, g, t, p ORDER BY ts DESC, asked DESC) <= $limit) m
+SELECT m.c cluster_id, m.g group_id, m.t topic, m.p AS partition, m.o AS "offset", m.first_ts AS time_, floor0(e.top - m.o) lag
+FROM (
+  SELECT c, g, t, p, arg_max(o, (ts, asked)) o, max(ts) AS ts, max(asked) asked, min(ts) first_ts FROM commit
+  GROUP BY c, g, t, p, CASE WHEN $every > 0 THEN ts // $every ELSE rowid END
+  QUALIFY row_number() OVER (PARTITION BY c, g, t, p ORDER BY max(ts) DESC, max(asked) DESC) <= $limit) m
 ASOF LEFT JOIN seen_end e ON e.c = m.c AND e.t = m.t AND e.p = m.p AND m.ts >= e.ts
 ORDER BY m.c, m.g, m.t, m.p, m.ts, m.asked"""
 

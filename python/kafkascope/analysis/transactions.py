@@ -1,9 +1,10 @@
-"""Transactions as their producers begin and end them: which are open, which were committed or aborted, which hang."""
+"""Transactions as their producers end them, committed or aborted."""
 
 from __future__ import annotations
 
-import duckdb
 import pyarrow as pa
+
+from kafkascope.analysis.sql import query
 
 _END_TXN = 26
 
@@ -22,9 +23,7 @@ ENDS = pa.schema(
 def ends(events: pa.Table) -> pa.Table:
     """The ends of transactions among rows of ``kafka_events.beta``, refused ones left out."""
     columns = ["time_", "cluster_id", "req_cmd", "req_body", "latency", "error_code"]
-    with duckdb.connect(config={"threads": 1}) as con:
-        con.register("events", events.select(columns))
-        return con.sql(_ENDS, params={"end_txn": _END_TXN}).to_arrow_table().cast(ENDS)
+    return query(_ENDS, {"end_txn": _END_TXN}, events=events.select(columns)).cast(ENDS)
 
 
 # A body that was cut short in capture is no JSON: an end whose kind is not known ends nothing.

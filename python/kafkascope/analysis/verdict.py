@@ -105,23 +105,6 @@ def evaluate_group(partitions: Iterable[Verdict]) -> Verdict:
     return Verdict(status, f"{concerned} of {len(verdicts)} partitions are not in order, the worst is {worst.status}: {worst.reason}", total)
 
 
-def window(commits: Iterable[Commit], *, intervals: int = WINDOW, min_distance_ms: int = 0) -> list[Commit]:
-    """The commits to judge by: the last ``intervals``, oldest first.
-
-    A commit that comes sooner than ``min_distance_ms`` after the one before takes that one's place and keeps its time, so that a group
-    that commits all the time is not judged by a moment.
-    """
-    kept: list[Commit] = []
-    for offset, time_ms, lag in commits:
-        if kept and time_ms - kept[-1][1] < min_distance_ms:
-            kept[-1] = (offset, kept[-1][1], lag)
-        else:
-            kept.append((offset, time_ms, lag))
-            if len(kept) > intervals:
-                del kept[0]
-    return kept
-
-
 def _current_lag(commits: Sequence[Commit], end_offsets: Sequence[int], current_lag: int | None) -> int | None:
     if current_lag is not None:
         return _floor(current_lag)
@@ -154,7 +137,8 @@ def _stalled(commits: Sequence[Commit], end_offsets: Sequence[int], now_ms: int,
     offset = commits[0][0]
     if any(other != offset for other, _, _ in commits):
         return None
-    return Verdict(Status.STALL, f"The last {_commits(len(commits))} are all of offset {offset} with a lag of {_records(lag)}.", lag)
+    told = f"The last {_commits(len(commits))} are all" if len(commits) > 1 else "The only commit is"
+    return Verdict(Status.STALL, f"{told} of offset {offset} with a lag of {_records(lag)}.", lag)
 
 
 def _falling_behind(commits: Sequence[Commit], end_offsets: Sequence[int], now_ms: int, lag: int) -> Verdict | None:
