@@ -57,7 +57,8 @@ def live(script: str | None, script_args: tuple[str, ...], file: str | None, vis
         else:
             name = _name(script, [str(s["name"]) for s in scripts])
         if output is not None:
-            result = source.run({**(request or {"script": name}), "args": args})
+            defaults = {v["name"]: str(v["defaultValue"]) for s in scripts if s["name"] == name for v in s["variables"] if "defaultValue" in v}
+            result = source.run({**(request or {"script": name}), "args": defaults | args})
             out.write([_table(table) for table in result["tables"]], output)
             return
         from kafkascope.tui.app import App, Target

@@ -1,0 +1,301 @@
+"""The live screen without a terminal: any result, any keys, any size, and every line fits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kafkascope.cli.errors import NOTHING_THERE, CommandError
+from kafkascope.tui.app import App, Target
+
+HOSTILE = ["", "order", "\x1b[2J\x1b]52;c;eA==\x07", "‮gnp.exe", "日本語トピック", "👩‍👩‍👧‍👧", "a" * 249, "x\ny\r\tz", "[bold]markup[/bold]", "é́́", '{"a": [1, {"error_code": 3}]}', '{"cut": ', "[]"]
+
+
+class Fake:
+    """A source of made results; the app's jobs run when the test lets them."""
+
+    live = True
+    label = "127.0.0.1:1"
+    notes: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        self.result: dict[str, Any] = {}
+        self.asked: list[dict[str, Any]] = []
+        self.error: CommandError | None = None
+        self.names: list[str] = []
+
+    def run(self, request: Any) -> dict[str, Any]:
+        self.asked.append(dict(request))
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+    def entities(self, kind: str, query: str) -> list[str]:
+        return [name for name in self.names if query in name]
+
+    def script(self, name: str) -> dict[str, Any]:
+        return {"name": name, "pxl": "import px\n\tx = '\x1b[31m'\n"}
+
+    def scripts(self) -> list[dict[str, Any]]:
+        return []
+
+    def now_ns(self) -> int | None:
+        return None
+
+    def close(self) -> None:
+        pass
+
+
+class Bench:
+    """An app with a clock and workers that the test drives."""
+
+    def __init__(self, scripts: list[dict[str, Any]] | None = None) -> None:
+        self.source = Fake()
+        self.now = 0.0
+        self.jobs: list[tuple[str, int, Callable[[], Any]]] = []
+        given_scripts = scripts if scripts is not None else [{"name": "px/a", "short": "", "variables": []}]
+        self.app = App(self.source, given_scripts, lambda *job: self.jobs.append(job), interval_s=5.0, clock=lambda: self.now)
+
+    def work(self) -> None:
+        while self.jobs:
+            tag, generation, function = self.jobs.pop(0)
+            try:
+                self.app.finished(tag, generation, function(), None)
+            except CommandError as error:
+                self.app.finished(tag, generation, None, error)
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.app.key(key)
+            self.work()
+
+    def text(self, width: int = 100, height: int = 30) -> str:
+        return "\n".join(line.plain.rstrip() for line in self.app.frame(width, height))
+
+
+def result(*tables: tuple[str, list[tuple[str, str, str]], list[list[Any]], dict[str, Any]], messages: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A RunResult of tables with their display specs."""
+    return {
+        "script": "px/a", "args": {}, "executedAt": 0, "compileMs": 1.0, "durationMs": 2.0, "messages": [{"level": "warning", "text": m} for m in messages],
+        "tables": [{"name": name, "columns": [{"name": n, "type": t, "semanticType": s} for n, t, s in columns], "rows": rows, "numRows": len(rows), "truncated": False}
+                   for name, columns, rows, _ in tables],
+        "widgets": [{"name": name, "table": name, "position": {}, "displaySpec": spec} for name, _, _, spec in tables],
+    }  # fmt: skip
+
+
+GRAPH = {"@type": "types.px.dev/px.vispb.Graph", "adjacencyList": {"fromColumn": "src", "toColumn": "dst"}, "edgeWeightColumn": "w"}
+EDGES = [("src", "STRING", "NONE"), ("dst", "STRING", "NONE"), ("w", "FLOAT64", "THROUGHPUT_BYTES_PER_NS")]
+CHART = {"@type": "types.px.dev/px.vispb.TimeseriesChart", "timeseries": [{"value": "v", "series": "s"}]}
+POINTS = [("time_", "TIME64NS", "TIME_NS"), ("s", "STRING", "NONE"), ("v", "FLOAT64", "PERCENT")]
+WIDE = [("time_", "TIME64NS", "TIME_NS"), ("name", "STRING", "NONE"), ("pod", "STRING", "SCRIPT_REFERENCE"), ("latency", "INT64", "DURATION_NS"), ("a_column_of_a_long_name", "INT64", "BYTES"),
+        ("q", "STRING", "DURATION_NS_QUANTILES"), ("ok", "BOOLEAN", "NONE"), ("body", "STRING", "NONE")]  # fmt: skip
+LINK = json.dumps({"label": "ns/pod-1", "script": "px/b", "args": {"pod": "ns/pod-1", "unknown": "x"}})
+
+texts = st.sampled_from(HOSTILE) | st.text(max_size=12)
+floats = st.none() | st.floats(allow_nan=False, allow_infinity=False, width=32) | st.sampled_from(["NaN", "Infinity", "-Infinity"])
+times = st.none() | st.integers(0, 2 * 10**18).map(str)
+wide = st.tuples(times, texts, st.just(LINK) | texts, st.none() | st.integers(-(2**53), 2**53), st.none() | st.integers(0, 2**62).map(str), st.just('{"p50": 1, "p90": 2, "p99": 3}') | texts,
+                 st.none() | st.booleans(), texts).map(list)  # fmt: skip
+results = st.builds(
+    lambda a, b, c, m: result(("Wide", WIDE, a, {}), ("Graph", EDGES, b, GRAPH), ("Chart", POINTS, c, CHART), messages=tuple(m)),
+    st.lists(wide, max_size=8), st.lists(st.tuples(texts, texts, floats).map(list), max_size=8), st.lists(st.tuples(times, texts, floats).map(list), max_size=8), st.lists(texts, max_size=1),
+)  # fmt: skip
+keys = st.lists(st.sampled_from([*"jkhlgGsSv123<>/:?aeoyrp+-nq0$ ", "enter", "esc", "tab", "shift+tab", "up", "down", "left", "right", "pagedown", "ctrl+d", "ctrl+u", "backspace", "home", "delete"])
+                | st.sampled_from(["name=order", "!x", "latency>1ms", 'body~"a b"', "zzz"]), max_size=25)  # fmt: skip
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(results, results, keys, st.integers(20, 200), st.integers(6, 60))
+def test_every_line_fits_whatever_comes(first: dict[str, Any], second: dict[str, Any], pressed: list[str], width: int, height: int) -> None:
+    bench = Bench([{"name": "px/a", "short": "\x1b[1m", "variables": [{"name": "topic", "type": "PX_STRING", "defaultValue": ""}]}, {"name": "px/b", "short": "b", "variables": [{"name": "pod", "type": "PX_POD", "required": True}]}])
+    bench.source.names = HOSTILE
+    bench.source.result = first
+    bench.app.open(Target("px/a"))
+    bench.work()
+    for number, key in enumerate(pressed):
+        for part in [key] if key in ("enter", "esc", "tab") or "+" in key or (len(key) > 3 and key.isalpha()) else list(key):
+            bench.press(part)
+        if number == 5:
+            bench.source.result = second
+            bench.app.run()
+            bench.work()
+        lines = bench.app.frame(width, height)
+        assert len(lines) == height
+        assert {line.cell_len for line in lines} == {width}
+        assert all(line.plain.isprintable() for line in lines)
+
+
+def names(text: str, column: int = 0) -> list[str]:
+    return [line[2:].split()[column] for line in text.splitlines()[4:-1] if line.strip()]
+
+
+ROWS = [["b", 5], ["a", None], ["c", 10]]
+SMALL = [("name", "STRING", "NONE"), ("n", "INT64", "NONE")]
+
+
+def opened(*tables: Any, **options: Any) -> Bench:
+    bench = Bench()
+    bench.source.result = result(*tables, **options)
+    bench.app.open(Target("px/a"))
+    bench.work()
+    return bench
+
+
+def test_unknown_sorts_last_both_ways() -> None:
+    bench = opened(("T", SMALL, ROWS, {}))
+    bench.press("l", "s")
+    assert names(bench.text()) == ["c", "b", "a"]
+    bench.press("s")
+    assert names(bench.text()) == ["b", "c", "a"]
+    bench.press("s")
+    assert names(bench.text()) == ["b", "a", "c"]
+
+
+def test_the_cursor_stays_on_its_row_when_rows_come() -> None:
+    bench = opened(("T", SMALL, ROWS, {}))
+    bench.press("j")
+    assert "▸ a" in bench.text()
+    bench.source.result = result(("T", SMALL, [["new", 1], *ROWS, ["z", 3]], {}))
+    bench.now = 5.0
+    bench.app.tick()
+    bench.work()
+    assert "▸ a" in bench.text() and "5 rows" in bench.text()
+
+
+def test_a_graph_with_a_circle_ends_and_shows_each_edge_once() -> None:
+    bench = opened(("G", EDGES, [["a", "b", 3.0], ["b", "c", 2.0], ["c", "b", 1.0], ["d", "d", None], ["x", "b", 9.0]], GRAPH))
+    tree = [line[2:].strip().split("  ")[0] for line in bench.text().splitlines()[4:-1] if line.strip()]
+    assert tree == ["x", "└─ b", "└─ c", "└─ b ↑ shown above", "a", "└─ b ↑ shown above", "d", "└─ d ↑ shown above"]
+
+
+def test_a_silence_is_a_gap_not_a_line() -> None:
+    second = 10**9
+    rows = [[str(t * second), "s", 0.5] for t in (*range(1, 20), *range(60, 80))]
+    bench = opened(("C", POINTS, rows, CHART))
+    line = next(line for line in bench.text(80, 8).splitlines() if line.startswith("▸ s"))
+    blocks = line[4:].strip().rpartition("50.0%  max")[0].rstrip()
+    assert "█" in blocks and "   " in blocks
+    assert set(blocks) == {"█", " "}
+
+
+def test_errors_keep_what_was_shown_and_recovery_is_by_itself() -> None:
+    bench = opened(("T", SMALL, ROWS, {}))
+    bench.source.error = CommandError("no Kafkascope server at x", "start one", NOTHING_THERE)
+    bench.now = 5.0
+    bench.app.tick()
+    bench.work()
+    bench.now = 8.0
+    assert "✗ no Kafkascope server at x (shown: 8 s old)" in bench.text() and "▸ b" in bench.text()
+    bench.source.error = None
+    bench.now = 10.0
+    bench.app.tick()
+    bench.work()
+    assert "3 rows" in bench.text()
+
+
+def test_a_first_failure_says_all_of_it() -> None:
+    bench = Bench()
+    bench.source.error = CommandError("line 3, column 9: no column 'x'", "did you mean 'y'?")
+    bench.app.open(Target("px/a"))
+    bench.work()
+    assert "no column 'x'" in bench.text() and "hint: did you mean 'y'?" in bench.text()
+
+
+def test_an_answer_to_an_older_question_is_dropped() -> None:
+    bench = opened(("T", SMALL, ROWS, {}))
+    bench.app.run()
+    late = bench.jobs.pop()
+    bench.source.result = result(("T", SMALL, [["newer", 1]], {}))
+    bench.app.run()
+    bench.work()
+    bench.app.finished(late[0], late[1], result(("T", SMALL, [["older", 1]], {})), None)
+    assert "newer" in bench.text() and "older" not in bench.text()
+
+
+def test_pausing_and_intervals() -> None:
+    bench = opened(("T", SMALL, ROWS, {}))
+    assert bench.app.wait_s() == 5.0
+    bench.press("+")
+    assert bench.app.wait_s() == 2.0 and "live 2 s" in bench.text()
+    bench.press("p")
+    assert bench.app.wait_s() is None and "paused" in bench.text()
+    asked = len(bench.source.asked)
+    bench.press("p")
+    assert len(bench.source.asked) == asked + 1
+
+
+def test_links_take_the_arguments_the_script_has() -> None:
+    bench = Bench([{"name": "px/a", "short": "", "variables": []}, {"name": "px/b", "short": "", "variables": [{"name": "pod", "type": "PX_POD", "required": True}]}])
+    bench.source.result = result(("T", [("pod", "STRING", "SCRIPT_REFERENCE")], [[LINK]], {}))
+    bench.app.open(Target("px/a"))
+    bench.work()
+    bench.press("o")
+    assert bench.source.asked[-1] == {"script": "px/b", "args": {"pod": "ns/pod-1"}}
+    bench.press("esc")
+    assert bench.source.asked[-1]["script"] == "px/a"
+
+
+def test_required_arguments_are_asked_for() -> None:
+    bench = Bench([{"name": "px/b", "short": "", "variables": [{"name": "start_time", "type": "PX_STRING", "defaultValue": "-5m"}, {"name": "pod", "type": "PX_POD", "required": True}]}])
+    bench.source.names, bench.source.result = ["ns/a", "ns/b"], result(("T", SMALL, ROWS, {}))
+    bench.press(":", "b", "enter")
+    assert "px/b needs pod" in bench.text()
+    bench.press("enter")
+    assert "enter again" in bench.text()
+    bench.press("tab", "tab", "tab", "enter")
+    assert bench.source.asked == [{"script": "px/b", "args": {"start_time": "-5m", "pod": "ns/b"}}]
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("order", ["order", "order-dlq"]), ("!order", ["pay"]), ("name=order", ["order"]), ("lat>100ms", ["order-dlq", "pay"]), ("latency<=1s bytes>=1kb", ["order", "order-dlq"]),
+        ("share>50%", ["pay"]), ("rate>1kb", ["order"]), ("name!=order", ["order-dlq", "pay"]), ('"order-d"', ["order-dlq"]), ("", ["order", "order-dlq", "pay"]), ("nothing=here", []),
+        ("name~DLQ", ["order-dlq"]), ("latency>", ["order", "order-dlq", "pay"]),
+    ],
+)  # fmt: skip
+def test_filter_language(text: str, left: list[str]) -> None:
+    from kafkascope.cli.output import Column
+    from kafkascope.tui.filter import compile_filter
+
+    columns = [Column("name", "STRING", "NONE"), Column("latency", "INT64", "DURATION_NS"), Column("bytes", "INT64", "BYTES"), Column("share", "FLOAT64", "PERCENT"),
+               Column("rate", "FLOAT64", "THROUGHPUT_BYTES_PER_NS")]  # fmt: skip
+    rows = [("order", 5_000_000, 4096, 0.5, 2e-6), ("order-dlq", 200_000_000, 2048, 0.1, 5e-7), ("pay", 3_000_000_000, 10, 0.9, None)]
+    matches = compile_filter(text, columns)
+    assert [row[0] for row in rows if matches(row)] == left
+
+
+@pytest.mark.parametrize(
+    ("pieces", "expected"),
+    [
+        ([b"j\x1b[A\x1bOB"], ["j", "up", "down"]), ([b"\x1b", b"[", b"5~"], ["pageup"]), ([b"\xc3", b"\xa9"], ["é"]), ([b"\x1b[200~x"], ["x"]), ([b"\x1b[Z\t\r\x7f"], ["shift+tab", "tab", "enter", "backspace"]),
+        ([b"\x1bj"], ["esc", "j"]), ([b"\xff"], ["�"]), ([b"\x1b[1;5A"], []), ([b"\x03\x0b\x13"], ["ctrl+c", "ctrl+k", "ctrl+s"]), ([b"\x1b\x1b"], ["esc"]),
+    ],
+)  # fmt: skip
+def test_keys(pieces: list[bytes], expected: list[str]) -> None:
+    from kafkascope.tui.keys import KeyReader
+
+    reader = KeyReader()
+    assert [key for piece in pieces for key in reader.feed(piece)] == expected
+
+
+def test_an_escape_alone_is_a_key() -> None:
+    from kafkascope.tui.keys import KeyReader
+
+    reader = KeyReader()
+    assert reader.feed(b"\x1b") == [] and reader.waiting and reader.flush() == ["esc"] and not reader.waiting
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.binary(max_size=30), max_size=10))
+def test_any_bytes_are_keys_or_nothing(pieces: list[bytes]) -> None:
+    from kafkascope.tui.keys import KeyReader
+
+    reader = KeyReader()
+    found = [key for piece in pieces for key in reader.feed(piece)] + reader.flush()
+    assert all(key for key in found)
