@@ -22,7 +22,7 @@ import broker
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", 5))
 #: name, record size, records, linger ms, batch bytes
-LOADS = [("1 KiB records", 1024, 120_000, 5, 65536), ("100 B records", 100, 300_000, 5, 16384), ("tiny requests", 100, 8_000, 0, 1)]
+LOADS = [("1 KiB records", 1024, 800_000, 5, 65536), ("100 B records", 100, 2_400_000, 5, 16384), ("tiny requests", 100, 30_000, 0, 1)]
 
 
 @contextlib.contextmanager
@@ -36,7 +36,8 @@ def kafkascope() -> Iterator[None]:
     assert process.stdout is not None
     if "is at" not in process.stdout.readline():
         sys.exit("px up did not start")
-    time.sleep(1)
+    # What its start costs is not what watching costs.
+    time.sleep(3)
     try:
         yield
     finally:
