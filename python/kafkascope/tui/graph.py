@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -102,7 +103,7 @@ class GraphView(View):
 
     def _load(self, row: Sequence[Any]) -> float:
         value = row[self._weight] if self._weight is not None else None
-        return float(value) if isinstance(value, int | float) and value == value else 0.0
+        return float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
 
     def draw(self, width: int, height: int) -> list[Text]:
         if not self._entries:
