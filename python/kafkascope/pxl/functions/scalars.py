@@ -64,6 +64,12 @@ atoi(s, default): si>i
 itoa(i): i>s
 bytes_to_hex(s): s>s
 hex_to_ascii(s): s>s
+uri_parse(uri): s>s
+uri_recompose(scheme, userInfo, host, port, path, query, fragment): sssisss>s
+cidrs_contain_ip(cidrs, ip): ss>b
+normalize_mysql(sql, cmd_code): si>s
+normalize_pgsql(sql, cmd_code): ss>s
+redact_pii_best_effort(s): s>s
 regex_match(pattern, s): ss>b
 replace(pattern, s, sub): sss>s
 pod_name_to_namespace(pod_name): s>s

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kafkascope.pxl.expr import Call, Column, Literal
+from kafkascope.pxl.lower import duckdb_text
 from kafkascope.pxl.lower.names import DNS_RCODES, GRPC_CODES, HTTP_REASONS, KAFKA_APIS, KAFKA_ERRORS, PROTOCOLS
 from kafkascope.pxl.plan import Measure
 from kafkascope.pxl.types import DataType
@@ -204,6 +205,7 @@ _FORMS: dict[str, str | Callable[[Call, list[str]], str]] = {
     "http_resp_message": _array(HTTP_REASONS, "'Unassigned'"), "grpc_status_code_to_str": _array(GRPC_CODES, "CAST({} AS VARCHAR)"),
     "dns_rcode_name": _array(DNS_RCODES, "CAST({} AS VARCHAR)"),
     "is_null": "({0} IS NULL)", "coalesce": "coalesce({0}, {1})", "script_reference": _script_reference, "equals_any": _equals_any,
+    **duckdb_text.FORMS,
 }  # fmt: skip
 
 
