@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ from analysis_rows import CAPTURED, SECOND, captured, request_log, table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kafkascope.analysis import lag, transactions
+from kafkascope.analysis import lag, observed, told, transactions
 from kafkascope.analysis.lag import Rows
 
 Row = dict[str, Any]
@@ -172,11 +173,84 @@ def test_every_column_is_explained() -> None:
     assert lag.partitions(Rows(), now_ns=0).column_names == list(lag.COLUMNS)
 
 
-def test_ends_told_by_other_requests_count() -> None:
-    ends = pa.table({"cluster_id": [""], "topic": ["t"], "topic_id": [""], "source": ["list_offsets"], "time_": [50 * SECOND],
-                     "partition": [0], "end_offset": [12]})  # fmt: skip
-    row = one(100, rows([commit(10, 5)], ends=ends))
-    assert (row["lag"], row["end_source"], row["end_age_ns"]) == (7, "list_offsets", 50 * SECOND)
+def request(at: float, api: int, asked: Row, answer: Row | str) -> Row:
+    return {"time_": at, "latency": 0.5, "req_cmd": api, "req_body": json.dumps(asked), "resp": answer if isinstance(answer, str) else json.dumps(answer)}
+
+
+def list_offsets(at: float, timestamp: int, offset: int, *, isolation: int = 0, error: int = 0) -> Row:
+    asked = {"isolation_level": isolation, "topics": [{"name": "t", "partitions": [{"partition_index": 0, "timestamp": timestamp}]}]}
+    answer = {"topics": [{"name": "t", "partitions": [{"partition_index": 0, "error_code": error, "offset": offset}]}]}
+    return request(at, 2, asked, answer)
+
+
+@pytest.mark.parametrize(
+    ("requests", "end"),
+    [
+        ([list_offsets(50, -1, 12)], 12),
+        ([list_offsets(50, -1, 12), list_offsets(50, -2, 3)], 12),
+        ([list_offsets(50, -2, 3)], None),
+        ([list_offsets(50, 1700000000000, 3)], None),
+        ([list_offsets(50, -1, 9, isolation=1)], None),
+        ([list_offsets(50, -1, -1, error=6)], None),
+        ([list_offsets(99.8, -1, 12)], None),
+        ([list_offsets(50, -1, 12) | {"resp": '{"topics": [{"na'}], None),
+        ([request(50, 2, {"topics": [{"name": "t", "partitions": [{"partition_index": 0, "timestamp": -1}]}]},
+                  {"topics": [{"name": "t", "partitions": [{"partition_index": 0, "error_code": 0, "old_style_offsets": [12, 0]}]}]})], 12),
+    ],
+    ids=["latest", "both", "earliest", "by time", "committed only", "refused", "not answered yet", "cut short", "version 0"],
+)  # fmt: skip
+def test_ends_somebody_asked_for_count(requests: list[Row], end: int | None) -> None:
+    row = one(100, rows([commit(10, 5)], ends=told.ends(table("kafka_events.beta", *requests))))
+    source, age = ("list_offsets", seconds(49.5)) if end else ("", None)
+    assert (row["end_offset"], row["end_source"], row["end_age_ns"]) == (end, source, age)
+
+
+def seconds(value: float) -> int:
+    return round(value * SECOND)
+
+
+def delete_topic(name: str | None, topic_id: str = "", error: int = 0) -> Row:
+    return request(50, 20, {}, {"responses": [{"name": name, "topic_id": topic_id, "error_code": error}]})
+
+
+def delete_group(name: str, error: int = 0) -> Row:
+    return request(50, 42, {}, {"results": [{"group_id": name, "error_code": error}]})
+
+
+def delete_offsets(topic: str, partition: int, error: int = 0) -> Row:
+    answer = {"error_code": 0, "topics": [{"name": topic, "partitions": [{"partition_index": partition, "error_code": error}]}]}
+    return request(50, 47, {"group_id": "g"}, answer)
+
+
+@pytest.mark.parametrize(
+    ("name", "deleted", "left"),
+    [
+        ("nothing", [], {("g", "t", 5), ("g", "u", 6), ("h", "t", 7)}),
+        ("a topic", [delete_topic("t")], {("g", "u", 6)}),
+        ("a topic by its id", [delete_topic(None, "id-t")], {("g", "u", 6)}),
+        ("a group", [delete_group("g")], {("h", "t", 7)}),
+        ("a group's offsets of a topic", [delete_offsets("t", 0)], {("g", "t", None), ("g", "u", 6), ("h", "t", 7)}),
+        ("offsets of another partition", [delete_offsets("t", 1)], {("g", "t", 5), ("g", "u", 6), ("h", "t", 7)}),
+        ("refused", [delete_topic("t", error=3), delete_group("g", error=68), delete_offsets("t", 0, error=86)], {("g", "t", 5), ("g", "u", 6), ("h", "t", 7)}),
+        ("cut short", [delete_topic("t") | {"resp": '{"respo'}], {("g", "t", 5), ("g", "u", 6), ("h", "t", 7)}),
+    ],
+)  # fmt: skip
+def test_what_was_deleted_is_gone(name: str, deleted: list[Row], left: set[tuple[str, str, int | None]]) -> None:
+    seen = rows(
+        [commit(10, 5, topic_id="id-t"), commit(10, 6, topic="u"), commit(10, 7, group_id="h", topic_id="id-t")],
+        [fetch(10, 9, fetch_offset=5, topic_id="id-t")],
+        deletions=told.deletions(table("kafka_events.beta", *deleted)),
+    )
+    found = at(100, seen)
+    assert {(r["group_id"], r["topic"], r["committed"]) for r in found} == left
+    assert {(r["group_id"], r["topic"], r["committed"]) for r in at(40, seen)} == {("g", "t", 5), ("g", "u", 6), ("h", "t", 7)}
+    assert all(r["end_offset"] == 9 for r in found if r["topic"] == "t")
+
+
+def test_a_group_that_has_no_member_is_kept_and_one_that_comes_back_after_its_deletion_is_new() -> None:
+    gone = told.deletions(table("kafka_events.beta", delete_group("g")))
+    assert one(10**6, rows([commit(10, 5)]))["committed"] == 5
+    assert one(100, rows([commit(10, 5), commit(60, 1)], deletions=gone))["committed"] == 1
 
 
 @pytest.mark.parametrize(
@@ -307,11 +381,8 @@ class Broker:
 
 @pytest.mark.parametrize("capture", CAPTURED)
 def test_equal_to_the_brokers_own_words_whenever_it_was_quiet(capture: str) -> None:
-    tables = captured(capture)
     broker = Broker(capture)
-    seen = Rows(
-        tables["kafka_commits"], tables["kafka_fetch"], tables["kafka_produce"], transactions=transactions.ends(tables["kafka_events.beta"])
-    )
+    seen = observed.rows(captured(capture))
     quiet = [i for i in range(len(broker.states)) if i + 1 == len(broker.states) or broker.states[i + 1][0] - broker.states[i][0] >= 100]
     assert len(quiet) > 5
     compared = 0

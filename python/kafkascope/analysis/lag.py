@@ -41,6 +41,10 @@ INPUTS: Mapping[str, Mapping[str, pa.DataType]] = MappingProxyType(
             **{c: pa.string() for c in ("cluster_id", "topic", "topic_id", "source")},
             **{c: pa.int64() for c in ("time_", "partition", "end_offset")},
         },
+        "deletions": {
+            **{c: pa.string() for c in ("cluster_id", "group_id", "topic", "topic_id")},
+            **{c: pa.int64() for c in ("time_", "partition")},
+        },
         "transactions": {
             **{c: pa.string() for c in ("cluster_id", "transactional_id")},
             **{c: pa.int64() for c in ("time_", "response_time")},
@@ -54,14 +58,15 @@ INPUTS: Mapping[str, Mapping[str, pa.DataType]] = MappingProxyType(
 class Rows:
     """What lag is computed from; a table that is missing counts as empty.
 
-    ``ends`` are ends of logs learned elsewhere (ListOffsets). ``transactions`` are the ends of transactions; with them, offsets committed
-    in a transaction count when it commits and not when it aborts, without them at once.
+    ``ends`` and ``deletions`` are those of ``told``, ``transactions`` those of ``transactions.ends``: with them, offsets committed in a
+    transaction count when it commits and not when it aborts, without them at once.
     """
 
     commits: pa.Table | None = None
     fetch: pa.Table | None = None
     produce: pa.Table | None = None
     ends: pa.Table | None = None
+    deletions: pa.Table | None = None
     transactions: pa.Table | None = None
 
 
@@ -107,9 +112,23 @@ class Lag:
         self._make("appended", _APPENDED)
         self._make("told", "SELECT c(cluster_id) c, t(topic, topic_id) t, topic_id, partition p, end_offset e, time_ AS ts, source"
                    " FROM in_ends WHERE end_offset >= 0 AND time_ <= now_ns()")  # fmt: skip
+        self._forget_the_deleted()
         self._forget_former_topics()
         self._make("seen_end", _SEEN_ENDS)
         self._make("log_end", _LOG_ENDS)
+
+    def _forget_the_deleted(self) -> None:
+        self._make("deleted", "SELECT c(cluster_id) c, group_id g, t(topic, topic_id) t, topic_id, partition p, time_ AS ts FROM in_deletions"
+                   " WHERE time_ <= now_ns()")  # fmt: skip
+        if self._con.execute("SELECT count(*) FROM deleted").fetchone() == (0,):
+            return
+        topic = "{0}.c = d.c AND {0}.ts <= d.ts AND d.g = '' AND (d.t = {0}.t OR (d.topic_id <> '' AND d.topic_id = {0}.topic_id))"
+        for table in ("commit", "read", "appended", "told"):
+            self._con.execute(f"DELETE FROM {table} USING deleted d WHERE {topic.format(table)}")
+        group = "{0}.c = d.c AND {0}.ts <= d.ts AND d.g = {0}.g AND d.t IN ('', {0}.t) AND coalesce(d.p = {0}.p, true)"
+        self._con.execute(f"DELETE FROM commit USING deleted d WHERE {group.format('commit')}")
+        # What a group that is gone was told of the log is still true of the log.
+        self._con.execute(f"UPDATE read SET g = '' FROM deleted d WHERE {group.format('read')} AND d.t = ''")
 
     def _forget_former_topics(self) -> None:
         """A topic created again under its old name begins anew: rows of the former one say nothing of it."""

@@ -1,0 +1,77 @@
+"""What other requests tell of logs and groups: ends asked for with ListOffsets, and topics, groups and offsets that were deleted."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from kafkascope.analysis.sql import query
+
+_LIST_OFFSETS, _DELETE_TOPICS, _DELETE_GROUPS, _OFFSET_DELETE = 2, 20, 42, 47
+
+#: What ``ends`` yields; ``lag.Rows`` takes it.
+ENDS = pa.schema(
+    [
+        ("cluster_id", pa.string()),
+        ("topic", pa.string()),
+        ("topic_id", pa.string()),
+        ("partition", pa.int64()),
+        ("end_offset", pa.int64()),
+        ("time_", pa.int64()),
+        ("source", pa.string()),
+    ]
+)
+#: What ``deletions`` yields; ``lag.Rows`` takes it. An empty group or topic and a null partition mean all of them.
+DELETIONS = pa.schema(
+    [
+        ("cluster_id", pa.string()),
+        ("time_", pa.int64()),
+        ("group_id", pa.string()),
+        ("topic", pa.string()),
+        ("topic_id", pa.string()),
+        ("partition", pa.int64()),
+    ]
+)
+_COLUMNS = ["time_", "cluster_id", "req_cmd", "req_body", "resp", "latency"]
+
+
+def ends(events: pa.Table) -> pa.Table:
+    """The ends of logs that somebody asked for, among rows of ``kafka_events.beta``; ends of committed transactions are no ends of logs."""
+    return query(_ENDS, {"api": _LIST_OFFSETS}, events=events.select(_COLUMNS)).cast(ENDS)
+
+
+def deletions(events: pa.Table) -> pa.Table:
+    """Topics, groups and offsets of groups that were deleted, among rows of ``kafka_events.beta``."""
+    params = {"topics": _DELETE_TOPICS, "groups": _DELETE_GROUPS, "offsets": _OFFSET_DELETE}
+    return query(_DELETIONS, params, events=events.select(_COLUMNS)).cast(DELETIONS)
+
+
+# A body that was cut short in capture is no JSON and tells nothing.
+_BODIES = """
+SELECT row_number() OVER () id, cluster_id, req_cmd, time_ + latency AS ts, req_body::JSON AS asked, resp::JSON AS answer FROM events
+WHERE req_cmd IN ({apis}) AND json_valid(req_body) AND json_valid(resp)"""
+
+_ENDS = f"""
+WITH bodies AS ({_BODIES.format(apis="$api")}),
+wanted AS (
+  SELECT id, topic->>'$.name' topic, unnest((topic->'$.partitions')::JSON[]) part FROM (
+    SELECT id, unnest((asked->'$.topics')::JSON[]) topic FROM bodies WHERE coalesce((asked->>'$.isolation_level')::BIGINT, 0) = 0)),
+given AS (
+  SELECT id, cluster_id, ts, topic->>'$.name' topic, unnest((topic->'$.partitions')::JSON[]) part FROM (
+    SELECT id, cluster_id, ts, unnest((answer->'$.topics')::JSON[]) topic FROM bodies))
+SELECT g.cluster_id, g.topic, '' topic_id, (g.part->>'$.partition_index')::BIGINT AS partition,
+  coalesce(nullif((g.part->>'$.offset')::BIGINT, -1), (g.part->>'$.old_style_offsets[0]')::BIGINT) end_offset, g.ts AS time_, 'list_offsets' source
+FROM given g JOIN wanted w ON g.id = w.id AND g.topic = w.topic AND g.part->>'$.partition_index' = w.part->>'$.partition_index'
+WHERE (w.part->>'$.timestamp')::BIGINT = -1 AND (g.part->>'$.error_code')::BIGINT = 0 AND end_offset >= 0 ORDER BY ALL"""
+
+_DELETIONS = f"""
+WITH bodies AS ({_BODIES.format(apis="$topics, $groups, $offsets")}),
+topics AS (SELECT cluster_id, ts, unnest((answer->'$.responses')::JSON[]) r FROM bodies WHERE req_cmd = $topics),
+groups AS (SELECT cluster_id, ts, unnest((answer->'$.results')::JSON[]) r FROM bodies WHERE req_cmd = $groups),
+offsets AS (
+  SELECT cluster_id, ts, group_id, topic->>'$.name' topic, unnest((topic->'$.partitions')::JSON[]) r FROM (
+    SELECT cluster_id, ts, asked->>'$.group_id' group_id, unnest((answer->'$.topics')::JSON[]) topic FROM bodies WHERE req_cmd = $offsets))
+SELECT cluster_id, ts time_, '' group_id, coalesce(r->>'$.name', '') topic, coalesce(r->>'$.topic_id', '') topic_id, NULL::BIGINT AS partition
+FROM topics WHERE (r->>'$.error_code')::BIGINT = 0
+UNION ALL SELECT cluster_id, ts, r->>'$.group_id', '', '', NULL FROM groups WHERE (r->>'$.error_code')::BIGINT = 0
+UNION ALL SELECT cluster_id, ts, group_id, topic, '', (r->>'$.partition_index')::BIGINT FROM offsets WHERE (r->>'$.error_code')::BIGINT = 0
+ORDER BY ALL"""
