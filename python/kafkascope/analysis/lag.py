@@ -267,14 +267,21 @@ _STEPS = (
         FROM last_commit m FULL JOIN last_read r USING (c, g, t, p) LEFT JOIN log_end e USING (c, t, p) LEFT JOIN stable s USING (c, t, p)""",
     ),
     ("behind", "SELECT c, g, t, p, next FROM known WHERE end_offset > next"),
+    (
+        "covered",
+        """SELECT b.c, b.g, b.t, b.p, next, CASE WHEN a.last >= next THEN a.ts END produced
+        FROM behind b ASOF LEFT JOIN appended a ON a.c = b.c AND a.t = b.t AND a.p = b.p AND b.next >= a.base""",
+    ),
     ("delivered", """SELECT c, t, p, first_offset AS first, max(last_offset) AS last, min(max_timestamp) stamp FROM read
-        WHERE first_offset IS NOT NULL AND last_offset IS NOT NULL AND max_timestamp > 0 GROUP BY c, t, p, first_offset"""),
-    ("reached", "SELECT c, t, p, e, min(ts) AS ts FROM seen_end GROUP BY c, t, p, e"),
+        WHERE first_offset IS NOT NULL AND last_offset IS NOT NULL AND max_timestamp > 0
+        AND (c, t, p) IN (SELECT c, t, p FROM covered WHERE produced IS NULL) GROUP BY c, t, p, first_offset"""),
+    ("reached", """SELECT c, t, p, e, min(ts) AS ts FROM seen_end
+        WHERE (c, t, p) IN (SELECT c, t, p FROM covered WHERE produced IS NULL) GROUP BY c, t, p, e"""),
+    # Few are left whose append was not seen; only they need the other sources.
     (
         "since",
-        """SELECT b.c, b.g, b.t, b.p, CASE WHEN a.last >= next THEN a.ts END produced, CASE WHEN d.last >= next THEN d.stamp END stamp,
-          f.ts following, h.ts reached
-        FROM behind b ASOF LEFT JOIN appended a ON a.c = b.c AND a.t = b.t AND a.p = b.p AND b.next >= a.base
+        """SELECT b.c, b.g, b.t, b.p, CASE WHEN d.last >= next THEN d.stamp END stamp, f.ts following, h.ts reached
+        FROM (SELECT * FROM covered WHERE produced IS NULL) b
         ASOF LEFT JOIN delivered d ON d.c = b.c AND d.t = b.t AND d.p = b.p AND b.next >= d.first
         ASOF LEFT JOIN appended f ON f.c = b.c AND f.t = b.t AND f.p = b.p AND b.next < f.base
         ASOF LEFT JOIN reached h ON h.c = b.c AND h.t = b.t AND h.p = b.p AND b.next < h.e""",
@@ -292,9 +299,9 @@ _STEPS = (
 
 _PARTITIONS = """
 WITH counted AS (
-  SELECT *, floor0(end_offset - committed) lag, floor0(lso - committed) stable_lag, floor0(end_offset - "position") read_lag,
+  SELECT known.*, produced, stamp, following, reached, floor0(end_offset - committed) lag, floor0(lso - committed) stable_lag, floor0(end_offset - "position") read_lag,
     coalesce(produced, stamp, least(following, reached)) AS since
-  FROM known LEFT JOIN since USING (c, g, t, p)),
+  FROM known LEFT JOIN covered USING (c, g, t, p) LEFT JOIN since USING (c, g, t, p)),
 timed AS (
   SELECT counted.*, CASE WHEN end_offset - next <= 0 THEN 0.0 ELSE floor0(now_ns() - since) / 1e9 END lag_seconds,
     CASE WHEN end_offset - next <= 0 THEN 'caught_up' WHEN produced IS NOT NULL THEN 'produce' WHEN stamp IS NOT NULL THEN 'batch_timestamp'
@@ -305,7 +312,7 @@ SELECT c cluster_id, g group_id, t topic, topic_id, p AS partition, committed, c
   coalesce(end_source, '') end_source, now_ns() - end_at end_age_ns, lso last_stable_offset, read_committed, lag, stable_lag, read_lag,
   lag_seconds, lag_seconds_source, lag_seconds_source IN ('next_produce', 'end_offset') lag_seconds_at_least, trend,
   CASE WHEN lag = 0 THEN 0.0 WHEN trend < 0 THEN lag / -trend END drain_seconds
-FROM timed ORDER BY ALL"""
+FROM timed ORDER BY c, g, t, p"""
 
 _SAMPLES = """
 SELECT m.c cluster_id, m.g group_id, m.t topic, m.p AS partition, m.o AS "offset", m.first_ts AS time_, floor0(e.top - m.o) lag
