@@ -246,6 +246,23 @@ def test_a_group_on_its_way_to_the_new_protocol_speaks_both() -> None:
     assert Counter((r["protocol"], r["outcome"]) for r in found) == {("classic", "completed"): 2, ("consumer", "completed"): 1}
 
 
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("", None),
+        ("[]", 0),
+        ('[{"topic":"t","partitions":[0,1]},{"topic":"u","partitions":[0]}]', 3),
+        ('[{"topic_id":"MGkRaWeNQrqwMs3Mf4jW3g","partitions":[4]}]', 1),
+        ('[{"topic":"","topic_id":"MGkRaWeNQrqwMs3Mf4jW3g","partitions":[4]}]', 1),
+        ('[{"topic":"t","part', None),
+    ],
+    ids=["unknown", "none", "two topics", "a topic without a name", "the same", "cut short"],
+)
+def test_assignments_as_rows_have_them(text: str, known: int | None) -> None:
+    row = one(told(event(0, "join", "a", 1, **CONSUMER), event(0, "assignment", "a", 1, assigned=text, **CONSUMER)))
+    assert (row["partitions_gained"], part(row, "a")["partitions_after"]) == (known or 0, known or 0)
+
+
 def ms(value: int | None) -> float | None:
     return None if value is None else round(value / 1e6, 1)
 

@@ -208,10 +208,13 @@ def end_of(row: Row) -> int:
 
 
 def partitions_of(text: str) -> frozenset[Partition] | None:
-    """The partitions in a row's JSON, None when they are not known."""
+    """The partitions in a row's JSON, those of a topic without a name by its id; None when they are not known."""
     if not text:
         return None
-    return frozenset((t["topic"], p) for t in json.loads(text) for p in t["partitions"])
+    try:
+        return frozenset((t.get("topic") or t.get("topic_id", ""), p) for t in json.loads(text) for p in t["partitions"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _stopped(part: Part, rebalance: Rebalance) -> int | None:
