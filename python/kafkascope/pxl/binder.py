@@ -157,11 +157,21 @@ def _unnest(args: list[Expr], schema: Schema, at: Place) -> Expr:
     raise error("px.unnest makes rows: it stands alone in an assignment", at, "df.topic = px.unnest(px.pluck(df.req_body, 'topics'))")
 
 
+def _constant(text: str) -> Any:
+    """A function of the cluster that is told by nothing here."""
+    def build(args: list[Expr], schema: Schema, at: Place) -> Expr:
+        if args:
+            raise error(f"no arguments expected, found {len(args)}", at)
+        return Literal(text, DataType.STRING)
+
+    return build
+
+
 _SPECIAL: dict[str, Any] = {
-    "unnest": _unnest,
+    "unnest": _unnest, "vizier_id": _constant(""), "vizier_name": _constant(""), "vizier_namespace": _constant(""), "get_cidrs": _constant("[]"),
     "script_reference": _script_reference, "equals_any": _equals_any, "nslookup": _nslookup,
     "_exec_hostname": _of_host("hostname", Literal("", DataType.STRING)), "_exec_host_num_cpus": _of_host("num_cpus", Literal(0, DataType.INT64)),
     "asid": _of_host("asid", Literal(0, DataType.INT64)),
 }  # fmt: skip
 #: Functions of columns that have no fixed form in ``SCALARS``, with their parameters.
-VARIADIC = {"unnest": "json", "nslookup": "ip", "_exec_hostname": "", "_exec_host_num_cpus": "", "asid": ""}
+VARIADIC = {"unnest": "json", "nslookup": "ip", "_exec_hostname": "", "_exec_host_num_cpus": "", "asid": "", **dict.fromkeys(("vizier_id", "vizier_name", "vizier_namespace", "get_cidrs"), "")}

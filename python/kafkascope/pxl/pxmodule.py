@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-from kafkascope.pxl import times
+from kafkascope.pxl import exporting, times
 from kafkascope.pxl.binder import VARIADIC
 from kafkascope.pxl.errors import NOWHERE, Place, did_you_mean, error, listing
 from kafkascope.pxl.frames import Frame, Grouped, after_groupby, scan_columns
@@ -75,14 +75,14 @@ def cast(kind_of: TypeObject, value: Any, at: Place) -> Any:
 
 def build(interpreter: Interpreter) -> Module:
     """The module for one compilation."""
-    names: dict[str, Any] = dict(_STATIC)
+    names: dict[str, Any] = {**_STATIC, **exporting.modules(interpreter)}
     for name, run in (("DataFrame", _data_frame), ("display", _display), ("debug", _debug), ("now", _now), ("parse_time", _parse_time)):
         names[name] = Builtin(name, _SIGNATURES[name], lambda at, _run=run, **given: _run(interpreter, at, **given))
     for name, table in TABLE_FUNCTIONS.items():
         def frame(at: Place, _table: Any = table, **_: Any) -> Frame:
             return Frame(interpreter.graph, _table(interpreter.graph, interpreter.relations, interpreter.now_ns), at)
 
-        names[name] = Builtin(name, (("include_kelvin", None),) if name == "GetAgentStatus" else (), frame)
+        names[name] = Builtin(name, (("include_kelvin", None),) if name in ("GetAgentStatus", "GetLinuxHeadersStatus") else (), frame)
     return Module("px", names)
 
 
@@ -242,7 +242,7 @@ _STATIC: dict[str, Any] = {
 
 def function_names() -> list[str]:
     """Every name of ``px``, for completion in an editor."""
-    return sorted({*_STATIC, *_SIGNATURES, *TABLE_FUNCTIONS})
+    return sorted({*_STATIC, *_SIGNATURES, *TABLE_FUNCTIONS, *exporting.NAMES})
 
 
 __all__ = ["GLOBALS", "NOWHERE", "TYPES", "build", "cast", "function_names"]

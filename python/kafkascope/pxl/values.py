@@ -232,6 +232,7 @@ def kind(value: Any) -> str:
     words = {
         "Sequence": "a list", "Mapping": "a dict", "Function": "a function", "ScalarFunction": "a function", "AggregateFunction": "an aggregate function",
         "Builtin": "a function", "Module": "a module", "TypeObject": "a type", "Frame": "a data frame", "Grouped": "a grouped data frame", "Method": "a method",
+        "OtelPart": "a part of an export",
     }  # fmt: skip
     return words.get(type(value).__name__, type(value).__name__)
 

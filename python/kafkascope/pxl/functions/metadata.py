@@ -13,7 +13,7 @@ from kafkascope.pxl.types import DataType, SemanticType
 
 #: Metadata relations with the key they are joined by. Several rows of one key (a name used again) count as their newest.
 RELATIONS = {
-    "process": "upid", "pod": "pod_id", "pod_by_name": "pod_name", "pod_by_ip": "pod_ip", "container": "container_id", "container_by_name": "container_name",
+    "process": "upid", "pod": "pod_id", "pod_by_name": "pod_name", "pod_by_ip": "pod_ip", "pod_by_replicaset": "replicaset_name", "container": "container_id", "container_by_name": "container_name",
     "service": "service_id", "service_by_name": "service_name", "service_by_ip": "cluster_ip", "node": "node_name",
 }  # fmt: skip
 
@@ -49,6 +49,7 @@ class MetadataSpec:
         return key
 
 
+# The id of a deployment or a replica set is its name here: nothing tells another one.
 _TABLE = """
 upid_to_cmdline process.cmdline
 upid_to_hostname process.hostname
@@ -105,6 +106,20 @@ service_id_to_namespace service.namespace
 service_name_to_service_id service_by_name.service_id
 service_name_to_cluster_ip service_by_name.cluster_ip
 node_name_to_num_cpus node.num_cpus
+upid_to_deployment_id process.pod_id pod.deployment_name
+upid_to_replicaset_id process.pod_id pod.replicaset_name
+pod_id_to_deployment_id pod.deployment_name
+pod_id_to_replicaset_id pod.replicaset_name
+pod_name_to_deployment_id pod_by_name.deployment_name
+pod_name_to_replicaset_id pod_by_name.replicaset_name
+deployment_id_to_deployment_name
+deployment_name_to_deployment_id
+replicaset_id_to_replicaset_name
+replicaset_name_to_replicaset_id
+replicaset_id_to_deployment_name pod_by_replicaset.deployment_name
+replicaset_name_to_deployment_name pod_by_replicaset.deployment_name
+replicaset_id_to_deployment_id pod_by_replicaset.deployment_name
+replicaset_name_to_deployment_id pod_by_replicaset.deployment_name
 """
 _SEMANTIC = {
     "pod_name_to_status": SemanticType.POD_STATUS, "pod_id_to_status": SemanticType.POD_STATUS, "upid_to_pod_status": SemanticType.POD_STATUS,
@@ -139,12 +154,14 @@ CONTEXT: dict[str, tuple[str, ...]] = {
     "cmdline": ("upid",),
     "pid": ("upid",),
     "asid": ("upid",),
-    "deployment_name": ("upid", "pod_id", "pod_name"),
-    "replicaset_name": ("upid", "pod_id", "pod_name"),
+    "deployment_name": ("upid", "deployment_id", "pod_id", "pod_name", "replicaset_id", "replicaset_name"),
+    "deployment_id": ("upid", "deployment_name", "pod_id", "pod_name", "replicaset_id", "replicaset_name"),
+    "replicaset_name": ("upid", "pod_id", "pod_name", "replicaset_id"),
+    "replicaset_id": ("upid", "pod_id", "pod_name", "replicaset_name"),
     "qos_class": ("upid",),
 }
 ALIASES = {
     "pod": "pod_name", "service": "service_name", "node": "node_name", "host": "hostname", "container": "container_name", "cmd": "cmdline",
-    "deployment": "deployment_name", "replicaset": "replicaset_name", "replica_set": "replicaset_name",
+    "deployment": "deployment_name", "replicaset": "replicaset_name", "replica_set": "replicaset_name", "replica_set_id": "replicaset_id",
     "pod_qos": "qos_class",
 }  # fmt: skip

@@ -87,6 +87,17 @@ protocol_name(protocol): i>s
 http_resp_message(status): i>s
 grpc_status_code_to_str(code): i>s
 dns_rcode_name(code): i>s
+mysql_command_name(command): i>s
+cql_opcode_name(opcode): i>s
+amqp_frame_type_name(type): i>s
+amqp_method_name(class, method): ii>s
+mux_frame_type_name(type): i>s
+shared_libraries(upid): u>s
+_match_regex_rule(rules, s): ss>s
+deployment_name_to_namespace(deployment_name): s>s
+deployment_id_to_namespace(deployment_id): s>s
+replicaset_name_to_namespace(replicaset_name): s>s
+replicaset_id_to_namespace(replicaset_id): s>s
 is_null(x): b>b i>b u>b f>b s>b t>b
 coalesce(x, otherwise): bb>b ii>i ff>f tt>t ss>s uu>u if>f fi>f
 """

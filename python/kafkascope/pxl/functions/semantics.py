@@ -10,7 +10,8 @@ _SUMS = frozenset({St.BYTES, St.THROUGHPUT_PER_NS, St.THROUGHPUT_BYTES_PER_NS, S
 _KEEPS = _SUMS | {St.PERCENT}
 _FIXED = {
     "pod_name_to_status": St.POD_STATUS, "http_resp_message": St.HTTP_RESP_MESSAGE, "script_reference": St.SCRIPT_REFERENCE, "upid_to_asid": St.ASID, "upid": St.UPID,
-    "pod_name_to_namespace": St.NAMESPACE_NAME, "service_name_to_namespace": St.NAMESPACE_NAME,
+    "deployment_name_to_namespace": St.NAMESPACE_NAME, "deployment_id_to_namespace": St.NAMESPACE_NAME, "replicaset_name_to_namespace": St.NAMESPACE_NAME,
+    "replicaset_id_to_namespace": St.NAMESPACE_NAME, "pod_name_to_namespace": St.NAMESPACE_NAME, "service_name_to_namespace": St.NAMESPACE_NAME,
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from kafkascope.pxl.expr import Call, Column, Literal
 from kafkascope.pxl.lower import duckdb_text
 from kafkascope.pxl.lower.names import DNS_RCODES, GRPC_CODES, HTTP_REASONS, KAFKA_APIS, KAFKA_ERRORS, PROTOCOLS
+from kafkascope.pxl.lower.protocol_names import AMQP_FRAMES, AMQP_METHODS, CQL_OPCODES, MUX_FRAMES, MYSQL_COMMANDS
 from kafkascope.pxl.plan import Measure
 from kafkascope.pxl.types import DataType
 
@@ -152,6 +153,17 @@ def _array(names: dict[int, str], otherwise: str) -> Callable[[Call, list[str]],
     return form
 
 
+def _named(names: dict[int, str], number: str = "{0}") -> str:
+    """The name of a number; an unknown one as text."""
+    cases = " ".join(f"WHEN {key} THEN {quoted(name)}" for key, name in names.items())
+    return f"CASE {number} {cases} ELSE CAST({{0}} AS VARCHAR) END"
+
+
+def _match_regex_rule(expr: Call, args: list[str]) -> str:
+    pattern = f"json_extract_string({args[0]}, '$.\"' || replace(rule, '\"', '\\\"') || '\"')"
+    return f"coalesce(list_filter(TRY(json_keys({args[0]})), lambda rule: coalesce(TRY(regexp_full_match({args[1]}, {pattern}, 's')), false))[1], '')"
+
+
 def _script_reference(expr: Call, args: list[str]) -> str:
     def text(index: int) -> str:
         return f"coalesce(CAST({args[index]} AS VARCHAR), '')"
@@ -201,11 +213,16 @@ _FORMS: dict[str, str | Callable[[Call, list[str]], str]] = {
     "upid_to_pid": "coalesce(TRY_CAST(split_part({0}, ':', 2) AS BIGINT), 0)", "upid_to_asid": "coalesce(TRY_CAST(split_part({0}, ':', 1) AS BIGINT), 0)",
     "upid_to_string": "{0}", "upid": "(CAST({0} AS VARCHAR) || ':' || CAST({1} AS VARCHAR) || ':' || CAST({2} AS VARCHAR))",
     "kafka_api_key_name": _array(KAFKA_APIS, "CAST({} AS VARCHAR)"),
-    "kafka_error_name": _array(KAFKA_ERRORS, "CASE {0} WHEN -1 THEN 'UNKNOWN_SERVER_ERROR' ELSE CAST({0} AS VARCHAR) END"), "protocol_name": _array(PROTOCOLS, "'Invalid'"),
+    "kafka_error_name": _array(KAFKA_ERRORS, "CASE {0} WHEN -1 THEN 'UNKNOWN_SERVER_ERROR' ELSE CAST({0} AS VARCHAR) END"), "protocol_name": _array(PROTOCOLS, "'Invalid (' || {} || ')'"),
     "http_resp_message": _array(HTTP_REASONS, "'Unassigned'"), "grpc_status_code_to_str": _array(GRPC_CODES, "CAST({} AS VARCHAR)"),
     "dns_rcode_name": _array(DNS_RCODES, "CAST({} AS VARCHAR)"),
     "is_null": "({0} IS NULL)", "coalesce": "coalesce({0}, {1})", "script_reference": _script_reference, "equals_any": _equals_any,
     **duckdb_text.FORMS,
+    "mysql_command_name": _named(MYSQL_COMMANDS), "cql_opcode_name": _named(CQL_OPCODES), "amqp_frame_type_name": _named(AMQP_FRAMES),
+    "amqp_method_name": _named(AMQP_METHODS, "({0} * 1000 + {1})").replace("CAST({0} AS VARCHAR)", "CAST({0} AS VARCHAR) || '.' || CAST({1} AS VARCHAR)"),
+    "mux_frame_type_name": _named(MUX_FRAMES), "shared_libraries": "CASE WHEN {0} IS NULL THEN NULL ELSE '[]' END", "_match_regex_rule": _match_regex_rule,
+    "deployment_name_to_namespace": _namespace, "deployment_id_to_namespace": _namespace, "replicaset_name_to_namespace": _namespace,
+    "replicaset_id_to_namespace": _namespace,
 }  # fmt: skip
 
 

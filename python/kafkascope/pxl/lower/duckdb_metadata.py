@@ -34,6 +34,7 @@ LOOKUPS = {
     "process": LookupSql("SELECT * FROM md_process"),
     "pod": LookupSql(f"SELECT {_POD} FROM md_pod"),
     "pod_by_name": LookupSql(_newest(_POD, "md_pod", "pod_name"), True),
+    "pod_by_replicaset": LookupSql(_newest(_POD, "md_pod", "replicaset_name"), True),
     "pod_by_ip": LookupSql(_BY_IP, True),
     "container": LookupSql("SELECT * FROM md_container"),
     "container_by_name": LookupSql(_newest("*", "md_container", "container_name"), True),
