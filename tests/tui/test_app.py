@@ -170,7 +170,7 @@ def test_the_cursor_stays_on_its_row_when_rows_come() -> None:
 def test_a_graph_with_a_circle_ends_and_shows_each_edge_once() -> None:
     bench = opened(("G", EDGES, [["a", "b", 3.0], ["b", "c", 2.0], ["c", "b", 1.0], ["d", "d", None], ["x", "b", 9.0]], GRAPH))
     tree = [line[2:].strip().split("  ")[0] for line in bench.text().splitlines()[4:-1] if line.strip()]
-    assert tree == ["x", "└─ b", "└─ c", "└─ b ↑ shown above", "a", "└─ b ↑ shown above", "d", "└─ d ↑ shown above"]
+    assert tree == ["x", "└─ b", "└─ c", "└─ b ↑ shown above", "a", "└─ b ↑ shown above", "d", "└─ d (itself)"]
 
 
 def test_a_silence_is_a_gap_not_a_line() -> None:

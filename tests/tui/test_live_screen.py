@@ -6,10 +6,15 @@ import base64
 import json
 import os
 import signal
+import socket
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvicorn
 from pseudo_terminal import PseudoTerminal
 
 CAPTURE = str(Path(__file__).parents[2] / "captures" / "java-clients.pcap.gz")
@@ -17,7 +22,8 @@ CAPTURE = str(Path(__file__).parents[2] / "captures" / "java-clients.pcap.gz")
 
 def names(lines: list[str]) -> list[str]:
     """The first column of a table on the screen."""
-    return [line[2:].split()[0] for line in lines[5:-1] if line.strip()]
+    body = lines[5 : lines.index("", 5)]
+    return [line[2:].split()[0] for line in body]
 
 
 @pytest.fixture
@@ -96,6 +102,84 @@ def test_resizing(screen: PseudoTerminal) -> None:
     lines = screen.wait_for("1 Kafka")
     assert len(lines) == 10
     screen.wait_for("▸ jprod")
+
+
+def test_a_tall_screen_shows_the_widgets_that_follow() -> None:
+    with PseudoTerminal("live", "px/kafka_overview", "--capture", CAPTURE, columns=120, lines=60) as terminal:
+        text = "\n".join(terminal.wait_for("Kafka Topics: 10 rows"))
+        assert text.count("▸") == 1
+        terminal.press("tab")
+        assert names(terminal.wait_for("BYTES_PRODUCED_TOTAL"))
+
+
+def test_stopping_and_coming_back(screen: PseudoTerminal) -> None:
+    screen.press("\x1a")
+    screen.wait_for("topic/jm", gone=True)
+    until = time.monotonic() + 10
+    while Path(f"/proc/{screen.process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert screen.restored()
+    os.kill(screen.process.pid, signal.SIGCONT)
+    screen.wait_for("topic/jm")
+
+
+class Serving:
+    """A server that can be stopped and started again at its address."""
+
+    def __init__(self, service: Any) -> None:
+        from kafkascope.server.app import create_app
+
+        self._app = create_app(service)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+
+    def start(self) -> None:
+        self._server = uvicorn.Server(uvicorn.Config(self._app, host="127.0.0.1", port=self.port, log_level="error", lifespan="off", timeout_graceful_shutdown=1))
+        self._thread = threading.Thread(target=self._server.run)
+        self._thread.start()
+        until = time.monotonic() + 10
+        while not self._server.started:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+
+
+@pytest.fixture
+def server() -> Iterator[Serving]:
+    from kafkascope.scripts import Library
+    from kafkascope.tui.source import CaptureSource
+
+    source = CaptureSource([CAPTURE], Library.load())
+    serving = Serving(source._service)
+    serving.start()
+    yield serving
+    serving.stop()
+    source.close()
+
+
+def test_a_server_that_restarts(server: Serving) -> None:
+    with PseudoTerminal("live", "-i", "0.5", env={"KAFKASCOPE_SERVER": f"http://127.0.0.1:{server.port}"}) as terminal:
+        terminal.wait_for("topic/jm")
+        assert terminal.screen[0].endswith("live 0.5 s")
+        server.stop()
+        lines = terminal.wait_for("✗ no Kafkascope server")
+        # What was known stays on the screen, with its age.
+        assert any("topic/jm" in line for line in lines)
+        server.start()
+        terminal.wait_for("✗", gone=True)
+        terminal.press("p")
+        terminal.wait_for("paused")
+
+
+def test_tail_on_a_server(server: Serving) -> None:
+    with PseudoTerminal("tail", "--group", "gm", "-n", "3", "--since", "3650d", env={"KAFKASCOPE_SERVER": f"http://127.0.0.1:{server.port}"}, columns=200) as terminal:
+        assert terminal.wait_exit() == 0
+        assert "OffsetFetch v9 client=adminclient-1 37>143 B 537.0 µs group=gm jm[0-5]" in terminal.after
 
 
 @pytest.mark.parametrize("leave", ["q", "ctrl+c"])

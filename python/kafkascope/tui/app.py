@@ -23,6 +23,8 @@ from kafkascope.tui.view import View
 
 INTERVALS_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 MAX_HISTORY = 50
+#: Lines below which another widget says nothing.
+MIN_STACKED = 6
 Submit = Callable[[str, int, Callable[[], Any]], None]
 
 
@@ -362,12 +364,30 @@ class App:
 
     def _body(self, width: int, height: int) -> list[Text]:
         if self.widget is not None:
-            return self.widget.view.draw(width, height)
+            return self._stack(self.widget, width, height)
         if self.error is not None:
             # All of it, where there is room: a message that was cut is no help.
             texts = [Text(self.error.message, style="red"), *(Text(f"hint: {part}") for part in self.error.hint.splitlines())]
             return [line for text in texts for line in Pager("", [text]).draw(width, 8)]
         return []
+
+    def _stack(self, widget: Widget, width: int, height: int) -> list[Text]:
+        """The chosen widget, and below it those that follow, where there is room."""
+        rest = self.widgets[self.tab + 1 :]
+        room = min(widget.view.wanted(), height) if rest and height - widget.view.wanted() >= MIN_STACKED else height
+        lines: list[Text] = []
+        for other in (widget, *rest):
+            other.view.focused = other is widget
+            if other is not widget:
+                left = height - len(lines) - 2
+                if left < MIN_STACKED - 2:
+                    break
+                room = min(other.view.wanted(), left)
+                title = f" {plain(other.name)}: {_rows(len(other.view.output.rows))}"
+                lines += [crop(Text(""), width), crop(Text(title, style="bold dim"), width)]
+            drawn = other.view.draw(width, room)
+            lines += drawn + [crop(Text(""), width)] * (room - len(drawn) if other is widget and rest else 0)
+        return lines
 
     def _bar(self, width: int) -> Text:
         left = Text(" Kafkascope " if width >= 100 else "", style="bold")
@@ -404,7 +424,7 @@ class App:
         if widget is None:
             return between(width, Text(" no tables"), state)
         total = len(widget.view.output.rows)
-        text = f" {plain(widget.name)}: {total:,} row{'' if total == 1 else 's'}"
+        text = f" {plain(widget.name)}: {_rows(total)}"
         if widget.view.filter:
             text = f" {plain(widget.name)}: {widget.view.matched:,} of {total:,} rows match {plain(widget.view.filter)}"
         left = Text(text)
@@ -430,6 +450,10 @@ class App:
         return between(width, Text(_HINTS if width >= 100 else _SHORT_HINTS, style="dim"), Text(position, style="dim"))
 
 
+def _rows(count: int) -> str:
+    return f"{count:,} row{'' if count == 1 else 's'}"
+
+
 def plain_line(text: Text) -> Text:
     """A highlighted line whose characters are safe to print."""
     safe = Text(plain(text.plain))
@@ -441,7 +465,7 @@ def _views(output: Output, spec: Mapping[str, Any]) -> list[View]:
     """The view a display asks for, where the terminal has it, and the table."""
     kind = str(spec.get("@type", "")).rpartition(".")[2]
     views: list[View] = []
-    if kind in ("Graph", "RequestGraph") and ends(spec, output.columns) is not None:
+    if kind in ("Graph", "RequestGraph") and ends(spec, output.columns):
         views.append(GraphView(output, spec))
     elif kind == "TimeseriesChart" and time_column(output.columns) is not None:
         views.append(ChartView(output, spec))

@@ -42,6 +42,7 @@ class ChartView(View):
     """A time chart's series, each as tall as the place allows."""
 
     kind = "chart"
+    lines_each = 4
 
     def __init__(self, output: Output, spec: Mapping[str, Any]) -> None:
         super().__init__(output)
@@ -89,7 +90,11 @@ class ChartView(View):
         if not times:
             nothing = "  no series matches the filter; esc clears it" if self.filter and self.output.rows else "  no points in this time"
             return [crop(Text(nothing, style="dim"), width)]
-        first, last = min(times), max(times)
+        first = min(times)
+        # Each point stands for the time until the next one.
+        steps = sorted(found for s in self._series if (found := step(s.times)))
+        usual = steps[len(steps) // 2] if steps else 0
+        last = max(times) + usual
         top = max(max(s.values, default=0.0) for s in self._series)
         low = min(0.0, min(min(s.values, default=0.0) for s in self._series))
         names = min(max(cell_len(plain(s.name)) for s in self._series), max(width // 4, 12))
@@ -100,12 +105,13 @@ class ChartView(View):
         lines = [crop(Text(f"  {fit('', names)}  {_value(low, self._series[0].column)} to {_value(top, self._series[0].column)}", style="dim"), width)]
         for number in self.window((height - 2) // rows):
             series = self._series[number]
-            cells = buckets(series.times, series.values, first, last, plot)
+            cells = buckets(series.times, series.values, first, last, plot, usual)
             drawn = bars(cells, low, top, rows)
             for row, text in enumerate(drawn):
                 here = row == rows - 1
-                line = Text("▸ " if here and number == self.cursor else "  ")
-                line.append(fit(plain(series.name) if here else "", names), style="reverse" if here and number == self.cursor else "")
+                chosen = here and number == self.cursor and self.focused
+                line = Text("▸ " if chosen else "  ")
+                line.append(fit(plain(series.name) if here else "", names), style="reverse" if chosen else "")
                 line.append("  ")
                 line.append(text, style="cyan")
                 line.append("  " + (legend[id(series)] if here else ""))
@@ -122,8 +128,15 @@ def _value(value: float, column: Column) -> str:
     return fmt.value(round(value) if column.type == "INT64" else value, column.type, column.semantic_type)
 
 
-def buckets(times: Sequence[int], values: Sequence[float], first: int, last: int, width: int) -> list[float | None]:
-    """The mean of each cell's points. A cell within one step of the series takes its neighbour's value; a longer silence stays a gap."""
+def step(times: Sequence[int]) -> int:
+    """The usual time between points that are not of the same time."""
+    distinct = sorted(set(times))
+    steps = sorted(b - a for a, b in itertools.pairwise(distinct))
+    return steps[len(steps) // 2] if steps else 0
+
+
+def buckets(times: Sequence[int], values: Sequence[float], first: int, last: int, width: int, usual: int) -> list[float | None]:
+    """The mean of each cell's points. A point stands for the ``usual`` time between points at most; a longer silence stays a gap."""
     sums, counts = [0.0] * width, [0] * width
     span = max(last - first, 1)
 
@@ -134,25 +147,29 @@ def buckets(times: Sequence[int], values: Sequence[float], first: int, last: int
         sums[cell(t)] += value
         counts[cell(t)] += 1
     cells = [s / c if c else None for s, c in zip(sums, counts, strict=True)]
-    steps = sorted(b - a for a, b in itertools.pairwise(times) if b > a)
-    usual = steps[len(steps) // 2] * 1.5 if steps else 0
-    for a, b in itertools.pairwise(times):
-        if b - a <= usual:
-            for index in range(cell(a) + 1, cell(b)):
-                if cells[index] is None:
-                    cells[index] = cells[cell(a)]
+    usual = min(step(times) or usual, usual)
+    for a, b in itertools.pairwise([*times, times[-1] + usual] if times else []):
+        end = b if b - a <= usual * 1.5 else a + usual
+        for index in range(cell(a) + 1, width if end >= last else cell(end)):
+            if cells[index] is None:
+                cells[index] = cells[cell(a)]
     return cells
 
 
 def bars(cells: Sequence[float | None], low: float, top: float, rows: int) -> list[str]:
     """Cells as columns of block characters, ``rows`` lines tall; a gap is empty, a zero is a hairline."""
     span = top - low
-    heights = [None if c is None else max(round((c - low) / span * rows * 8) if span > 0 else 0, 0) for c in cells]
+
+    def height(value: float) -> int:
+        part = (value - low) / span if span > 0 else 0.0
+        return round(min(max(part, 0.0), 1.0) * rows * 8) if part == part else 0
+
+    heights = [None if c is None else height(c) for c in cells]
     lines = []
     for row in range(rows - 1, -1, -1):
         text = ""
-        for height in heights:
-            level = 0 if height is None else min(max(height - row * 8, 0), 8)
-            text += _LEVELS[max(level, 1)] if height is not None and row == 0 else _LEVELS[level]
+        for filled in heights:
+            level = 0 if filled is None else min(max(filled - row * 8, 0), 8)
+            text += _LEVELS[max(level, 1)] if filled is not None and row == 0 else _LEVELS[level]
         lines.append(text)
     return lines

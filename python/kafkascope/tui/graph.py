@@ -31,13 +31,13 @@ class Entry:
     note: str = ""
 
 
-def ends(spec: Mapping[str, Any], columns: Sequence[Column]) -> tuple[int, int] | None:
-    """The columns of a graph widget's edges, by position."""
+def ends(spec: Mapping[str, Any], columns: Sequence[Column]) -> list[tuple[int, int]]:
+    """The columns of a graph widget's edges, by position; of a RequestGraph's several pairs the first counts that a row has names in."""
     names = [c.name for c in columns]
     adjacency = spec.get("adjacencyList") or {}
     pairs = [(adjacency.get("fromColumn"), adjacency.get("toColumn"))]
     pairs += [(spec.get(f"requestor{what}Column"), spec.get(f"responder{what}Column")) for what in ("Pod", "Service", "IP")]
-    return next(((names.index(a), names.index(b)) for a, b in pairs if a in names and b in names), None)
+    return [(names.index(a), names.index(b)) for a, b in pairs if a in names and b in names]
 
 
 class GraphView(View):
@@ -63,18 +63,17 @@ class GraphView(View):
     def rebuild(self) -> None:
         self._entries = []
         found = ends(self._spec, self.output.columns)
-        if found is None:
-            return
+        used = {index for pair in found for index in pair}
         names = [c.name for c in self.output.columns]
         weight = self._spec.get("edgeWeightColumn")
         # RequestGraph names its columns otherwise; what it has of them is shown.
         shown = [weight, *(self._spec.get("edgeHoverInfo") or [v for k, v in self._spec.items() if k.endswith("Column") and k not in ("edgeColorColumn",)])]
-        self._shown = [names.index(name) for name in dict.fromkeys(shown) if name in names and names.index(name) not in found]
+        self._shown = [names.index(name) for name in dict.fromkeys(shown) if name in names and names.index(name) not in used]
         self._weight = names.index(weight) if weight in names else self._shown[0] if self._shown else None
         children: dict[str, list[tuple[str, Sequence[Any]]]] = {}
         targets = set()
         for row in self.matching():
-            a, b = (cell_text(row[i], self.output.columns[i]) for i in found)
+            a, b = (self._name(row, [pair[side] for pair in found]) for side in (0, 1))
             children.setdefault(a, []).append((b, row))
             if a != b:
                 targets.add(b)
@@ -97,9 +96,12 @@ class GraphView(View):
                 return
             last = number == len(edges) - 1
             again = name in children and (name in unfolded or len(path) >= MAX_DEPTH)
-            self._entries.append(Entry(prefix + ("└─ " if last else "├─ "), name, row, (*path, name), " ↑ shown above" if again else ""))
+            self._entries.append(Entry(prefix + ("└─ " if last else "├─ "), name, row, (*path, name), " (itself)" if name == node else " ↑ shown above" if again else ""))
             if name in children and not again:
                 self._unfold(name, prefix + ("   " if last else "│  "), (*path, name), children, unfolded)
+
+    def _name(self, row: Sequence[Any], indexes: Sequence[int]) -> str:
+        return next((cell_text(row[i], self.output.columns[i]) for i in indexes if row[i]), "–")
 
     def _load(self, row: Sequence[Any]) -> float:
         value = row[self._weight] if self._weight is not None else None
@@ -120,7 +122,7 @@ class GraphView(View):
         lines = [crop(header, width)]
         for number in self.window(height - 1):
             entry = self._entries[number]
-            text = Text("▸ " if number == self.cursor else "  ")
+            text = Text("▸ " if number == self.cursor and self.focused else "  ")
             text.append(entry.prefix, style="dim")
             text.append(fit(entry.name + entry.note, names - cell_len(entry.prefix)), style="bold" if entry.row is None else "")
             text.append("  ")
@@ -130,7 +132,7 @@ class GraphView(View):
                 for room, value in zip(rooms, texts[number], strict=True):
                     text.append(fit(value, room, right=True) + "  ")
             line = crop(text, width)
-            if number == self.cursor:
+            if number == self.cursor and self.focused:
                 line.stylize("reverse")
             lines.append(line)
         return lines

@@ -96,7 +96,7 @@ class TableView(View):
         for part in range(2) if any(first for first, _ in titles) else (1,):
             header = Text("  ")
             for (index, room), title in zip(columns, titles, strict=True):
-                header.append(fit(title[part], room, _right(self.output.columns[index])), style="bold reverse" if index == self.column and part == 1 else "bold")
+                header.append(fit(title[part], room, _right(self.output.columns[index])), style="bold reverse" if index == self.column and part == 1 and self.focused else "bold")
                 header.append("  ")
             header.rstrip()
             lines.append(crop(header, width))
@@ -105,14 +105,14 @@ class TableView(View):
             return [*lines, crop(Text(nothing, style="dim"), width)]
         for entry in self.window(height - len(lines)):
             row = self._rows[entry]
-            text = Text("▸ " if entry == self.cursor else "  ")
+            text = Text("▸ " if entry == self.cursor and self.focused else "  ")
             for index, room in columns:
                 column = self.output.columns[index]
                 text.append(fit(self._text(row, index), room, _right(column)), style=_cell(row[index], column).style)
                 text.append("  ")
             text.rstrip()
             line = crop(text, width)
-            if entry == self.cursor:
+            if entry == self.cursor and self.focused:
                 line.stylize("reverse")
             lines.append(line)
         return lines
@@ -133,6 +133,10 @@ class TableView(View):
     def _visible(self, width: int) -> list[tuple[int, int]]:
         """The columns that fit, with their widths; the chosen one is among them."""
         widths = [self._widths[c.name] for c in self.output.columns]
+        whole = [max(w, len(c.name) + 1) for w, c in zip(widths, self.output.columns, strict=True)]
+        if sum(w + 2 for w in whole) <= width:
+            # Room for every head on one line.
+            widths = whole
         self.left = min(self.left, self.column)
         while self.left < self.column and sum(w + 2 for w in widths[self.left : self.column + 1]) > width + 2:
             self.left += 1

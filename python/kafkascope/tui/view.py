@@ -15,6 +15,8 @@ class View:
     """A widget's table, shown in some way. Subclasses say what their entries are and how they look."""
 
     kind = "view"
+    #: Lines an entry takes where other widgets want room too.
+    lines_each = 1
 
     def __init__(self, output: Output) -> None:
         self.output = output
@@ -23,6 +25,9 @@ class View:
         self.matched = len(output.rows)
         self.cursor = 0
         self.top = 0
+        #: Whether keys go here; of other widgets the cursor is not shown.
+        self.focused = True
+        self._tallest = 0
         #: Entries that fit on the screen, known after the first drawing.
         self.page = 10
 
@@ -46,6 +51,11 @@ class View:
         """At most ``height`` lines."""
         raise NotImplementedError
 
+    def wanted(self) -> int:
+        """Lines that show all of it; a filter takes none away, as nothing may jump while one types."""
+        self._tallest = max(self._tallest, len(self), 1)
+        return self._tallest * self.lines_each + 2
+
     # What they share.
     def matching(self) -> list[Sequence[Any]]:
         """The rows that the filter leaves."""
@@ -64,6 +74,7 @@ class View:
     def update(self, output: Output) -> None:
         """Rows of a later run; the cursor stays on what it was on."""
         self.output = output
+        self._tallest = 0
         self._keep(self.rebuild)
 
     def _keep(self, change: Any) -> None:
