@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from kafkascope.pxl import exporting, times
 from kafkascope.pxl.binder import VARIADIC
@@ -193,8 +194,14 @@ def _make_upid(at: Place, asid: Any, pid: Any, start: Any) -> Const:
     return Const(":".join(map(str, parts)), DataType.UINT128, St.UPID, at)
 
 
-def _uint128(at: Place, text: Any) -> Const:
-    return Const(text_of(text, "px.uint128", at), DataType.UINT128, at=at)
+def _uint128(at: Place, uuid: Any) -> Const:
+    """The number that a UUID's text stands for, in the form of a process's id: 32 bits, 32 bits, 64 bits."""
+    text = text_of(uuid, "px.uint128", at)
+    try:
+        number = UUID(text).int
+    except ValueError:
+        raise error(f"px.uint128: '{text}' is no UUID", at, "00000001-0000-000a-0000-00000000004d") from None
+    return Const(f"{number >> 96}:{number >> 64 & 0xFFFFFFFF}:{number & 0xFFFFFFFFFFFFFFFF}", DataType.UINT128, at=at)
 
 
 def _equals_any(at: Place, value: Any, options: Any) -> Any:
@@ -220,7 +227,6 @@ def _script_reference(at: Place, label: Any, script: Any, args: Any) -> Any:
         if not isinstance(part, _COLUMN):
             raise error(f"px.script_reference takes columns and constants, found {kind(part)}", at)
     return apply("script_reference", tuple(parts), at)
-
 
 
 
