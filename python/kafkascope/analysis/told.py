@@ -7,6 +7,8 @@ import pyarrow as pa
 from kafkascope.analysis.sql import query
 
 _LIST_OFFSETS, _DELETE_TOPICS, _DELETE_GROUPS, _OFFSET_DELETE = 2, 20, 42, 47
+#: The requests that are read here.
+APIS = (_LIST_OFFSETS, _DELETE_TOPICS, _DELETE_GROUPS, _OFFSET_DELETE)
 
 #: What ``ends`` yields; ``lag.Rows`` takes it.
 ENDS = pa.schema(

@@ -7,6 +7,8 @@ import pyarrow as pa
 from kafkascope.analysis.sql import query
 
 _END_TXN = 26
+#: The requests that are read here.
+APIS = (_END_TXN,)
 
 #: What ``ends`` yields; ``lag.Rows`` takes it.
 ENDS = pa.schema(
