@@ -1,4 +1,4 @@
-"""Rebalances of every group protocol: recorded ones with times checked by hand, and told ones for what no recording has."""
+"""Rebalances of every group protocol: recorded ones, and told ones for what no recording has."""
 
 from __future__ import annotations
 
@@ -267,7 +267,7 @@ def ms(value: int | None) -> float | None:
     return None if value is None else round(value / 1e6, 1)
 
 
-# Counted by hand from the captures' requests: group, trigger, client, generations, members, moved, retries, duration, longest stop (ms).
+# As found in the captures, read through once; the times of gm and lgcm were checked against the requests by hand: group, trigger, client, generations, members, moved, retries, duration, longest stop (ms).
 RECORDED = {
     "java-clients": [
         ("gm", "member_joined", "member-0", (None, 1), (0, 1), 0, 0, 48.9, None),
