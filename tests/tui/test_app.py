@@ -167,6 +167,34 @@ def test_the_cursor_stays_on_its_row_when_rows_come() -> None:
     assert "▸ a" in bench.text() and "5 rows" in bench.text()
 
 
+def again(bench: Bench, table: Any) -> str:
+    bench.source.result = result(table)
+    bench.app.run()
+    bench.work()
+    return bench.text()
+
+
+def test_rows_that_nobody_sorted_keep_their_order() -> None:
+    columns = [("name", "STRING", "NONE"), ("partition", "INT64", "NONE"), ("n", "INT64", "NONE"), ("last_seen", "TIME64NS", "TIME_NS"), ("replicas", "INT64", "NONE")]
+    rows = [["b", 1, 5, "7", 1], ["a", 0, 9, "8", 1], ["b", 0, 1, "9", 1], ["c", 3, 2, "5", 1]]
+    bench = opened(("T", columns, rows, {}))
+    bench.press("j", "j")
+    later = [[name, partition, n + 7, str(int(seen) + 10), 1] for name, partition, n, seen, _ in [["d", 0, 1, "1", 1], *rows[::-1]]]
+    text = again(bench, ("T", columns, later, {}))
+    assert names(text) == ["b", "a", "b", "c", "d"]
+    assert [line.split()[1:4] for line in text.splitlines() if line.startswith("▸")] == [["b", "0", "8"]]
+
+
+def test_rows_that_the_script_sorts_come_as_it_says() -> None:
+    # The version is sorted too, by chance, and says less.
+    columns = [("time_", "TIME64NS", "TIME_NS"), ("version", "INT64", "NONE"), ("api", "STRING", "NONE")]
+    bench = opened(("T", columns, [["5000000000", 2, "m"], ["4000000000", 2, "a"], ["3000000000", 1, "z"]], {}))
+    bench.press("j")
+    text = again(bench, ("T", columns, [["7000000000", 2, "v"], ["6000000000", 2, "w"], ["5000000000", 2, "m"], ["4000000000", 1, "a"]], {}))
+    assert names(text, 2) == ["v", "w", "m", "a"]
+    assert next(line for line in text.splitlines() if line.startswith("▸")).endswith("a")
+
+
 def test_a_graph_with_a_circle_ends_and_shows_each_edge_once() -> None:
     bench = opened(("G", EDGES, [["a", "b", 3.0], ["b", "c", 2.0], ["c", "b", 1.0], ["d", "d", None], ["x", "b", 9.0]], GRAPH))
     tree = [line[2:].strip().split("  ")[0] for line in bench.text().splitlines()[4:-1] if line.strip()]

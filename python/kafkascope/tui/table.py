@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from rich.cells import cell_len
@@ -34,6 +36,8 @@ class TableView(View):
         self._rows: list[Sequence[Any]] = []
         #: Columns of times that all lie in one day: the day would say nothing.
         self._one_day: set[int] = set()
+        #: Columns that every run so far came sorted by.
+        self._sorted = monotonic(output)
         self.rebuild()
 
     def __len__(self) -> int:
@@ -61,8 +65,22 @@ class TableView(View):
         return self._rows[entry]
 
     def identity(self, entry: int) -> Any:
-        row = self._rows[entry]
-        return tuple(item for item, c in zip(row, self.output.columns, strict=True) if c.type in ("STRING", "TIME64NS", "UINT128") and not c.semantic_type.endswith("QUANTILES"))
+        return identity(self._rows[entry], self.output.columns)
+
+    def update(self, output: Output) -> None:
+        """Rows of a later run. Where the script does not sort, rows stay in the order they were in, new ones after them: a database gives any order."""
+        self._sorted &= monotonic(output)
+        known: dict[Any, int] = {}
+        for row in self.output.rows:
+            known.setdefault(identity(row, self.output.columns), len(known))
+        rows = sorted(output.rows, key=lambda row: known.get(identity(row, output.columns), len(known)))
+        if self._sorted:
+            # Equals stay in their order too.
+            places = {c.name: i for i, c in enumerate(output.columns)}
+            name, descending = max(sorted(self._sorted), key=lambda by: len({row[places[by[0]]] for row in rows}))
+            index = places[name]
+            rows.sort(key=lambda row: _order(row[index], output.columns[index]), reverse=descending)
+        super().update(replace(output, rows=rows))
 
     def key(self, key: str) -> bool:
         last = len(self.output.columns) - 1
@@ -159,6 +177,33 @@ def split(name: str) -> tuple[str, str]:
     places = [(max(at + 1, len(name) - at - 1), at + 1) for at, char in enumerate(name) if char == "_" and 0 < at < len(name) - 1]
     at = min(places)[1] if places else 0
     return name[:at], name[at:]
+
+
+def identity(row: Sequence[Any], columns: Sequence[Column]) -> Any:
+    """The names in a row, which tell it from others while its numbers change."""
+    return tuple(item for item, column in zip(row, columns, strict=True) if _names(column))
+
+
+_NAMING = ("partition", "port", "pid", "_id", "code", "epoch", "generation")
+
+
+def _names(column: Column) -> bool:
+    if column.type == "TIME64NS":
+        return column.name == "time_"
+    if column.type == "INT64":
+        return column.semantic_type in ("NONE", "PORT") and column.name.endswith(_NAMING)
+    return column.type in ("STRING", "UINT128") and not column.semantic_type.endswith("QUANTILES")
+
+
+def monotonic(output: Output) -> set[tuple[str, bool]]:
+    """Columns by which the rows are sorted, with whether they descend."""
+    found = set()
+    for index, column in enumerate(output.columns):
+        values = [_order(row[index], column) for row in output.rows if _known(row[index])]
+        if len(values) != len(output.rows) or len(set(values)) < 2:
+            continue
+        found |= {(column.name, descending) for descending in (False, True) if all((a >= b if descending else a <= b) for a, b in itertools.pairwise(values))}
+    return found
 
 
 def cell_text(item: Any, column: Column) -> str:
