@@ -195,6 +195,17 @@ def test_rows_that_the_script_sorts_come_as_it_says() -> None:
     assert next(line for line in text.splitlines() if line.startswith("▸")).endswith("a")
 
 
+def test_edges_and_series_keep_their_order() -> None:
+    bench = opened(("G", EDGES, [["p", "a", 3.0], ["p", "b", 2.0], ["q", "c", 4.0]], GRAPH))
+    before = [line.strip("▸├└─ ").split()[0] for line in bench.text().splitlines()[4:-1] if line.strip()]
+    text = again(bench, ("G", EDGES, [["q", "c", 1.0], ["p", "b", 9.0], ["p", "n", 10.0], ["p", "a", 3.0]], GRAPH))
+    assert before == ["p", "a", "b", "q", "c"]
+    assert [line.strip("▸├└─ ").split()[0] for line in text.splitlines()[4:-1] if line.strip()] == ["p", "a", "b", "n", "q", "c"]
+    bench = opened(("C", POINTS, [["1000000000", "x", 0.5], ["1000000000", "y", 0.4]], CHART))
+    text = again(bench, ("C", POINTS, [["1000000000", "y", 0.9], ["1000000000", "x", 0.1]], CHART))
+    assert text.index("x ") < text.index("y ")
+
+
 def test_a_graph_with_a_circle_ends_and_shows_each_edge_once() -> None:
     bench = opened(("G", EDGES, [["a", "b", 3.0], ["b", "c", 2.0], ["c", "b", 1.0], ["d", "d", None], ["x", "b", 9.0]], GRAPH))
     tree = [line[2:].strip().split("  ")[0] for line in bench.text().splitlines()[4:-1] if line.strip()]

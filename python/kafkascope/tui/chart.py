@@ -49,6 +49,8 @@ class ChartView(View):
         self._spec = spec
         self._series: list[Series] = []
         self._dropped = 0
+        #: Series in the order they first had.
+        self._ranks: dict[str, int] = {}
         self.rebuild()
 
     def __len__(self) -> int:
@@ -81,8 +83,12 @@ class ChartView(View):
                     found[key].times.append(row[at])
                     found[key].values.append(float(value))
                     found[key].row = row
-        # As a legend is sorted: the greatest last value first.
+        # As a legend is sorted, the greatest last value first; but not anew at each run, or lines would change places under the eye.
         ordered = sorted(found.values(), key=lambda s: -(s.values[-1] if s.values else -math.inf))
+        for series in ordered[:MAX_SERIES]:
+            if len(self._ranks) < 10 * MAX_SERIES:
+                self._ranks.setdefault(series.name, len(self._ranks))
+        ordered.sort(key=lambda s: self._ranks.get(s.name, len(self._ranks)))
         self._series, self._dropped = ordered[:MAX_SERIES], max(len(ordered) - MAX_SERIES, 0)
 
     def draw(self, width: int, height: int) -> list[Text]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,8 @@ class GraphView(View):
         super().__init__(output)
         self._spec = spec
         self._entries: list[Entry] = []
+        #: Edges and roots in the order they first had: nothing jumps because a rate changed a little.
+        self._ranks: dict[tuple[str, str], int] = {}
         self.rebuild()
 
     def __len__(self) -> int:
@@ -77,16 +79,25 @@ class GraphView(View):
             children.setdefault(a, []).append((b, row))
             if a != b:
                 targets.add(b)
-        for edges in children.values():
+        for node, edges in children.items():
             edges.sort(key=lambda edge: -self._load(edge[1]))
+            self._in_order(edges, lambda edge, node=node: (node, edge[0]))  # type: ignore[misc]
         self._heaviest = max((self._load(row) for edges in children.values() for _, row in edges), default=0.0)
         unfolded: set[str] = set()
         by_load = sorted(children, key=lambda node: -sum(self._load(row) for _, row in children[node]))
+        self._in_order(by_load, lambda node: ("", node))
         # Nodes that nothing flows into first; then what is left, which lies on circles.
         for root in [n for n in by_load if n not in targets] + [n for n in by_load if n in targets]:
             if root not in unfolded:
                 self._entries.append(Entry("", root, None, (root,)))
                 self._unfold(root, "", (root,), children, unfolded)
+
+    def _in_order(self, items: list[Any], key: Callable[[Any], tuple[str, str]]) -> None:
+        """Sort ``items`` as they were before, new ones after them as they are now."""
+        for item in items:
+            if len(self._ranks) < MAX_ENTRIES:
+                self._ranks.setdefault(key(item), len(self._ranks))
+        items.sort(key=lambda item: self._ranks.get(key(item), MAX_ENTRIES))
 
     def _unfold(self, node: str, prefix: str, path: tuple[str, ...], children: Mapping[str, Any], unfolded: set[str]) -> None:
         unfolded.add(node)
