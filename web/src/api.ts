@@ -15,6 +15,8 @@ export interface ResultTable {
   rows: Cell[][];
   numRows: number;
   truncated: boolean;
+  /** Why it is empty, where the server knows. */
+  note?: string | null;
 }
 
 export interface Position {

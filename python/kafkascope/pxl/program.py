@@ -15,7 +15,7 @@ from kafkascope.pxl.errors import did_you_mean, error, listing
 from kafkascope.pxl.frames import Frame, Grouped, after_groupby
 from kafkascope.pxl.interpreter import Interpreter
 from kafkascope.pxl.lower import dialect
-from kafkascope.pxl.plan import Node, explain, order_of
+from kafkascope.pxl.plan import Node, Scan, explain, order_of, post_order
 from kafkascope.pxl.rules import optimize
 from kafkascope.pxl.types import DataType, SemanticType
 from kafkascope.pxl.values import Const, Function, TypeObject, kind
@@ -84,6 +84,10 @@ class Program:
     def explain(self) -> str:
         """The plans as stable text."""
         return "\n\n".join(f"{name}:\n{explain(node)}" for name, node in self.outputs.items())
+
+    def reads(self, output: str) -> frozenset[str]:
+        """The tables that a result is made from."""
+        return frozenset(node.table for node in post_order([self.outputs[output]]) if isinstance(node, Scan))
 
     def sql(self, engine: Engine, max_rows: int = DEFAULT_MAX_ROWS) -> str:
         """The statement that gives all results."""

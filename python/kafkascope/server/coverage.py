@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 #: The page's chip speaks of this much of the past.
@@ -20,6 +20,15 @@ _REASONS = {
     "tls": "TLS connections, content not visible",
     "limit": "cut by a limit of Kafkascope",
 }
+
+
+#: Tables of which this version captures nothing: why a result made from them is empty.
+_NOT_CAPTURED = {"http_events": "HTTP requests are not captured yet", "stack_traces.beta": "CPU profiles are not taken yet"}
+
+
+def not_captured(tables: Collection[str]) -> str | None:
+    """Why a result over ``tables`` has no rows, when nothing of one of them is captured."""
+    return next((reason for table, reason in _NOT_CAPTURED.items() if table in tables), None)
 
 
 def _rows(engine: Any, sql: str) -> list[dict[str, Any]]:

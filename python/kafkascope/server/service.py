@@ -82,7 +82,8 @@ class Service:
             columns = [{"name": c.name, "type": c.type.name, "semanticType": c.semantic_type.name} for c in result.columns]
             rows = jsonrows.rows(result.table, [c["type"] for c in columns])
             by_name[result.name] = len(tables)
-            tables.append({"name": result.name, "columns": columns, "rows": rows, "numRows": len(rows), "truncated": result.truncated})
+            note = None if rows else coverage.not_captured(program.reads(result.name))
+            tables.append({"name": result.name, "columns": columns, "rows": rows, "numRows": len(rows), "truncated": result.truncated, "note": note})
         messages = [{"level": "warning", "text": text} for text in program.warnings]
         messages += coverage.explain_empty(self.engine, tables, self._now_ns())
         return {

@@ -11,8 +11,9 @@ export function Empty({ table, result }: { table: ResultTable | null; result: Ru
   const start = variables.find((variable) => variable.name === "start_time");
   const window = start ? effective(start, place.args) : "";
   const narrowing = variables.filter((variable) => variable !== start && (place.args[variable.name] ?? "") !== "" && !variable.required);
-  const longer = longerWindow(window);
-  const reasons = result.messages.map((message) => message.text);
+  const longer = table?.note ? null : longerWindow(window);
+  const note = table?.note ?? null;
+  const reasons = note !== null ? [note] : result.messages.map((message) => message.text);
   return (
     <div className={table ? "none" : "none all-empty"} data-testid="empty">
       <p>
