@@ -20,6 +20,7 @@ from types import FrameType
 
 import click
 
+from kafkascope.children import die_with_parent
 from kafkascope.cli.errors import FAILED, WRONG_USE, CommandError
 from kafkascope.cli.script import scripts_option
 from kafkascope.server import privileges
@@ -209,7 +210,7 @@ class Machine:
             environment["KAFKASCOPE_TOKEN"] = self.settings.token
         parent = os.getpid()
         self.server = subprocess.Popen(command, env=environment, pass_fds=(self.listener.fileno(), ready_write), stdin=subprocess.DEVNULL,
-                                       start_new_session=True, preexec_fn=lambda: privileges.die_with_parent(parent))  # fmt: skip
+                                       start_new_session=True, preexec_fn=lambda: die_with_parent(parent))  # fmt: skip
         os.close(ready_write)
         try:
             self._wait_ready(ready_read)
@@ -233,7 +234,7 @@ class Machine:
                    "--asid", "1", "--log", "text" if sys.stderr.isatty() else "json"]  # fmt: skip
         parent = os.getpid()
         self._agent_started = time.monotonic()
-        self.agent = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=lambda: privileges.die_with_parent(parent))
+        self.agent = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=lambda: die_with_parent(parent))
 
     def _agent_first_seconds(self) -> None:
         """An agent that cannot capture at all says so within its first moments: then nothing is left running."""

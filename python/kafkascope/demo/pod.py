@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
+from kafkascope.children import die_with_parent
 from kafkascope.demo.network import Place
 from kafkascope.demo.plan import Deployment
-from kafkascope.server.privileges import die_with_parent
 
 _BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 #: A pod that ran this long starts at once when it dies again.

@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-_PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 24, 38
+_PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 24, 38
 _CAPABILITY_VERSION_3 = 0x20080522
 _LAST_CAPABILITY = 63
 
@@ -74,10 +74,3 @@ def drop(uid: int, gid: int) -> None:
     if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_NO_NEW_PRIVS)")
     os.environ["HOME"] = "/nonexistent" if uid else os.environ.get("HOME", "/")
-
-
-def die_with_parent(parent: int) -> None:
-    """Ask the kernel for SIGTERM when ``parent`` ends, so that a killed ``px up`` leaves nothing behind; for ``preexec_fn``."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, 15, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
