@@ -21,12 +21,14 @@ from types import FrameType
 import click
 
 from kafkascope.children import die_with_parent
-from kafkascope.cli.errors import FAILED, WRONG_USE, CommandError
+from kafkascope.cli.errors import FAILED, WRONG_USE, CommandError, check_files
 from kafkascope.cli.script import scripts_option
 from kafkascope.server import privileges
 from kafkascope.server.security import is_loopback, new_token
 
 PACKAGE = Path(__file__).resolve().parents[1]
+#: What `make demo` shows to a user who may not capture.
+RECORDED = PACKAGE.parents[1] / "captures" / "demo" / "px-kafka.pcap.gz"
 SERVER_START_S = 30.0
 AGENT_GRACE_S = 3.0
 #: An agent that dies again and again is started less and less often.
@@ -46,12 +48,14 @@ class Settings:
     memory_limit: str
     token: str | None
     demo: str | None
+    captures: tuple[str, ...] = ()
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve on; any but loopback needs a token.")
 @click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65535), help="Port of the page and the API; 0 takes a free one.")
 @click.option("--source", type=click.Choice(["auto", "ebpf", "packet", "none"]), default="auto", show_default=True, help="How to capture; none serves what is stored.")
+@click.option("--capture", "captures", multiple=True, metavar="FILE", help="Serve this packet capture instead of capturing; needs no privileges; may be repeated.")
 @click.option("--data", metavar="DIR", help="Folder of the store; default: a folder of the system or the user.")
 @click.option("--no-data", is_flag=True, help="Keep everything in memory.")
 @click.option("--memory-limit", default="1GB", show_default=True, help="Memory that queries and recent rows may use.")
@@ -59,7 +63,7 @@ class Settings:
 @click.option("--allow-host", "allowed_hosts", multiple=True, metavar="NAME", help="Answer for this host name too.")
 @click.option("--token", envvar="KAFKASCOPE_TOKEN", help="Token that requests must carry; made by itself for a bind beyond loopback.")
 @click.option("--demo", metavar="NAME", help="Say where the walk through this demo begins.")
-def up(host: str, port: int, source: str, data: str | None, no_data: bool, memory_limit: str, folders: tuple[str, ...],
+def up(host: str, port: int, source: str, captures: tuple[str, ...], data: str | None, no_data: bool, memory_limit: str, folders: tuple[str, ...],
        allowed_hosts: tuple[str, ...], token: str | None, demo: str | None) -> None:
     """Capture on this machine and serve the page; ends with Ctrl-C.
 
@@ -67,15 +71,25 @@ def up(host: str, port: int, source: str, data: str | None, no_data: bool, memor
     Examples:
       sudo px up                       the page on http://127.0.0.1:8765/
       px up --source packet --port 0   without eBPF, on a free port
+      px up --capture broker.pcap.zst  look into a packet capture on the page
     """
     if data and no_data:
         raise CommandError("--data and --no-data exclude each other", "leave one out", WRONG_USE)
     if not is_loopback(host) and token is None:
         token = new_token()
+    check_files(captures)
+    if captures:
+        source = "none"
     if source != "none":
-        _may_capture(source)
-    folder = None if no_data else (data or default_data())
-    settings = Settings(host, port, source, folder, folders, (*allowed_hosts, *(() if is_loopback(host) else (host,))), memory_limit, token, demo)
+        try:
+            _may_capture(source)
+        except CommandError as error:
+            if demo is None or not RECORDED.exists():
+                raise
+            click.echo(f"px: {error.message}. A recording of the demo is shown instead: names of pods and live rows are missing.", err=True)
+            source, captures = "none", (str(RECORDED),)
+    folder = None if no_data or captures else (data or default_data())
+    settings = Settings(host, port, source, folder, folders, (*allowed_hosts, *(() if is_loopback(host) else (host,))), memory_limit, token, demo, tuple(str(Path(file).resolve()) for file in captures))
     with listening(host, port) as listener, Machine(settings, listener) as machine:
         machine.run()
 
@@ -178,7 +192,9 @@ class Machine:
         click.echo(f"Kafkascope is at {self.url}   (Ctrl-C ends it)")
         if self.settings.demo:
             base = self.url.split("?")[0]
-            click.echo(f"Walk: {base}script/px/kafka_overview?namespace={self.settings.demo}   (docs/tutorial.md tells the way)")
+            # A recording knows no namespaces.
+            place = "" if self.settings.captures else f"?namespace={self.settings.demo}"
+            click.echo(f"Walk: {base}script/px/kafka_overview{place}   (docs/tutorial.md tells the way)")
         sys.stdout.flush()
         while not self.stopping:
             assert self.server is not None
@@ -192,12 +208,14 @@ class Machine:
     def _start_server(self) -> None:
         assert self._folder is not None
         libraries = [Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-        user = privileges.choose(PACKAGE, *libraries, *(Path(folder).resolve() for folder in self.settings.folders))
+        user = privileges.choose(PACKAGE, *libraries, *(Path(name).resolve() for name in (*self.settings.folders, *self.settings.captures)))
         ready_read, ready_write = os.pipe()
         command = [sys.executable, "-m", "kafkascope.server.main", "--fd", str(self.listener.fileno()), "--ready-fd", str(ready_write),
-                   "--ingest-socket", str(self._folder / "ingest.sock"), "--source", self.settings.source, "--memory-limit", self.settings.memory_limit]  # fmt: skip
+                   "--ingest-socket", str(self._folder / "ingest.sock"), "--source", "packet captures" if self.settings.captures else self.settings.source, "--memory-limit", self.settings.memory_limit]  # fmt: skip
         if self.settings.data is not None:
             command += ["--data", str(_own_folder(Path(self.settings.data), user))]
+        for file in self.settings.captures:
+            command += ["--capture", file]
         for folder in self.settings.folders:
             command += ["--scripts", str(Path(folder).resolve())]
         for name in self.settings.allowed_hosts:

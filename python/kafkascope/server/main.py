@@ -8,8 +8,10 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -18,13 +20,14 @@ import click
 @click.option("--fd", type=int, required=True, help="Listening socket, inherited.")
 @click.option("--ready-fd", type=int, help="Gets one byte when queries are answered.")
 @click.option("--ingest-socket", required=True, help="Unix socket for agents.")
+@click.option("--capture", "captures", multiple=True, help="Serve these packet captures instead of what agents send.")
 @click.option("--data", help="Folder of the store; none keeps everything in memory.")
 @click.option("--memory-limit", default="1GB")
 @click.option("--scripts", "folders", multiple=True)
 @click.option("--allow-host", "allowed_hosts", multiple=True)
 @click.option("--source", default="")
 @click.option("--user", help="uid:gid to run as.")
-def main(fd: int, ready_fd: int | None, ingest_socket: str, data: str | None, memory_limit: str, folders: tuple[str, ...], allowed_hosts: tuple[str, ...],
+def main(fd: int, ready_fd: int | None, ingest_socket: str, captures: tuple[str, ...], data: str | None, memory_limit: str, folders: tuple[str, ...], allowed_hosts: tuple[str, ...],
          source: str, user: str | None) -> None:
     """Serve until SIGTERM."""
     from kafkascope.server import privileges
@@ -32,6 +35,8 @@ def main(fd: int, ready_fd: int | None, ingest_socket: str, data: str | None, me
     if user is not None:
         uid, gid = (int(part) for part in user.split(":"))
         privileges.drop(uid, gid)
+    from kafkascope import _core
+    from kafkascope.agent import captures as capture_files
     from kafkascope.scripts import Library, ScriptError
     from kafkascope.server.app import create_app
     from kafkascope.server.service import Service
@@ -41,22 +46,34 @@ def main(fd: int, ready_fd: int | None, ingest_socket: str, data: str | None, me
 
     try:
         library = Library.load(folders)
-        store = Store(Path(data) if data else None, memory_limit=memory_limit)
-        ingest = IngestServer(store, ingest_socket)
+        loaded = capture_files.load(captures) if captures else None
+        store = loaded.store if loaded is not None else Store(Path(data) if data else None, memory_limit=memory_limit)
+        ingest = IngestServer(store, ingest_socket) if loaded is None else None
     except (ScriptError, StoreError) as error:
-        click.echo(f"px: {error.message}", err=True)
-        if error.hint:
-            click.echo(f"hint: {error.hint}", err=True)
-        sys.exit(1)
+        _fail(error.message, error.hint)
+    except _core.CaptureFileError as error:
+        _fail(*error.args)
     for problem in library.problems:
         click.echo(f"px: skipped a script: {problem}", err=True)
-    service = Service(store.engine(), library, store_stats=store.stats, source=source)
+    for note in loaded.notes if loaded is not None else ():
+        click.echo(f"px: {note}", err=True)
+    # Of a capture, now is its end.
+    now_ns = time.time_ns if loaded is None else (lambda end=loaded.last_ns + 1: end)
+    service = Service(store.engine(), library, store_stats=store.stats, source=source, now_ns=now_ns)
     app = create_app(service, allowed_hosts=allowed_hosts, token=os.environ.get("KAFKASCOPE_TOKEN"))
     try:
         asyncio.run(_serve(app, socket.socket(fileno=fd), ready_fd))
     finally:
-        ingest.close()
+        if ingest is not None:
+            ingest.close()
         store.close()
+
+
+def _fail(message: str, hint: str = "") -> NoReturn:
+    click.echo(f"px: {message}", err=True)
+    if hint:
+        click.echo(f"hint: {hint}", err=True)
+    sys.exit(1)
 
 
 async def _serve(app: object, listener: socket.socket, ready_fd: int | None) -> None:
