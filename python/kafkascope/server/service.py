@@ -165,7 +165,7 @@ class Service:
         agents = coverage.agents(self.engine, now)
         source = ", ".join(sorted({agent["hook"] for agent in agents if agent["state"] == "AGENT_STATE_HEALTHY"})) or self.source
         return {
-            "version": __version__, "source": source, "startedAt": self.started_ns // 1_000_000, "uptimeS": round((now - self.started_ns) / 1e9, 1),
+            "version": __version__, "source": source, "startedAt": self.started_ns // 1_000_000, "uptimeS": round((time.time_ns() - self.started_ns) / 1e9, 1),
             "agents": agents, "tables": tables, "store": stats, "coverage": coverage.summary(self.engine, now),
             "scriptProblems": list(self.library.problems),
         }  # fmt: skip
