@@ -13,6 +13,7 @@ from test_pxl_scripts import COLUMNS, LIBRARY, ROWS, S, ago, compile_script
 
 from kafkascope import pxl
 
+VIEWS = Path(pxl.__file__).parent / "views"
 CLIENT = {"client_upid": "", "client_addr": "10.0.0.3", "client_port": 5001, "broker_upid": "1:10:100", "broker_addr": "10.0.0.1", "client_id": "invoicing"}
 CONNECTION = {"upid": "1:10:100", "trace_role": 2, "protocol": 10, "addr_family": 2}
 MORE: dict[str, list[dict[str, Any]]] = {
@@ -70,7 +71,8 @@ def test_every_script_has_its_columns_written_down() -> None:
 
 
 def test_links_lead_to_scripts_that_there_are() -> None:
-    named = {(script, argument) for text in LIBRARY.scripts.values() for script, argument in re.findall(r"'(px/\w+)', \{'start_time': start_time, '(\w+)'", text.pxl)}
+    texts = [script.pxl for script in LIBRARY.scripts.values()] + [path.read_text() for path in VIEWS.glob("*.pxl")]
+    named = {(script, argument) for text in texts for script, argument in re.findall(r"'(px/\w+)', \{'start_time': start_time, '(\w+)'", text)}
     assert named == {("px/pod", "pod"), ("px/ip", "ip")}
     for script, argument in named | {("px/service", "service"), ("px/namespace", "namespace"), ("px/node", "node")}:
         assert argument in {v["name"] for v in (LIBRARY.scripts[script].vis or {})["variables"]}
