@@ -11,7 +11,7 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use kafkascope_stream::{Event, Segment, Tap};
+use kafkascope_stream::Event;
 
 use crate::error::CaptureError;
 use crate::link::{self, Frame, link_type};
@@ -289,20 +289,7 @@ fn deliver(
     sink: &mut dyn FnMut(Event),
 ) {
     match link::parse(link_type::RAW, data, length) {
-        Frame::Tcp(tcp) => sink(Event::Segment(Segment {
-            time_ns,
-            tap: Tap::Packet,
-            src: tcp.src,
-            dst: tcp.dst,
-            netns: 0,
-            seq: tcp.seq,
-            len: tcp.len,
-            bytes: tcp.bytes,
-            flags: tcp.flags,
-            ack: tcp.ack,
-            tap_seq: 0,
-            process: None,
-        })),
+        Frame::Tcp(tcp) => sink(Event::Segment(tcp.segment(time_ns))),
         Frame::Fragment => stats.fragments += 1,
         Frame::Cut | Frame::Other => {}
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use kafkascope_stream::{Event, Segment, Tap};
+use kafkascope_stream::Event;
 
 use crate::input::Input;
 use crate::link::{self, Frame};
@@ -402,20 +402,7 @@ fn packet(stats: &mut FileStats, packet: Packet, sink: &mut dyn FnMut(Event)) {
                 stats.cut_packets += 1;
                 stats.cut_bytes += missing;
             }
-            sink(Event::Segment(Segment {
-                time_ns: packet.time_ns,
-                tap: Tap::Packet,
-                src: tcp.src,
-                dst: tcp.dst,
-                netns: 0,
-                seq: tcp.seq,
-                len: tcp.len,
-                bytes: tcp.bytes,
-                flags: tcp.flags,
-                ack: tcp.ack,
-                tap_seq: 0,
-                process: None,
-            }));
+            sink(Event::Segment(tcp.segment(packet.time_ns)));
         }
         Frame::Fragment => stats.fragments += 1,
         Frame::Cut => stats.cut_packets += 1,

@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use kafkascope_stream::Endpoint;
+use kafkascope_stream::{Endpoint, Segment, Tap};
 
 /// Link types by their numbers in capture files.
 pub mod link_type {
@@ -44,6 +44,26 @@ pub struct Tcp<'p> {
     /// Payload by the IP header's length: padding does not count, what the snap length cut off does.
     pub len: u32,
     pub bytes: &'p [u8],
+}
+
+impl<'p> Tcp<'p> {
+    /// The segment as a packet seen at `time_ns`.
+    pub fn segment(self, time_ns: i64) -> Segment<'p> {
+        Segment {
+            time_ns,
+            tap: Tap::Packet,
+            src: self.src,
+            dst: self.dst,
+            netns: 0,
+            seq: self.seq,
+            len: self.len,
+            bytes: self.bytes,
+            flags: self.flags,
+            ack: self.ack,
+            tap_seq: 0,
+            process: None,
+        }
+    }
 }
 
 /// What a frame holds.

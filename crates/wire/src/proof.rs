@@ -35,6 +35,17 @@ pub(crate) struct Place {
     pub last: bool,
 }
 
+impl Place {
+    /// What a candidate is whose bytes are not all there: open while more may come.
+    fn unread(self) -> Proof {
+        if self.hole > 0 || self.last {
+            Proof::No
+        } else {
+            Proof::Open
+        }
+    }
+}
+
 /// The default of `socket.request.max.bytes`.
 const MAX_SIZE: u32 = 100 << 20;
 const API_VERSIONS: i16 = 18;
@@ -115,11 +126,7 @@ pub(crate) fn request(bytes: &[u8], place: Place, tape: &mut Tape) -> Proof {
     if !may_be_request(bytes) {
         return Proof::No;
     }
-    let open = if place.hole > 0 || place.last {
-        Proof::No
-    } else {
-        Proof::Open
-    };
+    let open = place.unread();
     let mut hole = [Hole { at: 0, len: 0 }];
     let Some((view, whole)) = view(bytes, &mut hole) else {
         return open;
@@ -234,11 +241,7 @@ pub(crate) fn response(
     if bytes.first().is_some_and(|b| *b > 6) {
         return Proof::No;
     }
-    let open = if place.hole > 0 || place.last {
-        Proof::No
-    } else {
-        Proof::Open
-    };
+    let open = place.unread();
     let mut hole = [Hole { at: 0, len: 0 }];
     let Some((view, whole)) = view(bytes, &mut hole) else {
         return open;
