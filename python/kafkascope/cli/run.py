@@ -16,7 +16,7 @@ from kafkascope.cli.errors import FAILED, WRONG_USE, CommandError
 from kafkascope.cli.script import load, scripts_option
 
 
-@click.command(context_settings={"ignore_unknown_options": False})
+@click.command()
 @click.argument("script", required=False)
 @click.argument("script_args", nargs=-1, type=click.UNPROCESSED)
 @click.option("-o", "--output", type=click.Choice(out.FORMATS), default="table", show_default=True, help="How to print the result tables.")

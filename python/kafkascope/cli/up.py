@@ -89,7 +89,7 @@ def up(host: str, port: int, source: str, captures: tuple[str, ...], data: str |
             click.echo(f"px: {error.message}. A recording of the demo is shown instead: names of pods and live rows are missing.", err=True)
             source, captures = "none", (str(RECORDED),)
     folder = None if no_data or captures else (data or default_data())
-    settings = Settings(host, port, source, folder, folders, (*allowed_hosts, *(() if is_loopback(host) else (host,))), memory_limit, token, demo, tuple(str(Path(file).resolve()) for file in captures))
+    settings = Settings(host, port, source, folder, folders, allowed_hosts, memory_limit, token, demo, tuple(str(Path(file).resolve()) for file in captures))
     with listening(host, port) as listener, Machine(settings, listener) as machine:
         machine.run()
 
