@@ -19,7 +19,7 @@ pub use call::{Body, Call, Ends, Host, ProcessKey};
 pub use clients::Software;
 pub use clusters::{Broker, ClusterRef};
 pub use groups::{Assignment, GroupEvent, Protocol};
-pub use readers::{GroupSource, Reader};
+pub use readers::{GroupSource, LateGroup, Reader};
 pub use sessions::{FetchPlace, Fetched};
 pub use topics::{TopicKey, parse_uuid, uuid_text};
 
@@ -85,6 +85,8 @@ pub struct Lesson {
     pub group_events: Vec<GroupEvent>,
     /// For a Fetch: what is known of every partition's place before the response.
     pub fetch: Option<FetchPlace>,
+    /// Groups of fetches that were seen before anything told them.
+    pub late_groups: Vec<LateGroup>,
     /// The cluster's id became known, or the broker's node id, or the client's software.
     pub ends_changed: bool,
 }
@@ -141,7 +143,8 @@ impl State {
         }
         self.topics
             .learn(call, &self.clusters.id(cluster), &mut lesson.names);
-        self.readers.learn(call, cluster);
+        self.readers
+            .learn(call, cluster, &self.topics, &mut lesson.late_groups);
         self.groups
             .learn(call, cluster, &self.topics, &mut lesson.group_events);
         lesson.fetch = self

@@ -1,6 +1,6 @@
 //! Which group a Fetch reads for. The request does not say; the same process's group requests do.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use kafkascope_wire::fields::f;
 
@@ -13,8 +13,9 @@ use crate::{
     topics::Topics,
 };
 
-/// Groups remembered of one client, and topics of one group.
+/// Groups remembered of one client, topics of one group, and fetched topics whose group is not known yet.
 const GROUPS: usize = 256;
+const WAITING: usize = 1000;
 const TOPICS: usize = 1000;
 const MEMBERS: usize = 100;
 /// A member heartbeats every few seconds; one that was silent for this long has gone.
@@ -59,6 +60,17 @@ enum Fit {
     Reads,
 }
 
+/// The group of fetches that were seen before anything told it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LateGroup {
+    pub client_id: String,
+    pub topic: TopicKey,
+    /// Times of the first and of the last such Fetch.
+    pub first_ns: i64,
+    pub last_ns: i64,
+    pub reader: Reader,
+}
+
 struct Membership {
     client_id: String,
     group: Arc<str>,
@@ -66,12 +78,27 @@ struct Membership {
     members: Vec<String>,
     topics: Vec<TopicKey>,
     seen_ns: i64,
+    /// When it joined; `None` for one that is older than the capture.
+    since_ns: Option<i64>,
     /// When its last member left: what was asked before that was asked for the group.
     left_ns: Option<i64>,
 }
 
+/// Fetches of a topic whose group nothing has told yet.
+struct Waiting {
+    client_id: String,
+    first_ns: i64,
+    last_ns: i64,
+}
+
+#[derive(Default)]
+struct Client {
+    memberships: Vec<Membership>,
+    waiting: HashMap<TopicKey, Vec<Waiting>>,
+}
+
 pub(crate) struct Readers {
-    clients: Bounded<(ClusterRef, Actor), Vec<Membership>>,
+    clients: Bounded<(ClusterRef, Actor), Client>,
     forgotten: u64,
 }
 
@@ -90,15 +117,33 @@ impl Readers {
     /// Clusters were merged: files everything under what they are now.
     pub fn rekey(&mut self, root: impl Fn(ClusterRef) -> ClusterRef) {
         let all: Vec<_> = self.clients.drain().collect();
-        for ((cluster, actor), memberships) in all {
-            self.clients
-                .entry((root(cluster), actor), Vec::new)
-                .extend(memberships);
+        for ((cluster, actor), client) in all {
+            let merged = self.clients.entry((root(cluster), actor), Client::default);
+            merged.memberships.extend(client.memberships);
+            for (topic, waiting) in client.waiting {
+                merged.waiting.entry(topic).or_default().extend(waiting);
+            }
         }
     }
 
-    pub fn learn(&mut self, call: &Call, cluster: ClusterRef) {
-        let Some(request) = call.request else { return };
+    /// Takes in what a call says of its client's groups; `late` gets what it tells of earlier fetches.
+    pub fn learn(
+        &mut self,
+        call: &Call,
+        cluster: ClusterRef,
+        topics: &Topics,
+        late: &mut Vec<LateGroup>,
+    ) {
+        if self.learn_membership(call, cluster) {
+            self.answer(call, cluster, topics, late);
+        }
+    }
+
+    /// True when a group of the client is new, or a topic of it.
+    fn learn_membership(&mut self, call: &Call, cluster: ClusterRef) -> bool {
+        let Some(request) = call.request else {
+            return false;
+        };
         let root = request.root();
         let group = request.text(f::GROUP_ID);
         let member = request.text(f::MEMBER_ID);
@@ -111,66 +156,46 @@ impl Readers {
         let member = given.as_ref();
         match call.api_key {
             11 => self.seen(call, cluster, &group, member, subscribed_topics(&request)),
-            14 => self.seen(
-                call,
-                cluster,
-                &group,
-                member,
-                call.response
-                    .map(|r| names(assigned_topics(&r)))
-                    .unwrap_or_default(),
-            ),
+            14 => {
+                let topics = call.response.map(|r| names(assigned_topics(&r)));
+                self.seen(call, cluster, &group, member, topics.unwrap_or_default())
+            }
             12 => self.seen(call, cluster, &group, member, Vec::new()),
             13 if root.get(f::MEMBERS).is_some() => {
                 for m in root.items(f::MEMBERS) {
-                    self.left(
-                        call,
-                        cluster,
-                        &group,
-                        &request.str(&m, f::MEMBER_ID).unwrap_or_default(),
-                    );
+                    let member = request.str(&m, f::MEMBER_ID).unwrap_or_default();
+                    self.left(call, cluster, &group, &member);
                 }
+                false
             }
             13 => self.left(call, cluster, &group, member),
             68 | 88 if root.int(f::MEMBER_EPOCH).is_some_and(|e| e < 0) => {
                 self.left(call, cluster, &group, member)
             }
-            68 => self.seen(
-                call,
-                cluster,
-                &group,
-                member,
-                heartbeat_topics(call, &request),
-            ),
+            68 => {
+                let topics = heartbeat_topics(call, &request);
+                self.seen(call, cluster, &group, member, topics)
+            }
             88 => self.seen(call, cluster, &group, member, source_topics(&request)),
-            8 | 28 => self.seen(
-                call,
-                cluster,
-                &group,
-                member,
-                topics_of(&request, root.items(f::TOPICS)),
-            ),
+            8 | 28 => {
+                let topics = topics_of(&request, root.items(f::TOPICS));
+                self.seen(call, cluster, &group, member, topics)
+            }
             9 if root.get(f::GROUPS).is_some() => {
+                let mut new = false;
                 for g in root.items(f::GROUPS) {
                     let name = request.str(&g, f::GROUP_ID).unwrap_or_default();
                     let member = request.str(&g, f::MEMBER_ID).unwrap_or_default();
-                    self.seen(
-                        call,
-                        cluster,
-                        &name,
-                        &member,
-                        topics_of(&request, g.items(f::TOPICS)),
-                    );
+                    let topics = topics_of(&request, g.items(f::TOPICS));
+                    new |= self.seen(call, cluster, &name, &member, topics);
                 }
+                new
             }
-            9 => self.seen(
-                call,
-                cluster,
-                &group,
-                "",
-                topics_of(&request, root.items(f::TOPICS)),
-            ),
-            _ => {}
+            9 => {
+                let topics = topics_of(&request, root.items(f::TOPICS));
+                self.seen(call, cluster, &group, "", topics)
+            }
+            _ => false,
         }
     }
 
@@ -181,14 +206,16 @@ impl Readers {
         group: &str,
         member: &str,
         topics: Vec<TopicKey>,
-    ) {
+    ) -> bool {
         if group.is_empty() {
-            return;
+            return false;
         }
         let client_id = call.client_id.unwrap_or_default();
-        let known = self
+        let known = &mut self
             .clients
-            .entry((cluster, Actor::of(&call.ends)), Vec::new);
+            .entry((cluster, Actor::of(&call.ends)), Client::default)
+            .memberships;
+        let mut new = false;
         let membership = match known
             .iter_mut()
             .position(|m| *m.group == *group && m.client_id == client_id)
@@ -208,8 +235,10 @@ impl Readers {
                     members: Vec::new(),
                     topics: Vec::new(),
                     seen_ns: 0,
+                    since_ns: joins(call).then_some(call.time_ns),
                     left_ns: None,
                 });
+                new = true;
                 known.last_mut().expect("just pushed")
             }
         };
@@ -226,16 +255,19 @@ impl Readers {
         for topic in topics {
             if membership.topics.len() < TOPICS && !membership.topics.contains(&topic) {
                 membership.topics.push(topic);
+                new = true;
             }
         }
+        new
     }
 
-    fn left(&mut self, call: &Call, cluster: ClusterRef, group: &str, member: &str) {
+    fn left(&mut self, call: &Call, cluster: ClusterRef, group: &str, member: &str) -> bool {
         let client_id = call.client_id.unwrap_or_default();
         let Some(known) = self.clients.get(&(cluster, Actor::of(&call.ends))) else {
-            return;
+            return false;
         };
         for m in known
+            .memberships
             .iter_mut()
             .filter(|m| *m.group == *group && m.client_id == client_id)
         {
@@ -244,8 +276,43 @@ impl Readers {
                 m.left_ns = Some(call.time_ns);
             }
         }
+        false
     }
 
+    /// Asks again for the group of earlier fetches.
+    fn answer(
+        &mut self,
+        call: &Call,
+        cluster: ClusterRef,
+        topics: &Topics,
+        late: &mut Vec<LateGroup>,
+    ) {
+        let actor = Actor::of(&call.ends);
+        let Some(client) = self.clients.get(&(cluster, actor)) else {
+            return;
+        };
+        let memberships = &client.memberships;
+        client.waiting.retain(|topic, waiting| {
+            waiting.retain(|w| {
+                let reader =
+                    group_among(memberships, actor, &w.client_id, topic, topics, w.last_ns);
+                if reader.source == GroupSource::Unknown {
+                    return true;
+                }
+                late.push(LateGroup {
+                    client_id: w.client_id.clone(),
+                    topic: topic.clone(),
+                    first_ns: w.first_ns,
+                    last_ns: w.last_ns,
+                    reader,
+                });
+                false
+            });
+            !waiting.is_empty()
+        });
+    }
+
+    /// The group of a Fetch; one that is unknown is remembered until it is known.
     pub fn group_of(
         &mut self,
         ends: &Ends,
@@ -256,50 +323,92 @@ impl Readers {
         now_ns: i64,
     ) -> Reader {
         let actor = Actor::of(ends);
-        let unknown = || Reader {
-            group: Arc::from(""),
-            source: GroupSource::Unknown,
-        };
-        let Some(known) = self.clients.get(&(cluster, actor)) else {
-            return unknown();
-        };
         let client_id = client_id.unwrap_or_default();
-        let alive = |m: &&Membership| {
-            now_ns.saturating_sub(m.seen_ns) <= SILENCE_NS
-                && m.left_ns.is_none_or(|left| now_ns <= left)
-        };
-        let mut candidates: Vec<&Membership> = known
-            .iter()
-            .filter(alive)
-            .filter(|m| m.client_id == client_id)
-            .collect();
-        if candidates.is_empty() && matches!(actor, Actor::Process(_)) {
-            candidates = known.iter().filter(alive).collect();
-        }
-        let fits: Vec<Fit> = candidates.iter().map(|m| fit(m, topic, topics)).collect();
-        let Some(best) = fits.iter().max().filter(|best| **best != Fit::Other) else {
-            return unknown();
-        };
-        let mut possible: Vec<&Membership> = candidates
-            .iter()
-            .zip(&fits)
-            .filter(|(_, fit)| *fit == best)
-            .map(|(m, _)| *m)
-            .collect();
-        if possible.iter().any(|m| !m.members.is_empty()) {
-            possible.retain(|m| !m.members.is_empty());
-        }
-        let group = &possible[0].group;
-        if possible.iter().all(|m| m.group == *group) {
-            Reader {
-                group: group.clone(),
-                source: GroupSource::Process,
+        let client = self.clients.entry((cluster, actor), Client::default);
+        let reader = group_among(&client.memberships, actor, client_id, topic, topics, now_ns);
+        if reader.source == GroupSource::Unknown {
+            let room = client.waiting.len() < WAITING || client.waiting.contains_key(topic);
+            if !room {
+                self.forgotten += 1;
+                return reader;
             }
-        } else {
-            Reader {
-                group: Arc::from(""),
-                source: GroupSource::Ambiguous,
+            let waiting = client.waiting.entry(topic.clone()).or_default();
+            if let Some(same) = waiting.iter_mut().find(|w| w.client_id == client_id) {
+                same.last_ns = same.last_ns.max(now_ns);
+            } else if waiting.len() < GROUPS {
+                waiting.push(Waiting {
+                    client_id: client_id.to_owned(),
+                    first_ns: now_ns,
+                    last_ns: now_ns,
+                });
+            } else {
+                self.forgotten += 1;
             }
+        }
+        reader
+    }
+}
+
+/// A call that begins a membership: what its client did before was not for the group.
+fn joins(call: &Call) -> bool {
+    let Some(request) = call.request else {
+        return false;
+    };
+    match call.api_key {
+        11 => request.text(f::MEMBER_ID).is_empty(),
+        68 | 88 => request.root().int(f::MEMBER_EPOCH) == Some(0),
+        _ => false,
+    }
+}
+
+fn group_among(
+    memberships: &[Membership],
+    actor: Actor,
+    client_id: &str,
+    topic: &TopicKey,
+    topics: &Topics,
+    now_ns: i64,
+) -> Reader {
+    let unknown = || Reader {
+        group: Arc::from(""),
+        source: GroupSource::Unknown,
+    };
+    let alive = |m: &&Membership| {
+        now_ns.saturating_sub(m.seen_ns) <= SILENCE_NS
+            && m.since_ns.is_none_or(|since| since <= now_ns)
+            && m.left_ns.is_none_or(|left| now_ns <= left)
+    };
+    let mut candidates: Vec<&Membership> = memberships
+        .iter()
+        .filter(alive)
+        .filter(|m| m.client_id == client_id)
+        .collect();
+    if candidates.is_empty() && matches!(actor, Actor::Process(_)) {
+        candidates = memberships.iter().filter(alive).collect();
+    }
+    let fits: Vec<Fit> = candidates.iter().map(|m| fit(m, topic, topics)).collect();
+    let Some(best) = fits.iter().max().filter(|best| **best != Fit::Other) else {
+        return unknown();
+    };
+    let mut possible: Vec<&Membership> = candidates
+        .iter()
+        .zip(&fits)
+        .filter(|(_, fit)| *fit == best)
+        .map(|(m, _)| *m)
+        .collect();
+    if possible.iter().any(|m| !m.members.is_empty()) {
+        possible.retain(|m| !m.members.is_empty());
+    }
+    let group = &possible[0].group;
+    if possible.iter().all(|m| m.group == *group) {
+        Reader {
+            group: group.clone(),
+            source: GroupSource::Process,
+        }
+    } else {
+        Reader {
+            group: Arc::from(""),
+            source: GroupSource::Ambiguous,
         }
     }
 }

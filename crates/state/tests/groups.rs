@@ -231,6 +231,118 @@ fn the_group_of_a_fetch() {
 }
 
 #[test]
+fn a_group_that_is_told_late_is_told_for_earlier_fetches() {
+    let topic = |name: &str| TopicKey::Name(name.into());
+    let heartbeat = json!({"groupId": "g", "memberId": "m", "generationId": 3});
+    let commit = json!({"groupId": "g", "memberId": "m", "topics": [{"name": "orders"}]});
+    let first_join =
+        json!({"groupId": "g", "memberId": "", "protocolType": "consumer", "protocols": []});
+    let rejoin =
+        json!({"groupId": "g", "memberId": "m", "protocolType": "consumer", "protocols": []});
+    for (case, api_key, request, client_id, process, told) in [
+        (
+            "a heartbeat",
+            12,
+            &heartbeat,
+            "c",
+            Some(1),
+            vec!["audit g process 500", "orders g process 500"],
+        ),
+        (
+            "a commit says which topics",
+            8,
+            &commit,
+            "c",
+            Some(1),
+            vec!["orders g process 500"],
+        ),
+        (
+            "a first join: what was read before was not for the group",
+            11,
+            &first_join,
+            "c",
+            Some(1),
+            vec![],
+        ),
+        (
+            "a join again",
+            11,
+            &rejoin,
+            "c",
+            Some(1),
+            vec!["audit g process 500", "orders g process 500"],
+        ),
+        (
+            "another client of the process",
+            12,
+            &heartbeat,
+            "other",
+            Some(1),
+            vec!["audit g process 500", "orders g process 500"],
+        ),
+        (
+            "another client of the address",
+            12,
+            &heartbeat,
+            "other",
+            None,
+            vec![],
+        ),
+    ] {
+        let mut state = State::default();
+        let reader = Connection::new(
+            2,
+            host("10.0.0.5:5000", process),
+            host("10.0.0.1:9092", None),
+        );
+        for (name, times) in [("orders", [100, 500]), ("audit", [200, 500])] {
+            for now in times {
+                let before = state.reader(&reader.ends, Some("c"), &topic(name), now);
+                assert_eq!(before.source.name(), "unknown", "{case}");
+            }
+        }
+        let connection = Connection {
+            client_id,
+            ..Connection::new(
+                1,
+                host("10.0.0.5:4000", process),
+                host("10.0.0.1:9092", None),
+            )
+        };
+        let lesson = connection.call(
+            &mut state,
+            api_key,
+            request.clone(),
+            json!({"errorCode": 0}),
+        );
+        let mut late: Vec<String> = lesson
+            .late_groups
+            .iter()
+            .map(|l| {
+                let TopicKey::Name(topic) = &l.topic else {
+                    panic!("a name was asked")
+                };
+                format!(
+                    "{topic} {} {} {}",
+                    l.reader.group,
+                    l.reader.source.name(),
+                    l.last_ns
+                )
+            })
+            .collect();
+        late.sort();
+        assert_eq!(late, told, "{case}");
+        let again = connection.call(
+            &mut state,
+            api_key,
+            request.clone(),
+            json!({"errorCode": 0}),
+        );
+        assert!(again.late_groups.is_empty(), "{case}: told once");
+    }
+}
+
+#[test]
 fn packets_know_clients_by_address_and_client_id() {
     let orders = TopicKey::Name("orders".into());
     let mut state = State::default();

@@ -9,7 +9,7 @@ use crate::{
     commits,
     conn::Conn,
     connections::Connections,
-    events, fetch, group_events,
+    events, fetch, fetch_groups, group_events,
     loss::Reason,
     produce,
     seen::Seen,
@@ -68,6 +68,7 @@ impl Connections {
             8 | 28 => commits::write(&seen, &self.state, &mut self.out),
             _ => {}
         }
+        fetch_groups::write(&seen, &lesson.late_groups, &self.state, &mut self.out);
         group_events::write(&seen, &lesson.group_events, &self.state, &mut self.out);
         self.event_row(&seen);
         self.note_faults(id, conn, &seen);

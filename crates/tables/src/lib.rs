@@ -13,6 +13,7 @@ pub mod decode;
 mod events;
 mod exchange;
 mod fetch;
+mod fetch_groups;
 pub mod files;
 mod group_events;
 mod lines;

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
-from kafkascope.store import catalogue
+from kafkascope.store import catalogue, fetch_groups
 from kafkascope.store.catalogue import Relation
 from kafkascope.store.errors import QueryError, QueryTimeout, QueryTooLarge, UnknownTable
 from kafkascope.store.segments import Segment
@@ -74,12 +74,16 @@ class DuckDBEngine:
                 raise QueryError(f"table {table} has no column '{name}'", f"it has {', '.join(relation.by_name)}")
         listed = ", ".join(_identifier(name) for name in columns) or "NULL AS nothing"
         if table in self._store.newest:
-            start = "" if start_ns is None else f"time_ >= {start_ns}"
-            end = "" if end_ns is None else f"time_ < {end_ns}"
-            where = " AND ".join(part for part in (start, end) if part) if table not in _TIMELESS else ""
+            bounds = ("" if start_ns is None else f"time_ >= {start_ns}", "" if end_ns is None else f"time_ < {end_ns}")
+            where = " AND ".join(part for part in bounds if part) if table not in _TIMELESS else ""
             return f"SELECT {listed} FROM {_newest_view(table)}{' WHERE ' + where if where else ''}"
         named = "t" if "topic" in columns and "topic_id" in relation.by_name else "n"
-        return f'SELECT {listed} FROM "scan:{table}:{"" if start_ns is None else start_ns}:{"" if end_ns is None else end_ns}:{named}"'
+        start, end = "" if start_ns is None else str(start_ns), "" if end_ns is None else str(end_ns)
+        source = f'"scan:{table}:{start}:{end}:{named}"'
+        if table == "kafka_fetch" and not {"group_id", "group_source"}.isdisjoint(columns) and "kafka_fetch_groups" in self._store.observed:
+            # what completes a row may be told of a stretch of time that goes on behind the end
+            return fetch_groups.completed(columns, source, f'"scan:kafka_fetch_groups:{start}::n"')
+        return f"SELECT {listed} FROM {source}"
 
     # ---- running ----
 
