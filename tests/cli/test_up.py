@@ -65,3 +65,39 @@ def test_a_file_that_is_no_capture() -> None:
     out, err = process.communicate(timeout=60)
     assert process.returncode == 1 and out == ""
     assert "is no packet capture" in err and "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--capture", str(CAPTURE), "--data", "d"), "--data and --capture exclude each other"),
+        (("--capture", str(CAPTURE), "--source", "ebpf"), "--source and --capture exclude each other"),
+        (("--data", "d", "--no-data"), "--data and --no-data exclude each other"),
+        (("--source", "none", "--table-retention-bytes", "kafka_ftch=1GB"), "--table-retention-bytes: no table 'kafka_ftch'"),
+        (("--source", "none", "--memory-limit", "lots"), "--memory-limit: store.memory_limit: expected a size such as 512MB or 2GiB, found 'lots'"),
+        (("--config", "nowhere.toml"), "no configuration file nowhere.toml"),
+    ],
+)
+def test_what_cannot_hold_together_is_wrong_use(words: tuple[str, ...], message: str) -> None:
+    process = start(*words)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 2 and out == ""
+    assert message in err and "hint: " in err and "Traceback" not in err
+
+
+def test_the_configuration_file_reaches_the_server(tmp_path: Path) -> None:
+    file = tmp_path / "kafkascope.toml"
+    file.write_text('[agent]\nsource = "none"\n[server]\nmax_rows = 1\n[store]\nretention_bytes = "123MB"\nretention_age = "2h"\n'
+                    f'data = "{tmp_path / "data"}"\n')  # fmt: skip
+    process = start("--config", str(file))
+    assert process.stdout is not None
+    try:
+        url = process.stdout.readline().split("is at ")[1].split()[0].rstrip("/")
+        with urllib.request.urlopen(url + "/api/status") as answer:
+            store = json.load(answer)["store"]
+        assert (store["retentionBytes"], store["retentionAgeS"], store["folder"]) == (123_000_000, 7200.0, str(tmp_path / "data"))
+        table = post(url, {"pxl": "import px\npx.display(px.GetTables())"})["tables"][0]  # type: ignore[index]
+        assert table["numRows"] == 1 and table["truncated"]
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)

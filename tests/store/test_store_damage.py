@@ -291,3 +291,35 @@ def test_memory_is_bounded_and_what_that_costs_is_counted(folder, rows, count, o
         assert stats["hotBytes"] <= stats["hotLimit"]
         assert stats["rowsDroppedByMemory"] + count(store) == 200_000
         assert stats["rowsDroppedByMemory"] > 0
+
+
+def test_a_tables_own_limits_hold_beside_those_of_all(folder, rows, count):
+    with Store(folder, table_retention_age_s={"kafka_fetch": 60}, maintenance_s=60) as store:
+        for table in ("kafka_fetch", "kafka_produce"):
+            for age in (3600, 10):
+                store.append(table, rows(table, 2000, start=time.time_ns() - age * 1_000_000_000, client_id=lambda i: f"client {i * 7919}"))
+                store.roll()
+        store.maintain()
+        assert (count(store, "kafka_fetch"), count(store, "kafka_produce")) == (2000, 4000)
+        store.table_retention_bytes = {"kafka_produce": store.observed["kafka_produce"].disk_bytes - 1}
+        store.maintain()
+        assert (count(store, "kafka_fetch"), count(store, "kafka_produce")) == (2000, 2000)
+        assert store.stats()["rowsDroppedByRetention"] == 4000
+
+
+def test_a_limit_for_a_table_that_is_none_is_refused(folder):
+    with pytest.raises(StoreError, match=r"no table 'kafka_ftch' \(did you mean 'kafka_fetch'\?\)"):
+        Store(folder, table_retention_bytes={"kafka_ftch": 1})
+
+
+def test_age_and_bytes_bound_rows_in_memory_when_asked_and_an_old_capture_stays(rows, count):
+    old = time.time_ns() - 365 * 86400 * 1_000_000_000
+    with Store(None, maintenance_s=60) as store:
+        store.append("kafka_produce", rows("kafka_produce", 10, start=old))
+        store.maintain()
+        assert count(store) == 10
+    with Store(None, retention_age_s=3600, maintenance_s=60) as store:
+        store.append("kafka_produce", rows("kafka_produce", 10, start=old))
+        store.append("kafka_fetch", rows("kafka_fetch", 10))
+        store.maintain()
+        assert (count(store), count(store, "kafka_fetch")) == (0, 10)

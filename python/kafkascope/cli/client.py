@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import urllib.error
 import urllib.request
 from typing import Any
 
 from kafkascope.cli.errors import FAILED, NOTHING_THERE, WRONG_USE, CommandError
-
-DEFAULT_URL = "http://127.0.0.1:8765"
+from kafkascope.config import ConfigError, load
 
 
 class Server:
     """Calls of the API; failures become ``CommandError`` with the right exit code."""
 
     def __init__(self, url: str | None = None, token: str | None = None, timeout_s: float = 90) -> None:
-        self.url = (url or os.environ.get("KAFKASCOPE_SERVER") or DEFAULT_URL).rstrip("/")
-        self.token = token or os.environ.get("KAFKASCOPE_TOKEN")
+        try:
+            config = load()
+        except ConfigError as error:
+            raise CommandError(error.message, error.hint, WRONG_USE) from error
+        self.url = (url or config["client.server"]).rstrip("/")
+        self.token = token or config["server.token"] or None
         self.timeout_s = timeout_s
 
     def call(self, path: str, body: dict[str, Any] | None = None) -> Any:

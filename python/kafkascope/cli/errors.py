@@ -29,6 +29,10 @@ class CommandError(click.ClickException):
         self.hint = hint
         self.code = code
 
+    @property
+    def exit_code(self) -> int:  # type: ignore[override]
+        return self.code
+
     def show(self, file: IO[Any] | None = None) -> None:
         click.echo(f"px: {self.message}", err=True)
         for line in self.hint.splitlines():

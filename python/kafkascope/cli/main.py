@@ -25,6 +25,7 @@ class Commands(click.Group):
         "decode": ("kafkascope.cli.decode", "decode"),
         "demo": ("kafkascope.demo.cli", "demo"),
         "doctor": ("kafkascope.cli.doctor", "doctor"),
+        "config": ("kafkascope.cli.config", "config_group"),
         "completion": ("kafkascope.cli.completion", "completion"),
         "version": ("kafkascope.cli.version", "version"),
     }

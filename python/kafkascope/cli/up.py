@@ -1,70 +1,32 @@
-"""``px up``: one command for one machine. Starts the agent (privileged) and the server with the page (unprivileged), watches both."""
+"""``px up``: one command for one machine."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import select
-import shutil
-import signal
 import socket
-import subprocess
-import sys
-import sysconfig
-import tempfile
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 
 import click
 
-from kafkascope.children import die_with_parent
+from kafkascope.cli.config import configured
 from kafkascope.cli.errors import FAILED, WRONG_USE, CommandError, check_files
-from kafkascope.cli.script import scripts_option
-from kafkascope.server import privileges
+from kafkascope.cli.machine import PACKAGE, Machine, Settings
+from kafkascope.config import Config, Level
 from kafkascope.server.security import is_loopback, new_token
 
-PACKAGE = Path(__file__).resolve().parents[1]
 #: What `make demo` shows to a user who may not capture.
 RECORDED = PACKAGE.parents[1] / "captures" / "demo" / "px-kafka.pcap.gz"
-SERVER_START_S = 30.0
-AGENT_GRACE_S = 3.0
-#: An agent that dies again and again is started less and less often.
-MAX_BACKOFF_S = 30.0
-
-
-@dataclass
-class Settings:
-    """What ``px up`` was asked for."""
-
-    host: str
-    port: int
-    source: str
-    data: str | None
-    folders: tuple[str, ...]
-    allowed_hosts: tuple[str, ...]
-    memory_limit: str
-    token: str | None
-    demo: str | None
-    captures: tuple[str, ...] = ()
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve on; any but loopback needs a token.")
-@click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65535), help="Port of the page and the API; 0 takes a free one.")
-@click.option("--source", type=click.Choice(["auto", "ebpf", "packet", "none"]), default="auto", show_default=True, help="How to capture; none serves what is stored.")
-@click.option("--capture", "captures", multiple=True, metavar="FILE", help="Serve this packet capture instead of capturing; needs no privileges; may be repeated.")
-@click.option("--data", metavar="DIR", help="Folder of the store; default: a folder of the system or the user.")
-@click.option("--no-data", is_flag=True, help="Keep everything in memory.")
-@click.option("--memory-limit", default="1GB", show_default=True, help="Memory that queries and recent rows may use.")
-@scripts_option
-@click.option("--allow-host", "allowed_hosts", multiple=True, metavar="NAME", help="Answer for this host name too.")
-@click.option("--token", envvar="KAFKASCOPE_TOKEN", help="Token that requests must carry; made by itself for a bind beyond loopback.")
+@configured("server.host", "server.port", "agent.source", "store.data", "store.no_data", "store.memory_limit", "store.retention_bytes", "store.retention_age",
+            "store.table_retention_bytes", "store.table_retention_age", "store.min_free_bytes", "server.scripts", "server.allow_host", "server.token",
+            "server.query_timeout", "server.max_rows")  # fmt: skip
+@click.option("--capture", "captures", multiple=True, metavar="FILE", help="Serve this packet capture instead of capturing; needs no privileges, stores nothing. May be repeated.")
 @click.option("--demo", metavar="NAME", help="Say where the walk through this demo begins.")
-def up(host: str, port: int, source: str, captures: tuple[str, ...], data: str | None, no_data: bool, memory_limit: str, folders: tuple[str, ...],
-       allowed_hosts: tuple[str, ...], token: str | None, demo: str | None) -> None:
+def up(config: Config, captures: tuple[str, ...], demo: str | None) -> None:
     """Capture on this machine and serve the page; ends with Ctrl-C.
 
     \b
@@ -72,12 +34,11 @@ def up(host: str, port: int, source: str, captures: tuple[str, ...], data: str |
       sudo px up                       the page on http://127.0.0.1:8765/
       px up --source packet --port 0   without eBPF, on a free port
       px up --capture broker.pcap.zst  look into a packet capture on the page
+      px up --retention-age 12h --table-retention-bytes kafka_events.beta=2GB
     """
-    if data and no_data:
-        raise CommandError("--data and --no-data exclude each other", "leave one out", WRONG_USE)
-    if not is_loopback(host) and token is None:
-        token = new_token()
-    check_files(captures)
+    _check(config, captures)
+    host, port, source = config["server.host"], config["server.port"], config["agent.source"]
+    token = config["server.token"] or (None if is_loopback(host) else new_token())
     if captures:
         source = "none"
     if source != "none":
@@ -88,10 +49,39 @@ def up(host: str, port: int, source: str, captures: tuple[str, ...], data: str |
                 raise
             click.echo(f"px: {error.message}. A recording of the demo is shown instead: names of pods and live rows are missing.", err=True)
             source, captures = "none", (str(RECORDED),)
-    folder = None if no_data or captures else (data or default_data())
-    settings = Settings(host, port, source, folder, folders, allowed_hosts, memory_limit, token, demo, tuple(str(Path(file).resolve()) for file in captures))
+    data = None if captures or _in_memory(config) else (config["store.data"] or default_data())
+    settings = Settings(config, source, data, token, demo, tuple(str(Path(file).resolve()) for file in captures))
     with listening(host, port) as listener, Machine(settings, listener) as machine:
         machine.run()
+
+
+def _check(config: Config, captures: tuple[str, ...]) -> None:
+    """Refuse what cannot hold together, and tables that are none."""
+    from kafkascope.store import catalogue
+    from kafkascope.store.errors import StoreError
+
+    def flag(key: str) -> bool:
+        return config.origin(key).level is Level.FLAG
+
+    if flag("store.data") and flag("store.no_data"):
+        raise CommandError("--data and --no-data exclude each other", "leave one out", WRONG_USE)
+    if captures and flag("store.data"):
+        raise CommandError("--data and --capture exclude each other: what a capture holds is read again at each start and stored nowhere",
+                           "leave out --data; to keep a table of a capture: px store export TABLE --capture FILE -o FILE", WRONG_USE)  # fmt: skip
+    if captures and flag("agent.source") and config["agent.source"] != "none":
+        raise CommandError("--source and --capture exclude each other", "leave one out", WRONG_USE)
+    check_files(captures)
+    for key in ("store.table_retention_bytes", "store.table_retention_age"):
+        for table in config[key]:
+            try:
+                catalogue.relation(table)
+            except StoreError as error:
+                raise CommandError(f"{config.origin(key).where}: {error.message}", error.hint, WRONG_USE) from error
+
+
+def _in_memory(config: Config) -> bool:
+    """``no_data`` holds unless a folder was named by something that goes before it."""
+    return bool(config["store.no_data"]) and not (config["store.data"] and config.origin("store.data").level > config.origin("store.no_data").level)
 
 
 #: Bits of a process's capabilities (capability.h).
@@ -134,176 +124,3 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         raise CommandError(f"{where} cannot be bound: {error.strerror or error}", "give an address of this machine with --host", WRONG_USE) from error
     with listener:
         yield listener
-
-
-@dataclass
-class Machine:
-    """The two processes, and the folder they meet in."""
-
-    settings: Settings
-    listener: socket.socket
-    server: subprocess.Popen[bytes] | None = None
-    agent: subprocess.Popen[bytes] | None = None
-    stopping: bool = False
-    _folder: Path | None = None
-    _backoff_s: float = 1.0
-    _agent_started: float = 0.0
-    _handlers: dict[int, object] = field(default_factory=dict)
-
-    def __enter__(self) -> Machine:
-        base = Path("/run/kafkascope") if os.geteuid() == 0 else Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
-        base.mkdir(parents=True, exist_ok=True)
-        _remove_left(base)
-        self._folder = Path(tempfile.mkdtemp(prefix=f"up-{os.getpid()}-", dir=base))
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            self._handlers[number] = signal.signal(number, self._on_signal)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for process in (self.agent, self.server):
-            _end(process)
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _on_signal(self, number: int, _: FrameType | None) -> None:
-        self.stopping = True
-
-    @property
-    def url(self) -> str:
-        address, port = self.listener.getsockname()[:2]
-        shown = f"[{address}]" if ":" in address else address
-        if self.settings.host == "localhost":
-            shown = "localhost"
-        elif address in ("0.0.0.0", "::"):
-            shown = socket.gethostname()
-        token = f"?token={self.settings.token}" if self.settings.token else ""
-        return f"http://{shown}:{port}/{token}"
-
-    def run(self) -> None:
-        """Start both, say where the page is, and watch them until a signal comes."""
-        self._start_server()
-        if self.settings.source != "none":
-            self._start_agent()
-            self._agent_first_seconds()
-        if self.stopping:
-            return
-        click.echo(f"Kafkascope is at {self.url}   (Ctrl-C ends it)")
-        if self.settings.demo:
-            base = self.url.split("?")[0]
-            # A recording knows no namespaces.
-            place = "" if self.settings.captures else f"?namespace={self.settings.demo}"
-            click.echo(f"Walk: {base}script/px/kafka_overview{place}   (docs/tutorial.md tells the way)")
-        sys.stdout.flush()
-        while not self.stopping:
-            assert self.server is not None
-            if self.server.poll() is not None:
-                raise CommandError(f"the server ended with code {self.server.returncode}", "its last lines are above", FAILED)
-            if self.agent is not None and self.agent.poll() is not None and not self.stopping:
-                self._restart_agent()
-            time.sleep(0.2)
-        click.echo("stopping", err=True)
-
-    def _start_server(self) -> None:
-        assert self._folder is not None
-        libraries = [Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-        user = privileges.choose(PACKAGE, *libraries, *(Path(name).resolve() for name in (*self.settings.folders, *self.settings.captures)))
-        ready_read, ready_write = os.pipe()
-        command = [sys.executable, "-m", "kafkascope.server.main", "--fd", str(self.listener.fileno()), "--ready-fd", str(ready_write),
-                   "--ingest-socket", str(self._folder / "ingest.sock"), "--source", "packet captures" if self.settings.captures else self.settings.source, "--memory-limit", self.settings.memory_limit]  # fmt: skip
-        if self.settings.data is not None:
-            command += ["--data", str(_own_folder(Path(self.settings.data), user))]
-        for file in self.settings.captures:
-            command += ["--capture", file]
-        for folder in self.settings.folders:
-            command += ["--scripts", str(Path(folder).resolve())]
-        for name in self.settings.allowed_hosts:
-            command += ["--allow-host", name]
-        if user is not None:
-            os.chown(self._folder, user.uid, user.gid)
-            command += ["--user", f"{user.uid}:{user.gid}"]
-        environment = dict(os.environ)
-        if self.settings.token:
-            environment["KAFKASCOPE_TOKEN"] = self.settings.token
-        parent = os.getpid()
-        self.server = subprocess.Popen(command, env=environment, pass_fds=(self.listener.fileno(), ready_write), stdin=subprocess.DEVNULL,
-                                       start_new_session=True, preexec_fn=lambda: die_with_parent(parent))  # fmt: skip
-        os.close(ready_write)
-        try:
-            self._wait_ready(ready_read)
-        finally:
-            os.close(ready_read)
-
-    def _wait_ready(self, ready: int) -> None:
-        assert self.server is not None
-        deadline = time.monotonic() + SERVER_START_S
-        while time.monotonic() < deadline and not self.stopping:
-            if select.select([ready], [], [], 0.1)[0]:
-                if os.read(ready, 1):
-                    return
-                raise CommandError(f"the server did not start (code {self.server.wait(5)})", "its last lines are above", FAILED)
-        if not self.stopping:
-            raise CommandError(f"the server was not ready within {SERVER_START_S:.0f} s", "its last lines are above", FAILED)
-
-    def _start_agent(self) -> None:
-        assert self._folder is not None
-        command = [sys.executable, "-m", "kafkascope.agent", "--server-socket", str(self._folder / "ingest.sock"), "--source", self.settings.source,
-                   "--asid", "1", "--log", "text" if sys.stderr.isatty() else "json"]  # fmt: skip
-        parent = os.getpid()
-        self._agent_started = time.monotonic()
-        self.agent = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=lambda: die_with_parent(parent))
-
-    def _agent_first_seconds(self) -> None:
-        """An agent that cannot capture at all says so within its first moments: then nothing is left running."""
-        assert self.agent is not None
-        until = time.monotonic() + AGENT_GRACE_S
-        while time.monotonic() < until and not self.stopping:
-            if self.agent.poll() is not None:
-                raise CommandError("the agent could not capture; its reason is above", "run as root, see `px doctor`, or read a file: px run SCRIPT --capture FILE", FAILED)
-            if (self._folder or Path()).joinpath("agent.ready").exists():
-                return
-            time.sleep(0.05)
-
-    def _restart_agent(self) -> None:
-        assert self.agent is not None
-        if time.monotonic() - self._agent_started > 60:
-            self._backoff_s = 1.0
-        click.echo(f"px: the agent ended with code {self.agent.returncode}; starting it again in {self._backoff_s:.0f} s", err=True)
-        until = time.monotonic() + self._backoff_s
-        while time.monotonic() < until and not self.stopping:
-            time.sleep(0.1)
-        self._backoff_s = min(self._backoff_s * 2, MAX_BACKOFF_S)
-        if not self.stopping:
-            self._start_agent()
-
-
-def _remove_left(base: Path) -> None:
-    """Remove the folders of killed ones: their names carry the process id."""
-    for folder in base.glob("up-*-*"):
-        pid = folder.name.split("-")[1]
-        if pid.isdigit() and not Path("/proc", pid).exists():
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _own_folder(folder: Path, user: privileges.User | None) -> Path:
-    """Make the store's folder and give it, with what is in it, to the server's user."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if user is not None:
-            for path in (folder, *folder.rglob("*")):
-                os.chown(path, user.uid, user.gid, follow_symlinks=False)
-    except OSError as error:
-        raise CommandError(f"the store's folder {folder} cannot be used: {error.strerror}", "give another with --data, or --no-data", FAILED) from error
-    return folder.resolve()
-
-
-def _end(process: subprocess.Popen[bytes] | None, patience_s: float = 5.0) -> None:
-    if process is None or process.poll() is not None:
-        return
-    process.terminate()
-    try:
-        process.wait(patience_s)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -10,10 +10,12 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NoReturn
 
 import click
+
+from kafkascope.cli.config import configured
+from kafkascope.config import Config
 
 
 @click.command()
@@ -21,21 +23,18 @@ import click
 @click.option("--ready-fd", type=int, help="Gets one byte when queries are answered.")
 @click.option("--ingest-socket", required=True, help="Unix socket for agents.")
 @click.option("--capture", "captures", multiple=True, help="Serve these packet captures instead of what agents send.")
-@click.option("--data", help="Folder of the store; none keeps everything in memory.")
-@click.option("--memory-limit", default="1GB")
-@click.option("--scripts", "folders", multiple=True)
-@click.option("--allow-host", "allowed_hosts", multiple=True)
-@click.option("--source", default="")
+@configured("store.data", "store.memory_limit", "store.retention_bytes", "store.retention_age", "store.table_retention_bytes", "store.table_retention_age",
+            "store.min_free_bytes", "server.scripts", "server.allow_host", "server.query_timeout", "server.max_rows")  # fmt: skip
+@click.option("--source", default="", help="What is captured, for people.")
 @click.option("--user", help="uid:gid to run as.")
-def main(fd: int, ready_fd: int | None, ingest_socket: str, captures: tuple[str, ...], data: str | None, memory_limit: str, folders: tuple[str, ...], allowed_hosts: tuple[str, ...],
-         source: str, user: str | None) -> None:
+def main(fd: int, ready_fd: int | None, ingest_socket: str, captures: tuple[str, ...], config: Config, source: str, user: str | None) -> None:
     """Serve until SIGTERM."""
     from kafkascope.server import privileges
 
     if user is not None:
         uid, gid = (int(part) for part in user.split(":"))
         privileges.drop(uid, gid)
-    from kafkascope import _core
+    from kafkascope import _core, pxl
     from kafkascope.agent import captures as capture_files
     from kafkascope.scripts import Library, ScriptError
     from kafkascope.server.app import create_app
@@ -45,9 +44,9 @@ def main(fd: int, ready_fd: int | None, ingest_socket: str, captures: tuple[str,
     from kafkascope.store.ingest import IngestServer
 
     try:
-        library = Library.load(folders)
+        library = Library.load(config["server.scripts"])
         loaded = capture_files.load(captures) if captures else None
-        store = loaded.store if loaded is not None else Store(Path(data) if data else None, memory_limit=memory_limit)
+        store = loaded.store if loaded is not None else Store.configured(config)
         ingest = IngestServer(store, ingest_socket) if loaded is None else None
     except (ScriptError, StoreError) as error:
         _fail(error.message, error.hint)
@@ -59,8 +58,9 @@ def main(fd: int, ready_fd: int | None, ingest_socket: str, captures: tuple[str,
         click.echo(f"px: {note}", err=True)
     # Of a capture, now is its end.
     now_ns = time.time_ns if loaded is None else (lambda end=loaded.last_ns + 1: end)
-    service = Service(store.engine(), library, store_stats=store.stats, source=source, now_ns=now_ns)
-    app = create_app(service, allowed_hosts=allowed_hosts, token=os.environ.get("KAFKASCOPE_TOKEN"))
+    service = Service(store.engine(), library, store_stats=store.stats, source=source, now_ns=now_ns,
+                      limits=pxl.Limits(timeout_s=config["server.query_timeout"], max_rows=config["server.max_rows"]))  # fmt: skip
+    app = create_app(service, allowed_hosts=config["server.allow_host"], token=config["server.token"] or None)
     try:
         asyncio.run(_serve(app, socket.socket(fileno=fd), ready_fd))
     finally:

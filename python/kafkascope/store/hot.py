@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from kafkascope.store.segments import unnamed_topics
 
@@ -55,6 +56,16 @@ class HotRows:
         if not self.batches:
             self.first_ns = self.last_ns = None
         return int(batch.num_rows)
+
+    def drop_before(self, time_ns: int) -> int:
+        """Forget the oldest batches as long as they are wholly older than ``time_ns``; the number of their rows."""
+        dropped = 0
+        while self.batches and self.first_ns is not None and self.first_ns < time_ns:
+            last = pc.max(self.batches[0].column("time_")).as_py()
+            if last >= time_ns:
+                break
+            dropped += self.drop_oldest()
+        return dropped
 
     def table(self) -> pa.Table:
         return pa.Table.from_batches(self.batches, self.schema)

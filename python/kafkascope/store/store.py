@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from kafkascope.store.catalogue import Kind
 from kafkascope.store.errors import StoreInUse, UnknownTable, UnreadableStore
 from kafkascope.store.limits import parse_bytes, physical_memory
 from kafkascope.store.newest_table import NewestTable
-from kafkascope.store.segments import FORMAT_VERSION
+from kafkascope.store.segments import FORMAT_VERSION, Segment
 from kafkascope.store.table import ROLL_BYTES, ObservedTable, time_span
 
 if TYPE_CHECKING:
@@ -36,24 +36,29 @@ _NOTES = 100
 #: A kill loses nothing, a power cut this much: syncing more often would be felt by a broker on the same disk.
 SYNC_S = 5.0
 _NOWHERE: Mapping[str, int] = MappingProxyType({})
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 class Store:
     """Rows of all tables. ``folder`` None keeps everything in memory.
 
-    ``memory_limit`` bounds hot rows and queries together; ``retention_bytes`` and ``retention_age_s`` bound what is on disk (or,
-    without a folder, in memory); on a file system with less than ``min_free_bytes`` free nothing is written.
+    ``retention_age_s`` is a week when not given, in memory endless. ``memory_limit`` bounds hot rows and queries together; ``retention_bytes`` and ``retention_age_s`` bound what is on disk (or,
+    without a folder, in memory), those of ``table_…`` one table more; on a file system with less than ``min_free_bytes`` free nothing is written.
     Thread-safe. Raises ``StoreInUse`` or ``UnreadableStore`` when the folder cannot be used.
     """
 
     def __init__(self, folder: Path | None, *, memory_limit: str | int | None = None, retention_bytes: str | int = "10GB",
-                 retention_age_s: float = 7 * 86400, min_free_bytes: str | int = "256MB", maintenance_s: float = 1.0) -> None:
+                 retention_age_s: float | None = None, min_free_bytes: str | int = "256MB", table_retention_bytes: Mapping[str, int] = _NONE,
+                 table_retention_age_s: Mapping[str, float] = _NONE, maintenance_s: float = 1.0) -> None:
         self.folder = folder
         if memory_limit is None:
             memory_limit = "1GB" if folder is not None else max(physical_memory() // 2, 64 << 20)
         self.memory_limit = parse_bytes(memory_limit)
         self.retention_bytes = parse_bytes(retention_bytes)
-        self.retention_age_s = retention_age_s
+        # What was read from an old capture is as old as the capture.
+        self.retention_age_s = retention_age_s if retention_age_s is not None else 7 * 86400 if folder is not None else float("inf")
+        self.table_retention_bytes = {catalogue.relation(name).name: size for name, size in table_retention_bytes.items()}
+        self.table_retention_age_s = {catalogue.relation(name).name: age for name, age in table_retention_age_s.items()}
         self.min_free_bytes = parse_bytes(min_free_bytes)
         self.hot_limit = self.memory_limit // (4 if folder is not None else 2)
         self.query_memory = self.memory_limit // 2
@@ -89,6 +94,13 @@ class Store:
         self._maintenance_s = maintenance_s
         self._thread = threading.Thread(target=self._maintain, name="store-maintenance", daemon=True)
         self._thread.start()
+
+    @classmethod
+    def configured(cls, config: Mapping[str, Any]) -> Store:
+        """The store of a configuration's ``store.*`` keys; without ``store.data``, one in memory."""
+        return cls(Path(config["store.data"]) if config["store.data"] else None, memory_limit=config["store.memory_limit"], retention_bytes=config["store.retention_bytes"],
+                   retention_age_s=config["store.retention_age"], min_free_bytes=config["store.min_free_bytes"],
+                   table_retention_bytes=config["store.table_retention_bytes"], table_retention_age_s=config["store.table_retention_age"])  # fmt: skip
 
     # ---- opening ----
 
@@ -213,7 +225,7 @@ class Store:
         found: dict[str, Any] = {
             "tables": tables, "folder": str(self.folder) if self.folder is not None else None, "storing": self.folder is not None and self.problem is None,
             "problem": self.problem, "notes": list(self.notes), "hotBytes": self._hot_bytes(), "hotLimit": self.hot_limit,
-            "diskBytes": self._disk_bytes(), "retentionBytes": self.retention_bytes, "retentionAgeS": self.retention_age_s,
+            "diskBytes": self._disk_bytes(), "retentionBytes": self.retention_bytes, "retentionAgeS": self.retention_age_s if self.retention_age_s < float("inf") else None,
             "rowsDroppedByRetention": self.rows_by_retention, "rowsDroppedByMemory": sum(t.rows_dropped for t in self.observed.values()),
         }  # fmt: skip
         return found
@@ -224,7 +236,7 @@ class Store:
     def _disk_bytes(self) -> int:
         if self.folder is None:
             return 0
-        return sum(sum(s.bytes for s in table.segments) + table.wal_bytes for table in self.observed.values()) + sum(t.wal_bytes for t in self.newest.values())
+        return sum(table.disk_bytes for table in self.observed.values()) + sum(t.wal_bytes for t in self.newest.values())
 
     # ---- maintenance ----
 
@@ -294,26 +306,43 @@ class Store:
             self._note("storing on disk again")
 
     def _retain(self) -> None:
-        oldest_ns = time.time_ns() - int(self.retention_age_s * 1e9)
-        for table in self.observed.values():
+        for name, table in self.observed.items():
+            oldest_ns = self._oldest_ns(name)
             for segment in list(table.segments):
                 if segment.last_ns < oldest_ns:
-                    table.drop(segment)
-                    self.rows_by_retention += segment.rows
+                    self._retire(table, segment)
+            if table.folder is None:
+                self.rows_by_retention += table.drop_hot_before(oldest_ns)
+            if name in self.table_retention_bytes:
+                self._shrink([table], self.table_retention_bytes[name])
         for newest in self.newest.values():
-            newest.forget_before(oldest_ns)
+            newest.forget_before(self._oldest_ns(newest.relation.name))
+        self._shrink(list(self.observed.values()), self.retention_bytes - sum(table.wal_bytes for table in self.newest.values()))
+
+    def _oldest_ns(self, table: str) -> int:
+        age_s = self.table_retention_age_s.get(table, self.retention_age_s)
+        return time.time_ns() - int(age_s * 1e9) if age_s < float("inf") else -(1 << 63)
+
+    def _shrink(self, tables: Sequence[ObservedTable], limit: int) -> None:
+        """Drop the oldest segments (in memory: the oldest rows) of ``tables`` until they take at most ``limit`` bytes together."""
         if self.folder is None:
-            while self._hot_bytes() > self.retention_bytes:
-                oldest = min((t for t in self.observed.values() if t.hot_bytes), key=lambda t: t.hot_first_ns or 0)
-                self.rows_by_retention += oldest.drop_oldest_hot()
+            while sum(table.hot_bytes for table in tables) > limit:
+                oldest = min((t for t in tables if t.hot_bytes), key=lambda t: t.hot_first_ns or 0)
+                dropped = oldest.drop_oldest_hot()
+                self.rows_by_retention += dropped
+                if not dropped:
+                    return
             return
-        while self._disk_bytes() > self.retention_bytes:
-            segments = [(segment.last_ns, segment, table) for table in self.observed.values() for segment in table.segments]
+        while sum(table.disk_bytes for table in tables) > limit:
+            segments = [(segment.last_ns, segment, table) for table in tables for segment in table.segments]
             if not segments:
                 return
             _, segment, table = min(segments, key=lambda entry: entry[0])
-            table.drop(segment)
-            self.rows_by_retention += segment.rows
+            self._retire(table, segment)
+
+    def _retire(self, table: ObservedTable, segment: Segment) -> None:
+        table.drop(segment)
+        self.rows_by_retention += segment.rows
 
     def roll(self) -> None:
         """Write all hot rows as segments now. Raises ``OSError`` when the disk refuses."""

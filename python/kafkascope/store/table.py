@@ -300,9 +300,18 @@ class ObservedTable:
     def hot_first_ns(self) -> int | None:
         return min((h.first_ns for h in (self._frozen, self._hot) if h is not None and h.first_ns is not None), default=None)
 
+    def drop_hot_before(self, time_ns: int) -> int:
+        """Forget hot batches that are wholly older than ``time_ns``; the number of their rows."""
+        with self._lock:
+            return self._hot.drop_before(time_ns)
+
     @property
     def wal_bytes(self) -> int:
         return self._wal.bytes if self._wal is not None else 0
+
+    @property
+    def disk_bytes(self) -> int:
+        return sum(segment.bytes for segment in self._segments) + self.wal_bytes
 
     def stats(self) -> dict[str, int | None]:
         """Rows, bytes, oldest and newest time, dropped rows."""

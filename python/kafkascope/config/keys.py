@@ -1,0 +1,67 @@
+"""Every key of ``kafkascope.toml``: the only place where keys are written down.
+
+A key ``section.name`` is the flag ``--name`` and the variable ``KAFKASCOPE_NAME`` too, so a name is used in one section only. To add one, write a line here
+and name the key in the ``configured`` of the commands that take it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from kafkascope.config import kinds
+from kafkascope.config.kinds import Kind
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key; ``default`` as it would be written, ``shown`` says in words what a default does that cannot be written down."""
+
+    key: str
+    kind: Kind
+    default: Any
+    help: str
+    shown: str = ""
+    secret: bool = False
+    own_variable: str = ""
+
+    @property
+    def section(self) -> str:
+        return self.key.partition(".")[0]
+
+    @property
+    def name(self) -> str:
+        return self.key.partition(".")[2]
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        return self.own_variable or "KAFKASCOPE_" + self.name.upper()
+
+
+_KEYS = (
+    Key("server.host", kinds.TEXT, "127.0.0.1", "Address to serve on; any but loopback needs a token."),
+    Key("server.port", kinds.PORT, 8765, "Port of the page and the API; 0 takes a free one."),
+    Key("server.allow_host", kinds.TEXTS, (), "Answer for this host name too."),
+    Key("server.token", kinds.TEXT, "", "Token that requests must carry.", shown="made by itself for a bind beyond loopback", secret=True),
+    Key("server.scripts", kinds.DIRS, (), "Folder or bundle with more scripts."),
+    Key("server.query_timeout", kinds.DURATION, "30s", "A query that runs longer is ended."),
+    Key("server.max_rows", kinds.integer(1, 1_000_000), 10_000, "Rows that one result table may have."),
+    Key("agent.source", kinds.choice("auto", "ebpf", "packet", "none"), "auto", "How to capture; none serves what is stored."),
+    Key("store.data", kinds.DIR, "", "Folder of the store.", shown="/var/lib/kafkascope for root, ~/.local/share/kafkascope for a user"),
+    Key("store.no_data", kinds.SWITCH, False, "Keep everything in memory."),
+    Key("store.memory_limit", kinds.SIZE, "1GB", "Memory that queries and recent rows may use."),
+    Key("store.retention_bytes", kinds.SIZE, "10GB", "Disk that all tables together may use; the oldest segments go first."),
+    Key("store.retention_age", kinds.DURATION, "7d", "Rows older than this are dropped."),
+    Key("store.table_retention_bytes", kinds.by_table(kinds.SIZE), {}, "Disk that one table may use."),
+    Key("store.table_retention_age", kinds.by_table(kinds.DURATION), {}, "Age at which one table's rows are dropped."),
+    Key("store.min_free_bytes", kinds.SIZE, "256MB", "On a disk with less free space nothing is stored."),
+    Key("client.server", kinds.TEXT, "http://127.0.0.1:8765", "Server that px run, live, tail and get ask."),
+)
+
+KEYS: dict[str, Key] = {key.key: key for key in _KEYS}
+#: Variables that are no keys: where to look for the file, and what developers and the demo use.
+OTHER_VARIABLES = frozenset({"KAFKASCOPE_CONFIG", "KAFKASCOPE_DEBUG", "KAFKASCOPE_KAFKA_JARS", "KAFKASCOPE_PODS_D"})
