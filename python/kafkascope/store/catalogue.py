@@ -152,8 +152,15 @@ def text() -> tuple[str, str]:
 
 @cache
 def load() -> Mapping[str, Relation]:
-    """All tables of this version, by name."""
-    return MappingProxyType(parse(*text()))
+    """All tables of this version, by name.
+
+    What the core fills is as the core was built; in a source tree, tables that Python fills may be newer than the core's build.
+    """
+    tables = parse(*text())
+    if SOURCE.is_file():
+        written = parse(SOURCE.read_text(encoding="utf-8"), str(SOURCE))
+        tables = {name: relation if relation.kind is not Kind.OBSERVED else tables.get(name, relation) for name, relation in {**tables, **written}.items()}
+    return MappingProxyType(tables)
 
 
 def relation(name: str, relations: Mapping[str, Relation] | None = None) -> Relation:
