@@ -20,7 +20,7 @@ pub use clients::Software;
 pub use clusters::{Broker, ClusterRef};
 pub use groups::{Assignment, GroupEvent, Protocol};
 pub use readers::{GroupSource, LateGroup, Reader};
-pub use sessions::{FetchPlace, Fetched};
+pub use sessions::{FetchPlace, Fetched, Idle, replica_id};
 pub use topics::{TopicKey, parse_uuid, uuid_text};
 
 use std::sync::Arc;

@@ -11,11 +11,17 @@ use crate::{Body, Call, TopicKey, bounded::Bounded, clusters::BrokerKey};
 const SESSION_ERRORS: [i64; 3] = [70, 71, 106];
 const FULL: i64 = -1;
 
+/// A partition that nothing happens to is told of so often, and a large session's at this rate.
+const IDLE_NS: i64 = 10_000_000_000;
+const IDLE_EACH_NS: i64 = 1_000_000;
+
 /// What a Fetch was about, beyond what its own bytes say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FetchPlace {
     /// One for each partition of the response, in its order.
     pub partitions: Vec<Fetched>,
+    /// Partitions of the session that the response leaves out since nothing is new, told of now and then.
+    pub idle: Vec<Idle>,
 }
 
 /// A partition of a Fetch response.
@@ -27,12 +33,61 @@ pub struct Fetched {
     pub fetch_offset: Option<i64>,
 }
 
-type Offsets = HashMap<(TopicKey, i32), i64>;
+/// A partition that a session reads and to which nothing happened; offsets that were not seen are `None`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idle {
+    pub topic: TopicKey,
+    pub partition: i32,
+    pub fetch_offset: i64,
+    pub high_watermark: Option<i64>,
+    pub last_stable_offset: Option<i64>,
+    pub log_start_offset: Option<i64>,
+}
+
+/// The broker that fetches as a follower, -1 for a consumer.
+pub fn replica_id(request: &Body) -> i64 {
+    let root = request.root();
+    // version 15 moved it into a struct that consumers do not send
+    root.object(f::REPLICA_STATE)
+        .and_then(|state| state.int(f::REPLICA_ID))
+        .or_else(|| root.int(f::REPLICA_ID))
+        .unwrap_or(-1)
+}
+
+/// Where a partition is read, and what its last response said; -1 for what no response has said.
+#[derive(Clone, Copy, Debug)]
+struct Position {
+    fetch_offset: i64,
+    high_watermark: i64,
+    last_stable_offset: i64,
+    log_start_offset: i64,
+    /// When a row told of it.
+    told_ns: i64,
+}
+
+impl Position {
+    fn at(fetch_offset: i64, now_ns: i64) -> Position {
+        Position {
+            fetch_offset,
+            high_watermark: -1,
+            last_stable_offset: -1,
+            log_start_offset: -1,
+            told_ns: now_ns,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Positions {
+    topics: HashMap<TopicKey, HashMap<i32, Position>>,
+    partitions: usize,
+}
 
 struct Session {
     /// Epoch of the last request.
     epoch: i64,
-    offsets: Offsets,
+    positions: Positions,
+    next_idle_ns: i64,
 }
 
 pub(crate) struct Sessions {
@@ -79,23 +134,23 @@ impl Sessions {
         }
         // 0 opens a session, -1 does without; both close the one they name
         self.end(&(broker, session_id));
-        let asked = asked(&request);
-        let answer = place(call, Some(&asked));
+        let mut asked = Positions::default();
+        asked.take(&request, call.time_ns);
+        let answer = place(call, Some(&mut asked));
         let opened = call
             .response
             .and_then(|r| r.root().int(f::SESSION_ID))
             .unwrap_or(0);
-        if epoch == 0 && opened != 0 && error == 0 && self.room(asked.len()) {
-            self.held += asked.len();
+        if epoch == 0 && opened != 0 && error == 0 && self.room(asked.partitions) {
+            self.held += asked.partitions;
             // a full request that was cut does not name all partitions: those it misses stay unknown
             let session = Session {
                 epoch: 0,
-                offsets: asked,
+                next_idle_ns: call.time_ns.saturating_add(asked.pace_ns()),
+                positions: asked,
             };
-            *self.sessions.entry((broker, opened), || Session {
-                epoch: 0,
-                offsets: HashMap::new(),
-            }) = session;
+            self.sessions.remove(&(broker, opened));
+            self.sessions.entry((broker, opened), || session);
         }
         Some(answer)
     }
@@ -107,39 +162,49 @@ impl Sessions {
         key: (BrokerKey, i64),
         epoch: i64,
     ) -> FetchPlace {
-        let changed = asked(request);
-        let room = self.room(changed.len());
+        let named = request.root().items(f::TOPICS);
+        let named = named.map(|t| t.elements(f::PARTITIONS).count()).sum();
+        let room = self.room(named);
         let session = self.sessions.entry(key, || Session {
             epoch: epoch - 1,
-            offsets: HashMap::new(),
+            positions: Positions::default(),
+            next_idle_ns: call.time_ns.saturating_add(IDLE_NS),
         });
-        let before = session.offsets.len();
+        let before = session.positions.partitions;
         // the epoch after the greatest is 1
         let follows =
             session.epoch + 1 == epoch || (epoch == 1 && session.epoch == i64::from(i32::MAX));
         if !follows || !request.complete {
             // a request between was not seen whole: what it changed is not known, so nothing is
-            session.offsets.clear();
+            session.positions = Positions::default();
         }
         session.epoch = epoch;
         for forgotten in request.root().items(f::FORGOTTEN_TOPICS_DATA) {
-            let Some(topic) = TopicKey::of(request, &forgotten) else {
-                continue;
-            };
-            for partition in forgotten.elements(f::PARTITIONS).filter_map(|p| p.int()) {
-                session.offsets.remove(&(topic.clone(), partition as i32));
+            if let Some(topic) = TopicKey::of(request, &forgotten) {
+                session.positions.forget(&topic, &forgotten);
             }
         }
         if room {
-            session.offsets.extend(changed);
+            session.positions.take(request, call.time_ns);
         }
-        self.held = (self.held + session.offsets.len()).saturating_sub(before);
-        place(call, Some(&session.offsets))
+        self.held = (self.held + session.positions.partitions).saturating_sub(before);
+        let mut place = place(call, Some(&mut session.positions));
+        if !call.response.is_some_and(|r| r.complete) {
+            // what it said of partitions that were not seen is not known
+            session.positions.doubt();
+        } else if call.error() == 0
+            && call.time_ns >= session.next_idle_ns
+            && replica_id(request) < 0
+        {
+            place.idle = session.positions.idle(call.time_ns);
+            session.next_idle_ns = call.time_ns.saturating_add(session.positions.pace_ns());
+        }
+        place
     }
 
     fn end(&mut self, key: &(BrokerKey, i64)) {
         if let Some(session) = self.sessions.remove(key) {
-            self.held = self.held.saturating_sub(session.offsets.len());
+            self.held = self.held.saturating_sub(session.positions.partitions);
         }
     }
 
@@ -147,56 +212,126 @@ impl Sessions {
     fn room(&mut self, more: usize) -> bool {
         if self.held + more > self.partitions {
             // sessions that made room for others are still counted in
-            self.held = self.sessions.values_mut().map(|s| s.offsets.len()).sum();
+            self.held = self
+                .sessions
+                .values_mut()
+                .map(|s| s.positions.partitions)
+                .sum();
         }
         if self.held + more > self.partitions {
             self.forgotten += self.held as u64;
             self.held = 0;
             self.sessions
                 .values_mut()
-                .for_each(|s| s.offsets = HashMap::new());
+                .for_each(|s| s.positions = Positions::default());
         }
         more <= self.partitions
     }
 }
 
-/// The partitions that a request names, with their offsets.
-fn asked(request: &Body) -> Offsets {
-    let mut offsets = HashMap::new();
-    for topic in request.root().items(f::TOPICS) {
-        let Some(key) = TopicKey::of(request, &topic) else {
-            continue;
-        };
-        for partition in topic.items(f::PARTITIONS) {
-            if let (Some(index), Some(offset)) =
-                (partition.int(f::PARTITION), partition.int(f::FETCH_OFFSET))
-            {
-                offsets.insert((key.clone(), index as i32), offset);
+impl Positions {
+    /// Takes over the partitions that a request names.
+    fn take(&mut self, request: &Body, now_ns: i64) {
+        for topic in request.root().items(f::TOPICS) {
+            let Some(key) = TopicKey::of(request, &topic) else {
+                continue;
+            };
+            let known = self.topics.entry(key).or_default();
+            let before = known.len();
+            for partition in topic.items(f::PARTITIONS) {
+                if let (Some(index), Some(offset)) =
+                    (partition.int(f::PARTITION), partition.int(f::FETCH_OFFSET))
+                {
+                    known
+                        .entry(index as i32)
+                        .or_insert(Position::at(offset, now_ns))
+                        .fetch_offset = offset;
+                }
             }
+            self.partitions += known.len() - before;
         }
     }
-    offsets
+
+    fn forget(&mut self, topic: &TopicKey, forgotten: &Object) {
+        let Some(known) = self.topics.get_mut(topic) else {
+            return;
+        };
+        for partition in forgotten.elements(f::PARTITIONS).filter_map(|p| p.int()) {
+            self.partitions -= usize::from(known.remove(&(partition as i32)).is_some());
+        }
+        if known.is_empty() {
+            self.topics.remove(topic);
+        }
+    }
+
+    fn doubt(&mut self) {
+        for position in self.topics.values_mut().flat_map(HashMap::values_mut) {
+            position.high_watermark = -1;
+            position.last_stable_offset = -1;
+            position.log_start_offset = -1;
+        }
+    }
+
+    fn pace_ns(&self) -> i64 {
+        IDLE_NS.max(IDLE_EACH_NS.saturating_mul(self.partitions as i64))
+    }
+
+    /// The partitions that no row told of for a while.
+    fn idle(&mut self, now_ns: i64) -> Vec<Idle> {
+        let known = |offset: i64| (offset >= 0).then_some(offset);
+        let mut idle = Vec::new();
+        for (topic, partitions) in &mut self.topics {
+            for (partition, position) in partitions {
+                if now_ns.saturating_sub(position.told_ns) < IDLE_NS {
+                    continue;
+                }
+                position.told_ns = now_ns;
+                idle.push(Idle {
+                    topic: topic.clone(),
+                    partition: *partition,
+                    fetch_offset: position.fetch_offset,
+                    high_watermark: known(position.high_watermark),
+                    last_stable_offset: known(position.last_stable_offset),
+                    log_start_offset: known(position.log_start_offset),
+                });
+            }
+        }
+        idle.sort_unstable_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
+        idle
+    }
 }
 
-fn place(call: &Call, offsets: Option<&Offsets>) -> FetchPlace {
+/// The places of a response's partitions, whose offsets become known by it.
+fn place(call: &Call, mut positions: Option<&mut Positions>) -> FetchPlace {
     let Some(response) = call.response else {
         return FetchPlace::default();
     };
-    let mut partitions = Vec::new();
+    let mut fetched = Vec::new();
     for topic in response.root().items(f::RESPONSES) {
         let key = TopicKey::of(&response, &topic);
-        partitions.extend(topic.items(f::PARTITIONS).map(|p: Object| {
-            let partition = p.int(f::PARTITION_INDEX).unwrap_or(-1) as i32;
-            let fetch_offset = key
-                .as_ref()
-                .zip(offsets)
-                .and_then(|(key, o)| o.get(&(key.clone(), partition)).copied());
-            Fetched {
+        let mut known = key
+            .as_ref()
+            .zip(positions.as_mut())
+            .and_then(|(key, p)| p.topics.get_mut(key));
+        for answer in topic.items(f::PARTITIONS) {
+            let partition = answer.int(f::PARTITION_INDEX).unwrap_or(-1) as i32;
+            let position = known.as_mut().and_then(|k| k.get_mut(&partition));
+            fetched.push(Fetched {
                 topic: key.clone(),
                 partition,
-                fetch_offset,
+                fetch_offset: position.as_ref().map(|p| p.fetch_offset),
+            });
+            if let Some(position) = position {
+                let offset = |field| answer.int(field).unwrap_or(-1);
+                position.high_watermark = offset(f::HIGH_WATERMARK);
+                position.last_stable_offset = offset(f::LAST_STABLE_OFFSET);
+                position.log_start_offset = offset(f::LOG_START_OFFSET);
+                position.told_ns = call.time_ns;
             }
-        }));
+        }
     }
-    FetchPlace { partitions }
+    FetchPlace {
+        partitions: fetched,
+        idle: Vec::new(),
+    }
 }

@@ -2,7 +2,7 @@
 
 mod support;
 
-use kafkascope_state::State;
+use kafkascope_state::{Idle, State};
 use serde_json::{Value as Json, json};
 use support::connection;
 
@@ -145,5 +145,69 @@ fn offsets_of_fetches() {
     run(
         "an error opens no session",
         &[failed, step(77, 1, &[], 77, &[(0, None)])],
+    );
+}
+
+/// One incremental Fetch at a second: the partitions that the response has with their high watermark, and the idle ones it
+/// should tell of as (partition, offset, high watermark).
+type Beat = (
+    i64,
+    i64,
+    i64,
+    &'static [(i32, i64)],
+    &'static [(i32, i64, Option<i64>)],
+);
+
+#[test]
+fn idle_partitions_of_a_session_are_told_of_now_and_then() {
+    let mut state = State::default();
+    let topics = |partitions: &[(i32, i64)], field: &str, value: &str| {
+        let of = |(p, n): &(i32, i64)| json!({field: p, value: n, "errorCode": 0});
+        json!([{"topicId": "uuid:7", "partitions": partitions.iter().map(of).collect::<Vec<_>>()}])
+    };
+    let open = json!({"replicaId": -1, "sessionId": 0, "sessionEpoch": 0,
+        "topics": topics(&[(0, 5), (1, 6), (2, 7)], "partition", "fetchOffset")});
+    let answer = |partitions: &[(i32, i64)]| {
+        json!({"errorCode": 0, "sessionId": 77,
+        "responses": topics(partitions, "partitionIndex", "highWatermark")})
+    };
+    connection().call_at(&mut state, 0, 1, open, answer(&[(0, 50), (1, 60), (2, 70)]));
+    let beats: &[Beat] = &[
+        (1, 1, -1, &[], &[]),
+        (9, 2, -1, &[(0, 51)], &[]),
+        (11, 3, -1, &[], &[(1, 6, Some(60)), (2, 7, Some(70))]),
+        (12, 4, -1, &[], &[]),
+        (21, 5, -1, &[(1, 61)], &[(0, 5, Some(51)), (2, 7, Some(70))]),
+        (40, 6, 3, &[], &[]),
+        (
+            41,
+            7,
+            -1,
+            &[],
+            &[(0, 5, Some(51)), (1, 6, Some(61)), (2, 7, Some(70))],
+        ),
+    ];
+    for (second, epoch, replica_id, answered, expected) in beats {
+        let request =
+            json!({"replicaId": replica_id, "sessionId": 77, "sessionEpoch": epoch, "topics": []});
+        let lesson = connection().call_at(&mut state, *second, 1, request, answer(answered));
+        let told = |i: Idle| (i.partition, i.fetch_offset, i.high_watermark);
+        let idle: Vec<_> = lesson
+            .fetch
+            .expect("a Fetch")
+            .idle
+            .into_iter()
+            .map(told)
+            .collect();
+        assert_eq!(idle, *expected, "second {second}");
+    }
+    let unseen = json!({"replicaId": -1, "sessionId": 77, "sessionEpoch": 8, "topics": []});
+    connection().call_at(&mut state, 50, 1, unseen, Json::Null);
+    let request = json!({"replicaId": -1, "sessionId": 77, "sessionEpoch": 9, "topics": []});
+    let lesson = connection().call_at(&mut state, 60, 1, request, answer(&[]));
+    let idle = lesson.fetch.expect("a Fetch").idle;
+    assert!(
+        idle.len() == 3 && idle.iter().all(|i| i.high_watermark.is_none()),
+        "a response that was not seen may have said more"
     );
 }

@@ -1,6 +1,6 @@
 //! `kafka_fetch`: Fetch and ShareFetch.
 
-use kafkascope_state::{FetchPlace, Reader, State, TopicKey};
+use kafkascope_state::{FetchPlace, Reader, State, TopicKey, replica_id};
 use kafkascope_wire::{fields::f, tape::Object};
 
 use crate::{
@@ -21,13 +21,13 @@ pub(crate) fn write(seen: &Seen, place: Option<&FetchPlace>, state: &mut State, 
     let asked = request.map(|r| r.root());
     let int = |field| asked.and_then(|r| r.int(field));
     let share = seen.exchange.api_key == SHARE_FETCH;
-    // version 15 moved it into a struct that consumers do not send
-    let replica_id = asked
-        .and_then(|r| r.object(f::REPLICA_STATE)?.int(f::REPLICA_ID))
-        .or_else(|| int(f::REPLICA_ID))
-        .unwrap_or(-1);
+    let replica_id = request.map_or(-1, |r| replica_id(&r));
     let max_wait_ms = int(f::MAX_WAIT_MS);
     let latency = seen.latency_ns();
+    let session_id = int(f::SESSION_ID)
+        .filter(|id| *id != 0)
+        .or_else(|| response.root().int(f::SESSION_ID))
+        .unwrap_or(0);
     let mut fetched = place.map(|p| p.partitions.iter()).into_iter().flatten();
     for topic in response.root().items(f::RESPONSES) {
         let key = TopicKey::of(&response, &topic);
@@ -37,12 +37,7 @@ pub(crate) fn write(seen: &Seen, place: Option<&FetchPlace>, state: &mut State, 
             .unwrap_or_default();
         let reader = match (share, replica_id, &key) {
             (true, ..) => Reader::exact(&request.map(|r| r.text(f::GROUP_ID)).unwrap_or_default()),
-            (false, ..=-1, Some(key)) => state.reader(
-                &seen.call.ends,
-                seen.exchange.client_id.as_deref(),
-                key,
-                seen.time_ns(),
-            ),
+            (false, ..=-1, Some(key)) => reader(seen, key, state),
             _ => Reader::none(),
         };
         for partition in topic.items(f::PARTITIONS) {
@@ -69,10 +64,7 @@ pub(crate) fn write(seen: &Seen, place: Option<&FetchPlace>, state: &mut State, 
                 last_stable_offset: partition.int(f::LAST_STABLE_OFFSET).filter(|o| *o >= 0),
                 log_start_offset: partition.int(f::LOG_START_OFFSET).filter(|o| *o >= 0),
                 isolation_level: int(f::ISOLATION_LEVEL).unwrap_or(0),
-                session_id: int(f::SESSION_ID)
-                    .filter(|id| *id != 0)
-                    .or_else(|| response.root().int(f::SESSION_ID))
-                    .unwrap_or(0),
+                session_id: session_id,
                 session_epoch: int(f::SESSION_EPOCH).or_else(|| int(f::SHARE_SESSION_EPOCH)).unwrap_or(-1),
                 error_code: partition.int(f::ERROR_CODE).unwrap_or(0),
                 latency: latency.unwrap_or(0),
@@ -82,6 +74,48 @@ pub(crate) fn write(seen: &Seen, place: Option<&FetchPlace>, state: &mut State, 
             }));
         }
     }
+    let mut of_topic: Option<(&TopicKey, TopicText, Reader)> = None;
+    for idle in place.map(|p| p.idle.as_slice()).unwrap_or_default() {
+        let (_, text, reader) = match of_topic.take() {
+            Some(same) if *same.0 == idle.topic => of_topic.insert(same),
+            _ => of_topic.insert((
+                &idle.topic,
+                TopicText::of(&idle.topic, state),
+                reader(seen, &idle.topic, state),
+            )),
+        };
+        out.push(&typed_row!(KafkaFetch, seen, {
+            group_id: &reader.group,
+            group_source: reader.source.name(),
+            replica_id: replica_id,
+            topic: &text.name,
+            topic_id: &text.id,
+            partition: idle.partition.into(),
+            fetch_offset: Some(idle.fetch_offset),
+            records: Some(0),
+            codec: "none",
+            high_watermark: idle.high_watermark,
+            last_stable_offset: idle.last_stable_offset,
+            log_start_offset: idle.log_start_offset,
+            isolation_level: int(f::ISOLATION_LEVEL).unwrap_or(0),
+            session_id: session_id,
+            session_epoch: int(f::SESSION_EPOCH).unwrap_or(-1),
+            latency: latency.unwrap_or(0),
+            max_wait_ms: max_wait_ms,
+            waited: waited(seen.time_ns(), latency, max_wait_ms, None),
+            response_time: seen.response_ns().unwrap_or_else(|| seen.time_ns()),
+            idle: true,
+        }));
+    }
+}
+
+fn reader(seen: &Seen, topic: &TopicKey, state: &mut State) -> Reader {
+    state.reader(
+        &seen.call.ends,
+        seen.exchange.client_id.as_deref(),
+        topic,
+        seen.time_ns(),
+    )
 }
 
 /// First and last offset that a share group's member was given.

@@ -114,6 +114,19 @@ impl Connection {
 
     /// One call; a null response was not seen.
     pub fn call(&self, state: &mut State, api_key: i16, request: Json, response: Json) -> Lesson {
+        self.call_at(state, 1, api_key, request, response)
+    }
+
+    /// The same at a second.
+    #[allow(dead_code, reason = "not every test file needs it")]
+    pub fn call_at(
+        &self,
+        state: &mut State,
+        second: i64,
+        api_key: i16,
+        request: Json,
+        response: Json,
+    ) -> Lesson {
         let (request, answer) = (
             Message::new(&request),
             (!response.is_null()).then(|| Message::new(&response)),
@@ -124,7 +137,7 @@ impl Connection {
             api_key,
             api_version: 1,
             client_id: Some(self.client_id),
-            time_ns: 1_000_000_000,
+            time_ns: second * 1_000_000_000,
             request: Some(request.body()),
             response: answer.as_ref().map(Message::body),
         })
