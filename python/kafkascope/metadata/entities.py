@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from kafkascope.metadata.pods import Container, Pod, Service, World
@@ -22,8 +23,8 @@ class Entities:
     def update(self, world: World, now_ns: int) -> Rows:
         """Rows of what is new, changed or gone."""
         return {
-            "md_pod": _changes(self._pods, {p.uid: pod_row(p, world) for p in world.pods.values()}, now_ns, _pod_gone),
-            "md_container": _changes(self._containers, {container_id(p, c): container_row(p, c) for p in world.pods.values() for c in p.containers}, now_ns, _container_gone),
+            "md_pod": _changes(self._pods, {p.uid: pod_row(p, world.services_of(p)) for p in world.pods.values()}, now_ns, pod_gone),
+            "md_container": _changes(self._containers, {container_id(p, c): container_row(p, c) for p in world.pods.values() for c in p.containers}, now_ns, container_gone),
             "md_service": _changes(self._services, {s.uid: service_row(s) for s in world.services.values()}, now_ns, dict),
         }  # fmt: skip
 
@@ -46,21 +47,20 @@ def container_id(pod: Pod, container: Container) -> str:
     return container.id or f"{pod.uid}/{container.name}"
 
 
-def pod_row(pod: Pod, world: World) -> dict[str, Any]:
-    services = world.services_of(pod)
+def pod_row(pod: Pod, services: Sequence[Service]) -> dict[str, Any]:
     status = {"phase": pod.phase, "message": pod.message, "reason": pod.reason, "ready": pod.ready}
     owner = f"{pod.namespace}/{pod.owner_name}" if pod.owner_name else ""
-    replica_set = pod.owner_kind == "ReplicaSet"
+    replica_set = pod.replica_set or (pod.owner_name if pod.owner_kind == "ReplicaSet" else "")
     return {
         "pod_id": pod.uid, "pod_name": pod.full_name, "namespace": pod.namespace, "node_name": pod.node, "pod_ip": pod.ip, "host_network": pod.host_network,
         "status": json.dumps(status), "restarts": pod.restarts, "start_time": pod.start_ns, "stop_time": 0, "service_id": json_names([s.uid for s in services]),
         "service_name": json_names([s.full_name for s in services]), "owner_kind": pod.owner_kind, "owner_name": owner,
-        "replicaset_name": owner if replica_set else "", "labels": json.dumps(dict(pod.labels)), "qos_class": "",
+        "replicaset_name": f"{pod.namespace}/{replica_set}" if replica_set else "", "labels": json.dumps(dict(pod.labels)), "qos_class": pod.qos_class,
     }  # fmt: skip
 
 
 def container_row(pod: Pod, container: Container) -> dict[str, Any]:
-    status = {"state": container.state, "message": "", "reason": ""}
+    status = {"state": container.state, "message": container.message, "reason": container.reason}
     return {"container_id": container_id(pod, container), "container_name": container.name, "pod_id": pod.uid, "status": json.dumps(status),
             "start_time": container.start_ns, "stop_time": 0}  # fmt: skip
 
@@ -70,10 +70,10 @@ def service_row(service: Service) -> dict[str, Any]:
             "external_ips": json.dumps(list(service.external_ips)), "labels": json.dumps(dict(service.labels)), "stop_time": 0}  # fmt: skip
 
 
-def _pod_gone(row: dict[str, Any]) -> dict[str, Any]:
+def pod_gone(row: dict[str, Any]) -> dict[str, Any]:
     status = {**json.loads(row["status"]), "phase": "Terminated", "ready": False}
     return {**row, "status": json.dumps(status)}
 
 
-def _container_gone(row: dict[str, Any]) -> dict[str, Any]:
+def container_gone(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "status": json.dumps({**json.loads(row["status"]), "state": "Terminated"})}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import json
 import os
 import tempfile
@@ -25,6 +26,8 @@ class Container:
     pids: tuple[int, ...] = ()
     state: str = "Running"
     start_ns: int = 0
+    reason: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,9 @@ class Pod:
     containers: tuple[Container, ...] = ()
     message: str = ""
     reason: str = ""
+    #: Of a pod that a deployment owns through it.
+    replica_set: str = ""
+    qos_class: str = ""
 
     @property
     def full_name(self) -> str:
@@ -81,8 +87,15 @@ class World:
     pods: dict[str, Pod] = field(default_factory=dict)
     services: dict[str, Service] = field(default_factory=dict)
 
+    @functools.cached_property
+    def _by_namespace(self) -> dict[str, list[Service]]:
+        found: dict[str, list[Service]] = {}
+        for service in self.services.values():
+            found.setdefault(service.namespace, []).append(service)
+        return found
+
     def services_of(self, pod: Pod) -> list[Service]:
-        return sorted((s for s in self.services.values() if s.selects(pod)), key=lambda s: s.full_name)
+        return sorted((s for s in self._by_namespace.get(pod.namespace, ()) if s.selects(pod)), key=lambda s: s.full_name)
 
 
 def default_folder() -> Path:

@@ -1,0 +1,1 @@
+"""Pods, services, nodes and owners from the Kubernetes API's watch."""

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Print the path of the binary that holds etcd and Kubernetes: what KAFKASCOPE_KUBE names, else one built earlier, else (with "build") built
+# now from the Go modules that kube/go.mod pins: about 15 minutes on two cores, once.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+if [ -n "${KAFKASCOPE_KUBE:-}" ]; then
+  [ -x "$KAFKASCOPE_KUBE" ] || { echo "KAFKASCOPE_KUBE: $KAFKASCOPE_KUBE is not a program" >&2; exit 1; }
+  echo "$KAFKASCOPE_KUBE"; exit 0
+fi
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/kafkascope
+kube=$cache/kube-$(cat "$here"/kube/*.go "$here/kube/go.mod" "$here/kube/build.sh" | sha256sum | cut -c1-16)
+if [ ! -x "$kube" ]; then
+  [ "${1:-}" = build ] || { echo "no Kubernetes binary: KAFKASCOPE_KUBE names one, \`tests/kubernetes/cluster/binary.sh build\` makes one (about 15 minutes, once)" >&2; exit 1; }
+  command -v go >/dev/null || { echo "no Kubernetes binary, and no Go to build it" >&2; exit 1; }
+  mkdir -p "$cache"
+  "$here/kube/build.sh" 1.37.2 "$kube.part" >&2
+  mv "$kube.part" "$kube"
+fi
+echo "$kube"
