@@ -55,6 +55,10 @@ test: build ## run every test that this machine allows, and say which were skipp
 bench: build ## run the benchmarks (ratios within one run)
 	@xtask/bench.sh
 
+.PHONY: fuzz
+fuzz: ## fuzz every target for SECONDS_EACH seconds (60)
+	@xtask/fuzz.sh $(or $(SECONDS_EACH),60)
+
 .PHONY: lint
 lint: build ## formatting, lints and types
 	@xtask/lint.sh

@@ -116,6 +116,8 @@ impl<'v> Batches<'v> {
         let epoch_or_crc = c.i32().ok()?;
         let magic = c.i8().ok()?;
         let size = LOG_OVERHEAD.checked_add(length)?;
+        // What a control batch says of its record's lengths does not lead beyond it.
+        c.limit = self.end.min(start.saturating_add(size));
         let batch = match magic {
             2 if size >= HEADER => self.read_v2(base_offset, size, epoch_or_crc)?,
             0 | 1 if length >= 14 => self.read_old(base_offset, size, magic)?,

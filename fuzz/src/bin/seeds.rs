@@ -1,0 +1,220 @@
+//! Writes inputs for every target from the golden captures: `seeds FOLDER` makes `FOLDER/<target>/`.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use kafkascope_capture::FileSource;
+use kafkascope_stream::{ConnId, ConnInfo, Dir, Event, HoleReason, StreamSink, Streams};
+use kafkascope_wire::{Direction, Exchange, Item, Message, Session, Tape, Value, apis, decode};
+
+const CAPTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../captures");
+/// Of a session's operations in one seed.
+const SESSION_BYTES: usize = 6000;
+
+struct Seeds {
+    folder: PathBuf,
+    written: HashMap<&'static str, usize>,
+    sessions: HashMap<ConnId, (Session, Vec<u8>)>,
+    seen: HashSet<(i16, i16, u8)>,
+    tape: Tape,
+}
+
+impl Seeds {
+    fn write(&mut self, target: &'static str, bytes: &[u8]) {
+        let n = self.written.entry(target).or_default();
+        *n += 1;
+        let folder = self.folder.join(target);
+        fs::create_dir_all(&folder).expect("a folder for seeds");
+        fs::write(folder.join(format!("seed-{n:04}")), bytes).expect("a seed");
+    }
+
+    fn exchange(&mut self, exchange: &Exchange) {
+        let both = [
+            (
+                Direction::Request,
+                &exchange.request,
+                exchange.request_body_at,
+            ),
+            (
+                Direction::Response,
+                &exchange.response,
+                exchange.response_body_at,
+            ),
+        ];
+        for (n, (direction, message, at)) in both.into_iter().enumerate() {
+            let (Some(api), Some(message)) = (apis::api(exchange.api_key), message) else {
+                continue;
+            };
+            if message.data.len() > 4000
+                || !self
+                    .seen
+                    .insert((exchange.api_key, exchange.api_version, n as u8))
+            {
+                continue;
+            }
+            let version = (exchange.api_version - api.versions.low) as u8;
+            let head = [exchange.api_key as u8, version, n as u8, 9, 3];
+            self.write("plans", &[&head, &message.data[at as usize..]].concat());
+            self.inner(exchange, direction, message, at);
+        }
+    }
+
+    /// Records and blobs inside of a message.
+    fn inner(&mut self, exchange: &Exchange, direction: Direction, message: &Message, at: u32) {
+        let (key, version) = (exchange.api_key, exchange.api_version);
+        let mut tape = std::mem::take(&mut self.tape);
+        decode(key, version, direction, &message.view(), at, &mut tape);
+        for node in &tape.nodes {
+            match node.value {
+                Value::Records {
+                    start, captured, ..
+                } => {
+                    let records = &message.data[start as usize..][..captured as usize];
+                    self.write("batches", &[&[70, 5], records].concat());
+                }
+                Value::Bytes { start, len } if matches!(key, 11 | 14 | 15) => {
+                    self.write("blobs", &message.data[start as usize..][..len as usize]);
+                }
+                _ => {}
+            }
+        }
+        self.tape = tape;
+    }
+}
+
+impl StreamSink for Seeds {
+    fn open(&mut self, conn: ConnId, info: &ConnInfo) {
+        let client = info.client_dir.map(|d| d == Dir::AToB);
+        let known = [0, 1, 2][client.map_or(0, |a| if a { 1 } else { 2 })];
+        let known = known | u8::from(info.opened_seen) << 2;
+        let session = Session::new(client, info.opened_seen);
+        self.sessions.insert(conn, (session, vec![known]));
+    }
+
+    fn data(&mut self, conn: ConnId, _: &ConnInfo, dir: Dir, time_ns: i64, bytes: &[u8]) {
+        let Some((session, operations)) = self.sessions.get_mut(&conn) else {
+            return;
+        };
+        for piece in bytes.chunks(60_000) {
+            if operations.len() < SESSION_BYTES {
+                operations.push(dir.index() as u8);
+                operations.extend((piece.len() as u16).to_le_bytes());
+                operations.extend(piece);
+            }
+        }
+        let mut said = Vec::new();
+        session.data(dir == Dir::AToB, time_ns, bytes, &mut |item| {
+            if let Item::Exchange(exchange) = item {
+                said.push(exchange);
+            }
+        });
+        for exchange in said {
+            self.exchange(&exchange);
+        }
+    }
+
+    fn hole(&mut self, _: ConnId, _: &ConnInfo, _: Dir, _: i64, _: u64, _: HoleReason) {}
+
+    fn desync(&mut self, _: ConnId, _: &ConnInfo, _: Dir, _: i64, _: HoleReason) {}
+
+    fn close(&mut self, conn: ConnId, _: &ConnInfo, _: i64) {
+        let Some((_, operations)) = self.sessions.remove(&conn) else {
+            return;
+        };
+        if operations.len() < SESSION_BYTES {
+            self.write("session", &operations);
+        }
+    }
+}
+
+/// The file header and the packets of one connection, in the file's own form (pcap, microseconds).
+fn connection(file: &[u8], port: [u8; 2]) -> Vec<u8> {
+    let mut out = file[..24].to_vec();
+    let mut rest = &file[24..];
+    while let Some(length) = rest.get(8..12) {
+        let length = u32::from_le_bytes(length.try_into().expect("four bytes")) as usize;
+        let Some(record) = rest.get(..16 + length) else {
+            break;
+        };
+        // Ethernet 14, IPv4 20, then the ports.
+        let ports = record.get(50..54).unwrap_or(&[]);
+        if ports.starts_with(&port) || ports.ends_with(&port) {
+            out.extend(record);
+        }
+        rest = &rest[16 + length..];
+    }
+    out
+}
+
+/// What `gzip -d` gives; seeds are plain files, since a fuzzer cannot see through a checksum.
+fn unpacked(path: &Path) -> Vec<u8> {
+    let done = std::process::Command::new("gzip")
+        .arg("-dc")
+        .arg(path)
+        .output();
+    done.expect("gzip").stdout
+}
+
+fn segment(kind: u8, place: u16, len: u16) -> Vec<u8> {
+    let [p, q] = place.to_le_bytes();
+    let [l, m] = len.to_le_bytes();
+    vec![kind, p, q, l, m]
+}
+
+#[expect(clippy::print_stdout, reason = "what it is run for")]
+fn main() {
+    let folder = PathBuf::from(std::env::args().nth(1).expect("usage: seeds FOLDER"));
+    let mut seeds = Seeds {
+        folder,
+        written: HashMap::new(),
+        sessions: HashMap::new(),
+        seen: HashSet::new(),
+        tape: Tape::default(),
+    };
+    let captures = fs::read_dir(CAPTURES).expect("the golden captures");
+    let mut captures: Vec<PathBuf> = captures.filter_map(|e| Some(e.ok()?.path())).collect();
+    captures.retain(|p| p.to_string_lossy().ends_with(".pcap.gz"));
+    captures.sort();
+    for path in captures {
+        let mut source = FileSource::open(std::slice::from_ref(&path)).expect("a golden capture");
+        let mut streams = Streams::default();
+        let mut ports = Vec::new();
+        let mut event = |event: Event| {
+            if let Event::Segment(s) = &event
+                && ports.last() != Some(&s.src.port)
+                && !ports.contains(&s.src.port)
+            {
+                ports.push(s.src.port);
+            }
+            streams.event(event, &mut seeds);
+        };
+        while source.poll(&mut event).expect("readable") {}
+        streams.finish(&mut seeds);
+        let file = unpacked(&path);
+        for port in ports {
+            let capture = connection(&file, port.to_be_bytes());
+            if (100..8000).contains(&capture.len()) {
+                seeds.write("captures", &capture);
+                seeds.write("lines", &capture);
+            }
+        }
+    }
+    let packet = 13 << 1;
+    let in_order: Vec<u8> = (0..8).flat_map(|n| segment(packet, n * 500, 500)).collect();
+    let mixed: Vec<u8> = [3, 1, 2, 0, 1, 5]
+        .iter()
+        .flat_map(|n| segment(packet, n * 500, 550))
+        .collect();
+    let taps: Vec<u8> = (0..8)
+        .flat_map(|n| [segment(4 << 1, n * 300, 300), segment(7 << 1, n * 300, 300)].concat())
+        .collect();
+    for bytes in [in_order, mixed, taps] {
+        seeds.write("reassembly", &bytes);
+    }
+    for (target, n) in &seeds.written {
+        println!("{target}: {n} seeds");
+    }
+}
