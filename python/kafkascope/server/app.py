@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
-import pyarrow as pa
 from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
@@ -22,7 +21,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
 
 from kafkascope import __version__
-from kafkascope.server import docs, live, metrics
+from kafkascope.server import arrow, docs, live, metrics
 from kafkascope.server.errors import ApiError
 from kafkascope.server.security import Guard
 from kafkascope.server.service import Service
@@ -31,7 +30,7 @@ STATIC = Path(__file__).parent / "static"
 MAX_BODY = 4 << 20
 MAX_CONCURRENT_RUNS = 4
 MAX_WAITING_RUNS = 64
-ARROW_STREAM = "application/vnd.apache.arrow.stream"
+T = TypeVar("T")
 
 
 class RunRequest(BaseModel):
@@ -53,10 +52,14 @@ class Runs:
         self.refused = 0
 
     async def run(self, request: dict[str, Any]) -> dict[str, Any]:
+        return await self.in_turn(lambda: self.service.run(request))
+
+    async def in_turn(self, action: Callable[[], T]) -> T:
+        """``action`` on a worker thread when it is its turn."""
         if self._limiter.statistics().tasks_waiting >= MAX_WAITING_RUNS:
             self.refused += 1
             raise ApiError("limit", "too many queries are waiting", "try again in a moment, or pause live pages", status=503)
-        return await anyio.to_thread.run_sync(self.service.run, request, limiter=self._limiter)
+        return await anyio.to_thread.run_sync(action, limiter=self._limiter)
 
     async def text(self, request: dict[str, Any]) -> tuple[str, str]:
         """For live pages: ("result", JSON) or ("error", JSON)."""
@@ -108,12 +111,10 @@ def create_app(service: Service, *, allowed_hosts: Iterable[str] = (), token: st
     @app.post("/api/run", tags=["run"], summary="Run a script", response_model=None)
     async def run(body: RunRequest, request: Request) -> Response:
         asked = body.model_dump(exclude_none=True)
-        if ARROW_STREAM in request.headers.get("accept", ""):
-            table = await anyio.to_thread.run_sync(service.arrow, asked, request.query_params.get("table"))
-            sink = pa.BufferOutputStream()
-            with pa.ipc.new_stream(sink, table.schema) as writer:
-                writer.write_table(table)
-            return Response(sink.getvalue().to_pybytes(), media_type=ARROW_STREAM)
+        if arrow.MEDIA_TYPE in request.headers.get("accept", ""):
+            table = request.query_params.get("table")
+            body = await runs.in_turn(lambda: arrow.encode(service.results(asked), table))
+            return Response(body, media_type=arrow.MEDIA_TYPE)
         return Response(json.dumps(await runs.run(asked), separators=(",", ":")), media_type="application/json")
 
     @app.get("/api/entities", tags=["entities"], summary="Names for arguments: namespaces, pods, topics, groups …")

@@ -9,8 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import pyarrow as pa
-
 from kafkascope import __version__, pxl
 from kafkascope.pxl import vis as visspec
 from kafkascope.scripts import Library, Script, ScriptError
@@ -90,14 +88,6 @@ class Service:
             "script": name, "args": args, "executedAt": self._now_ns() // 1_000_000, "compileMs": round(compile_ms, 2), "durationMs": round(run_ms, 2),
             "tables": tables, "widgets": _widgets(spec, by_name), "messages": messages,
         }  # fmt: skip
-
-    def arrow(self, request: Mapping[str, Any], table: str | None) -> pa.Table:
-        """One result table of a run, as Arrow; the first unless ``table`` names another."""
-        results = self._execute(request)[5]
-        for result in results:
-            if table is None or result.name == table:
-                return result.table.replace_schema_metadata({"name": result.name})
-        raise ApiError("not_found", f"the script gives no table '{table}'", f"it gives {', '.join(r.name for r in results) or 'none'}")
 
     def results(self, request: Mapping[str, Any]) -> list[Any]:
         """The result tables of a run, for commands that print them."""
