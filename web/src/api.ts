@@ -33,6 +33,8 @@ export interface WidgetSpec {
   table: string;
   position: Position;
   displaySpec: DisplaySpec;
+  /** The script that the widget's table comes from, where a page shows several scripts. */
+  script?: string;
 }
 
 export interface Message {
@@ -78,6 +80,8 @@ export interface RunRequest {
   pxl?: string;
   vis?: Record<string, unknown>;
   args?: Record<string, string>;
+  /** Run as of this moment, in milliseconds since the epoch. */
+  until?: number;
 }
 
 export interface Entity {

@@ -6,6 +6,7 @@ import "uplot/dist/uPlot.min.css";
 import "./styles/theme.css";
 import "./styles/frame.css";
 import "./styles/widgets.css";
+import "./styles/overview.css";
 
 applyTheme();
 const root = document.getElementById("root");

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { errorOf, type RunResult, type Status } from "../src/api";
 import { coverageSummary } from "../src/bar/Coverage";
 import { place, readingOrder } from "../src/page/grid";
-import { flowSentence } from "../src/page/Welcome";
+import { flowSentence } from "../src/overview/flow";
 
 const status = (coverage: Status["coverage"]): Status => ({ version: "", source: "", startedAt: 0, uptimeS: 0, agents: [], tables: [], coverage });
 const reason = (name: string, text: string, events: number, bytes: number, connections: number) => ({ reason: name, text, events, bytes, connections });

@@ -41,6 +41,7 @@ class RunRequest(BaseModel):
     pxl: str | None = Field(None, description="text to run instead of the library's", max_length=1 << 20)
     vis: dict[str, Any] | str | None = Field(None, description="vis spec to use instead of the library's")
     args: dict[str, str] = Field(default_factory=dict, description="values of the script's variables, as text")
+    until: int | None = Field(None, description="run as of this moment, in milliseconds since the epoch; now when left out", gt=0, lt=1 << 43)
 
 
 class Runs:

@@ -150,7 +150,7 @@ def _handle(text: str, watches: dict[str, _Watch], start: Callable[[str, _Watch]
             return {"id": name, "error": {"kind": "limit", "message": f"{MAX_WATCHES} scripts run on this connection already", "hint": "stop one first"}}
         try:
             interval = int(message.get("intervalMs") or 5000)
-            watch = _Watch({k: message[k] for k in ("script", "pxl", "vis", "args") if message.get(k) is not None}, interval)
+            watch = _Watch({k: message[k] for k in ("script", "pxl", "vis", "args", "until") if message.get(k) is not None}, interval)
             start(name, watch)
         except (TypeError, ValueError):
             return {"id": name, "error": {"kind": "argument", "message": "intervalMs is not a number", "hint": ""}}

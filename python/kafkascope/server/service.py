@@ -14,6 +14,7 @@ from kafkascope.pxl import vis as visspec
 from kafkascope.scripts import Library, Script, ScriptError
 from kafkascope.server import coverage, entities, jsonrows
 from kafkascope.server.errors import ApiError
+from kafkascope.server.moment import AsOf
 from kafkascope.store.errors import QueryError, QueryTimeout, QueryTooLarge, StoreError
 
 #: A page's query may take this long and return this many rows a table.
@@ -97,13 +98,16 @@ class Service:
         self._refresh()
         name, text, spec = self._source(request)
         given = {str(key): str(value) for key, value in (request.get("args") or {}).items()}
+        until = request.get("until")
+        now_ns = self._now_ns() if until is None else _moment(until)
+        engine = self.engine if until is None else AsOf(self.engine, now_ns)
         began = time.perf_counter()
         try:
             args = visspec.arguments(spec, given)
             calls = visspec.calls(spec, given)
-            program = pxl.compile(text, self.engine.relations(), funcs=calls, now_ns=self._now_ns())
+            program = pxl.compile(text, engine.relations(), funcs=calls, now_ns=now_ns)
             compiled = time.perf_counter()
-            results = pxl.run(program, self.engine, limits=self._limits)
+            results = pxl.run(program, engine, limits=self._limits)
         except visspec.ArgumentError as error:
             raise ApiError("argument", error.message, error.hint) from error
         except visspec.VisError as error:
@@ -167,6 +171,13 @@ class Service:
         except StoreError as error:
             return error.message
         return None
+
+
+def _moment(until: Any) -> int:
+    """Nanoseconds of a time given in milliseconds since the epoch."""
+    if isinstance(until, bool) or not isinstance(until, int) or not 0 < until < 1 << 43:
+        raise ApiError("argument", f"until: expected milliseconds since the epoch, found {str(until)[:40]!r}", "leave it out for now")
+    return until * 1_000_000
 
 
 def _widgets(spec: dict[str, Any] | None, tables: Mapping[str, int]) -> list[dict[str, Any]]:

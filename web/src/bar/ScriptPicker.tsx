@@ -2,7 +2,7 @@
 import { useMemo } from "react";
 import { searchScripts } from "../model/args";
 import { usePage } from "../model/context";
-import type { View } from "../model/location";
+import { keptView } from "../model/location";
 import { Combo } from "./Combo";
 
 export const SCRATCH = "scratch";
@@ -21,12 +21,11 @@ export function ScriptPicker({ script, edited }: { script: string; edited: boole
     const next = scripts.find((candidate) => candidate.name === name);
     // What both scripts take stays: the window and the namespace above all.
     const args = Object.fromEntries(Object.entries(place.args).filter(([arg]) => next?.variables.some((variable) => variable.name === arg)));
-    const view: View = place.view.refresh === undefined ? {} : { refresh: place.view.refresh };
-    go({ script: name, args, view });
+    go({ script: name, args, view: keptView(place.view) });
   };
   return (
     <Combo
-      label="script" value={script} shown={script === SCRATCH ? "scratch pad" : edited ? `${script} (edited)` : script} testId="script-picker" title={current?.short ?? "choose a script  (/)"} wide shortcut="script"
+      label="script" value={script} shown={script === "" ? "choose" : script === SCRATCH ? "scratch pad" : edited ? `${script} (edited)` : script} testId="script-picker" title={current?.short ?? "choose a script  (/)"} wide shortcut="script"
       placeholder="search scripts by name or purpose" options={options} onChoose={choose}
       footer={current ? <p className="popover-note">{current.long}</p> : undefined}
     />

@@ -1,6 +1,6 @@
 /** A script's arguments: what holds, what is missing, where values for a drop-down come from. */
 import type { ScriptSummary, Variable } from "../api";
-import { type Args, HOME_SCRIPT } from "./location";
+import type { Args } from "./location";
 
 export type { Args } from "./location";
 
@@ -100,7 +100,7 @@ export function searchScripts(scripts: readonly ScriptSummary[], query: string):
 }
 
 function rank(script: ScriptSummary): number {
-  if (script.name === HOME_SCRIPT) return -1;
+  if (script.name === "px/kafka_overview") return -1;
   return script.name.startsWith("px/kafka_") ? 0 : script.name.startsWith("px/") ? 1 : 2;
 }
 

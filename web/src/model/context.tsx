@@ -3,7 +3,7 @@ import { createContext, useContext, useEffect, useState } from "react";
 import type { ScriptSummary } from "../api";
 import { ENTITY_SCRIPTS } from "./values";
 import { variableFor } from "./args";
-import { HOME_SCRIPT, linkPlace, type Place } from "./location";
+import { linkPlace, type Place } from "./location";
 import type { Column } from "../api";
 
 export interface PageContext {
@@ -35,10 +35,26 @@ export function entityPlace(page: PageContext, column: Column, value: string): P
 /** The same script with its argument filled from a cell, where the column's name says which argument that is. */
 export function argumentPlace(page: PageContext, column: Column, value: string): Place | null {
   if (column.type !== "STRING" || value === "") return null;
-  const script = page.scripts.find((candidate) => candidate.name === (page.place.script ?? HOME_SCRIPT));
+  const script = page.scripts.find((candidate) => candidate.name === page.place.script);
   const variable = variableFor(column.name, script?.variables ?? []);
   if (!script || !variable || page.place.args[variable.name] === value) return null;
   return { ...page.place, script: script.name, args: { ...page.place.args, [variable.name]: value } };
+}
+
+/** Kafka's own entities by the names of their columns, for scripts that do not take them as an argument. */
+const KAFKA_SCRIPTS: Record<string, { script: string; arg: string }> = {
+  topic: { script: "px/kafka_topic", arg: "topic" },
+  topic_name: { script: "px/kafka_topic", arg: "topic" },
+  group: { script: "px/kafka_group", arg: "group_id" },
+  group_id: { script: "px/kafka_group", arg: "group_id" },
+  client_id: { script: "px/kafka_client", arg: "client_id" },
+};
+
+export function kafkaPlace(page: PageContext, column: Column, value: string): Place | null {
+  const target = column.type === "STRING" ? KAFKA_SCRIPTS[column.name] : undefined;
+  if (!target || value === "" || !page.scripts.some((script) => script.name === target.script)) return null;
+  if (page.place.script === target.script && page.place.args[target.arg] === value) return null;
+  return linkPlace(page.place, target.script, { [target.arg]: value });
 }
 
 /** The time, every second; one timer per user of it, and none while the page is hidden. */

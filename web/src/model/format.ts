@@ -1,5 +1,6 @@
 /** Numbers, times and sizes as people read them, by PxL type and semantic type. */
 import type { Cell, Column } from "../api";
+import { parts } from "./zone";
 
 export const UNKNOWN = "–";
 
@@ -69,15 +70,12 @@ export function duration(ns: number): string {
 
 export const percent = (value: number): string => (Number.isFinite(value) ? `${significant(value * 100)} %` : significant(value));
 
-const two = (value: number) => String(value).padStart(2, "0");
-
-/** Local date and time of a time in nanoseconds, to the millisecond. */
+/** Date and time of a time in nanoseconds in the chosen zone, to the millisecond. */
 export function absoluteTime(ns: Cell): string {
   const ms = timeMs(ns);
   if (ms === null) return UNKNOWN;
-  const date = new Date(ms);
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${String(date.getMilliseconds()).padStart(3, "0")}`;
+  const { year, month, day, hour, minute, second } = parts(ms);
+  return `${year}-${month}-${day} ${hour}:${minute}:${second}.${String(((ms % 1000) + 1000) % 1000).padStart(3, "0")}`;
 }
 
 /** Milliseconds since the epoch of a TIME64NS cell, with the sub-millisecond part dropped. */
@@ -107,10 +105,14 @@ const BY_SEMANTIC_TYPE: Record<string, (value: number) => string> = {
   HTTP_RESP_STATUS: String,
 };
 
+/** Columns of plain numbers whose names say that they are seconds. */
+const SECONDS = /(^|_)seconds$|^time_to_drain$/;
+
 /** How a number of a column is written; `null` when the column does not hold numbers. */
 export function numberFormat(column: Column): ((value: number) => string) | null {
   const special = BY_SEMANTIC_TYPE[column.semanticType];
   if (special) return special;
+  if (SECONDS.test(column.name) && (column.type === "INT64" || column.type === "FLOAT64")) return (value) => (value === 0 ? "0 s" : duration(value * 1e9));
   if (column.type === "INT64") return grouped;
   if (column.type === "FLOAT64") return (value) => significant(value);
   return null;

@@ -1,5 +1,6 @@
 /** Runs a script again and again: over the live socket, over plain requests where the socket does not come up. */
 import { api, type ErrorBody, failureOf, placed, type RunRequest, type RunResult } from "../api";
+import { LiveSocket } from "./socket";
 
 export interface LiveState {
   result: RunResult | null;
@@ -14,21 +15,27 @@ export interface LiveState {
 
 export const IDLE: LiveState = { result: null, answered: null, error: null, loading: false, receivedAt: 0, transport: "none" };
 
-const RETRY_MS = 10_000;
-const OPEN_TIMEOUT_MS = 3000;
+let runners = 0;
 
 export class LiveRunner {
   private state: LiveState = IDLE;
   private request: RunRequest | null = null;
   private intervalMs = 0;
   private generation = 0;
-  private socket: WebSocket | null = null;
-  private socketFailedAt = -Infinity;
   private abort: AbortController | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private hidden = false;
+  private readonly number = (runners += 1);
+  private readonly leave: () => void;
 
-  constructor(private readonly changed: (state: LiveState) => void) {}
+  constructor(private readonly changed: (state: LiveState) => void, private readonly socket = new LiveSocket()) {
+    const follows = () => this.request !== null && this.intervalMs > 0 && !this.hidden;
+    this.leave = socket.join({
+      opened: () => { if (follows()) this.start(); },
+      closed: () => { if (follows()) this.poll(); },
+      message: (message) => { this.message(message); },
+    });
+  }
 
   /** Watch `request` every `intervalMs`; 0 runs it once. The last content stays until an answer comes. */
   watch(request: RunRequest, intervalMs: number): void {
@@ -71,9 +78,8 @@ export class LiveRunner {
 
   close(): void {
     this.stop();
-    this.socket?.close();
-    this.socket = null;
     this.request = null;
+    this.leave();
   }
 
   private set(change: Partial<LiveState>): void {
@@ -82,56 +88,32 @@ export class LiveRunner {
   }
 
   private stop(): void {
-    this.send({ type: "stop", id: String(this.generation) });
+    this.socket.send({ type: "stop", id: this.id });
     this.generation += 1;
     this.abort?.abort();
     clearTimeout(this.timer);
   }
 
-  private follow(): void {
-    if (this.hidden) return;
-    const open = this.socket?.readyState === WebSocket.OPEN;
-    if (open) this.start();
-    else if (this.socket?.readyState === WebSocket.CONNECTING) return;
-    else if (performance.now() - this.socketFailedAt < RETRY_MS) this.poll();
-    else this.connect();
+  private get id(): string {
+    return `${this.number}.${this.generation}`;
   }
 
-  private connect(): void {
-    const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/live`);
-    this.socket = socket;
-    const giveUp = setTimeout(() => {
-      socket.close();
-    }, OPEN_TIMEOUT_MS);
-    socket.onopen = () => {
-      clearTimeout(giveUp);
-      if (this.intervalMs > 0) this.start();
-    };
-    socket.onmessage = (event) => {
-      this.message(String(event.data));
-    };
-    socket.onclose = () => {
-      clearTimeout(giveUp);
-      if (this.socket !== socket) return;
-      this.socket = null;
-      this.socketFailedAt = performance.now();
-      if (this.request !== null && this.intervalMs > 0 && !this.hidden) this.poll();
-    };
+  private follow(): void {
+    if (this.hidden) return;
+    const { state } = this.socket;
+    if (state === "open") this.start();
+    else if (state === "resting") this.poll();
+    else if (state === "none") this.socket.connect();
   }
 
   private start(): void {
     if (this.request === null) return;
     clearTimeout(this.timer);
-    this.send({ type: "run", id: String(this.generation), intervalMs: this.intervalMs, ...this.request });
+    this.socket.send({ type: "run", id: this.id, intervalMs: this.intervalMs, ...this.request });
   }
 
-  private send(message: object): void {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
-  }
-
-  private message(text: string): void {
-    const message = JSON.parse(text) as { type: string; id: string; result?: RunResult; error?: ErrorBody };
-    if (message.id !== String(this.generation) && message.id !== "") return;
+  private message(message: { type: string; id: string; result?: RunResult; error?: ErrorBody }): void {
+    if (message.id !== this.id && message.id !== "") return;
     if (message.type === "result" && message.result) this.answer(message.result, "socket");
     else if (message.error) this.set({ error: placed(message.error), loading: false, transport: "socket", receivedAt: Date.now() });
   }

@@ -1,6 +1,7 @@
 /** Structured cells: links, quantiles, status, bodies as JSON; and the key by which any cell sorts. */
 import type { Cell, Column } from "../api";
 import { toNumber } from "./format";
+import { verdict } from "./verdict";
 
 export interface ScriptReference {
   label: string;
@@ -114,6 +115,10 @@ export function sortKey(value: Cell, column: Column, percentile: keyof Quantiles
   if (isReference(column)) return scriptReference(value)?.label ?? String(value);
   if (isQuantiles(column)) return quantiles(value)?.[percentile] ?? null;
   if (isStatus(column)) return status(value).text;
+  if (column.name === "status") {
+    const found = verdict(value);
+    if (found) return found.severity;
+  }
   if (column.type === "TIME64NS" || (column.type === "INT64" && typeof value === "string")) {
     try {
       return BigInt(value);
@@ -131,6 +136,7 @@ export function plainText(value: Cell, column: Column): string {
   if (value === null) return "";
   if (isReference(column)) return scriptReference(value)?.label ?? String(value);
   if (isStatus(column)) return status(value).text;
+  if (column.name === "status") return verdict(value)?.word ?? String(value);
   return String(value);
 }
 

@@ -5,16 +5,24 @@ import { SCRATCH } from "../bar/ScriptPicker";
 import { TopBar } from "../bar/TopBar";
 import { missing as missingOf, toSend } from "../model/args";
 import { Page, type PageContext } from "../model/context";
-import { DEFAULT_REFRESH_MS, HOME_SCRIPT, type Place } from "../model/location";
+import { CATALOGUE, DEFAULT_REFRESH_MS, linkPlace, type Place } from "../model/location";
 import { usePlace } from "../model/usePlace";
+import { setZone } from "../model/zone";
+import { groupTable } from "../overview/compose";
+import { behind, groupsOf } from "../overview/groups";
+import { Overview } from "../overview/Overview";
+import { SECTIONS } from "../overview/sections";
+import { useOverview } from "../overview/useOverview";
+import { Rail } from "../bar/Rail";
+import { Catalogue } from "./Catalogue";
 import { DataDrawer } from "./DataDrawer";
 import { Help } from "./Help";
 import { Missing } from "./Missing";
+import { PageHead } from "./PageHead";
 import { Problem } from "./Problem";
 import { useKeys } from "./useKeys";
 import { useLive } from "./useLive";
 import { usePods, useScripts, useScriptText, useStatus } from "./useServer";
-import { Welcome } from "./Welcome";
 import { WidgetGrid } from "./WidgetGrid";
 
 const EditorPanel = lazy(() => import("../editor/EditorPanel"));
@@ -37,9 +45,15 @@ function parseVis(text: string | undefined): Record<string, unknown> | null {
 }
 
 function requestOf(place: Place, script: string, variables: readonly Variable[], vis: Record<string, unknown> | null): RunRequest {
-  const { pxl } = place.view;
-  return { ...(script === SCRATCH ? {} : { script }), ...(pxl === undefined ? {} : { pxl }), ...(vis ? { vis } : {}), args: toSend(variables, place.args) };
+  const { pxl, until } = place.view;
+  return { ...(script === SCRATCH ? {} : { script }), ...(pxl === undefined ? {} : { pxl }), ...(vis ? { vis } : {}), args: toSend(variables, place.args), ...(until === undefined ? {} : { until }) };
 }
+
+/** What the start page takes: the time and the namespace, which all of its scripts know. */
+const HOME_VARIABLES: Variable[] = [
+  { name: "namespace", type: "PX_NAMESPACE", description: "Only traffic with an end in this namespace.", defaultValue: "", validValues: [], required: false },
+  { name: "start_time", type: "PX_STRING", description: "Start of the time window, relative to now.", defaultValue: "-5m", validValues: [], required: false },
+];
 
 export function App() {
   const [place, go] = usePlace();
@@ -50,22 +64,29 @@ export function App() {
   const [relativeTimes, setRelativeTimes] = useState(false);
   const [notice, setNotice] = useState<string | null>(null);
 
-  const script = place.script ?? HOME_SCRIPT;
+  setZone(place.view.tz);
+  const home = place.script === null;
+  const catalogue = place.script === CATALOGUE;
+  const script = place.script ?? "";
   const summary = scripts?.find((candidate) => candidate.name === script);
   const scratch = script === SCRATCH;
   const vis = useMemo(() => parseVis(place.view.vis), [place.view.vis]);
-  const variables = useMemo(() => variablesOf(summary, vis), [summary, vis]);
+  const variables = useMemo(() => (home ? HOME_VARIABLES : variablesOf(summary, vis)), [home, summary, vis]);
   const missing = missingOf(variables, place.args);
-  const intervalMs = place.view.refresh ?? DEFAULT_REFRESH_MS;
-  const runnable = scripts !== null && missing.length === 0 && (!scratch || place.view.pxl !== undefined);
+  // A time that is over does not change any more.
+  const intervalMs = place.view.until === undefined ? (place.view.refresh ?? DEFAULT_REFRESH_MS) : 0;
+  const runnable = !home && !catalogue && scripts !== null && missing.length === 0 && (!scratch || place.view.pxl !== undefined);
   const request = useMemo(() => (runnable ? requestOf(place, script, variables, vis) : null), [runnable, place, script, variables, vis]);
-  const [live, runNow] = useLive(request, intervalMs);
+  const [scriptLive, runScript] = useLive(request, intervalMs);
+  const overview = useOverview(place, home, scripts, intervalMs);
+  const [live, runNow] = home ? [overview.live, overview.runNow] : [scriptLive, runScript];
+  const groupsSeen = groupTable(overview.feeds.groups);
   const editorOpen = open.editor || (scratch && place.view.pxl === undefined);
   const text = useScriptText(editorOpen && !scratch && summary ? script : null);
 
   useEffect(() => {
-    document.title = place.script === null ? "Kafkascope" : `${script} · Kafkascope`;
-  }, [place.script, script]);
+    document.title = home ? "Kafkascope" : `${catalogue ? "Scripts" : script} · Kafkascope`;
+  }, [home, catalogue, script]);
   useEffect(() => {
     if (notice === null) return;
     const timer = setTimeout(() => { setNotice(null); }, 3000);
@@ -81,6 +102,8 @@ export function App() {
     r: runNow, p: pause, e: () => { toggle("editor"); }, d: () => { toggle("data"); }, t: toggleTimes, "?": () => { toggle("help"); },
     f: focus(".widget .filter input"),
     j: focus("main [role=grid]"), k: focus("main [role=grid]"),
+    ...Object.fromEntries(SECTIONS.map((section) => [`g ${section.key}`, () => { go(linkPlace(place, section.script)); }])),
+    Backspace: () => { history.back(); },
     Escape: () => { setOpen({ editor: false, data: false, help: false }); },
   }); // prettier-ignore
 
@@ -90,17 +113,21 @@ export function App() {
   const result = fits ? live.result : null;
   const outdated = live.answered !== request && JSON.stringify(live.answered) !== JSON.stringify(request);
   const error = scriptsFailure ?? (runnable ? live.error : null);
+  const behindCount = useMemo(() => behind(groupsOf(groupsSeen)).length, [groupsSeen]);
 
   return (
     <Page value={page}>
       <div className={`page${editorOpen ? " with-editor" : ""}`}>
         <TopBar
-          script={script} edited={!scratch && (place.view.pxl !== undefined || place.view.vis !== undefined)} variables={variables} missing={missing.length > 0} live={live} intervalMs={intervalMs}
+          script={home || catalogue ? null : script} edited={!scratch && (place.view.pxl !== undefined || place.view.vis !== undefined)} variables={variables} missing={missing.length > 0} live={live} intervalMs={intervalMs}
           status={status} failure={statusFailure} open={{ editor: editorOpen, data: open.data }} onRun={runNow} onPause={pause} onToggle={toggle}
         />
         <div className="body">
+          <Rail status={status} behind={behindCount} groups={groupsSeen?.rows.length ?? null} />
           <main data-testid="main" aria-busy={live.loading}>
-            {place.script === null && <Welcome status={status} failure={statusFailure} result={result} />}
+            {!home && <PageHead short={catalogue ? "" : (summary?.short ?? "")} />}
+            {home && !scriptsFailure && <Overview data={overview} status={status} failure={statusFailure} />}
+            {catalogue && scripts && <Catalogue />}
             {error && <Problem error={error} stale={result !== null} onRetry={scriptsFailure ? retry : runNow} onEdit={error.kind === "script" ? () => { setOpen((old) => ({ ...old, editor: true })); } : undefined} />}
             {missing.length > 0 && <Missing variables={missing} />}
             {scratch && place.view.pxl === undefined && <p className="none">Write a script and run it with Ctrl+Enter.</p>}

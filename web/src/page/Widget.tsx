@@ -7,6 +7,8 @@ import { TimeChart } from "../chart/TimeChart";
 import { GraphWidget } from "../graph/GraphWidget";
 import { usePage } from "../model/context";
 import { formatCell, grouped } from "../model/format";
+import { linkPlace } from "../model/location";
+import { PlaceLink } from "../table/CellView";
 import { DataTable } from "../table/DataTable";
 import { Empty } from "./Empty";
 import { Icon } from "./Icon";
@@ -35,7 +37,7 @@ export function Widget({ widget, result, range, alone }: Props) {
   return (
     <section className={`widget kind-${kind.toLowerCase()}`} data-testid={`widget-${widget.name}`} data-kind={kind} data-rows={table?.numRows ?? ""} aria-label={widget.name}>
       <header>
-        <h2>{widget.name}</h2>
+        <h2>{widget.script === undefined ? widget.name : <PlaceLink place={linkPlace(place, widget.script)} text={widget.name} title={`open ${widget.script}`} testId={`open-${widget.name}`} />}</h2>
         <span className="muted count">{table && tabular ? rowCount(table) : null}</span>
         {table?.truncated && <span className="state-warn cut" title="the result has more rows than a page takes: refine it with the arguments">cut at {grouped(table.numRows)} rows, refine</span>}
         <span className="spacer" />

@@ -28,15 +28,15 @@ function contentHeight(widget: WidgetSpec, result: RunResult): Record<string, nu
   return kindOf(widget) === "Table" && rows > 0 ? { "--content": 34 + 32 + rows * 28 + 16 } : {};
 }
 
-export function WidgetGrid({ result, faded }: { result: RunResult; faded: boolean }) {
+export function WidgetGrid({ result, faded, dense = false }: { result: RunResult; faded: boolean; /** Rows as high as their content needs: the start page. */ dense?: boolean }) {
   const { place } = usePage();
   const only = result.widgets.find((widget) => widget.name === place.view.widget);
   const widgets = useMemo(() => (only ? [only] : result.widgets), [only, result.widgets]);
-  const positions = useMemo(() => arrange(widgets.map((widget) => ({ ...widget.position, h: Math.max(widget.position.h, graphHeight(widget, result)) }))), [widgets, result]);
+  const positions = useMemo(() => arrange(widgets.map((widget) => ({ ...widget.position, h: dense ? widget.position.h : Math.max(widget.position.h, graphHeight(widget, result)) }))), [widgets, result, dense]);
   const range = useMemo(() => sharedRange(result.widgets.filter((widget) => kindOf(widget) === "TimeseriesChart").map((widget) => result.tables.find((table) => table.name === widget.table))), [result]);
   return (<>
     {everythingEmpty(result) && <Empty table={null} result={result} />}
-    <div className={`grid${faded ? " faded" : ""}${only ? " alone" : ""}`} data-testid="widgets">
+    <div className={`grid${faded ? " faded" : ""}${only ? " alone" : ""}${dense ? " dense" : ""}`} data-testid="widgets">
       {readingOrder(positions).map((index) => {
         const widget = widgets[index];
         const at = positions[index];

@@ -2,6 +2,10 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { RunRequest } from "../api";
 import { IDLE, LiveRunner, type LiveState } from "../model/live";
+import { LiveSocket } from "../model/socket";
+
+/** The page has one connection, whatever it watches. */
+const socket = new LiveSocket();
 
 /** Runs `request` every `intervalMs` (0: once); `null` runs nothing. */
 export function useLive(request: RunRequest | null, intervalMs: number): [LiveState, () => void] {
@@ -9,7 +13,7 @@ export function useLive(request: RunRequest | null, intervalMs: number): [LiveSt
   const runner = useRef<LiveRunner | null>(null);
   const key = JSON.stringify(request);
   useEffect(() => {
-    const made = new LiveRunner(setState);
+    const made = new LiveRunner(setState, socket);
     runner.current = made;
     const visibility = () => { made.setHidden(document.hidden); };
     document.addEventListener("visibilitychange", visibility);

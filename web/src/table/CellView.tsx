@@ -1,10 +1,11 @@
 /** One cell, drawn by its type. Text stays text: nothing from data becomes HTML. */
-import { type MouseEvent, memo } from "react";
+import { type MouseEvent, memo, type ReactNode } from "react";
 import type { Cell, Column } from "../api";
-import { argumentPlace, entityPlace, useNow, usePage } from "../model/context";
-import { absoluteTime, ago, duration, exact, formatCell, significant, timeMs, UNKNOWN, visible } from "../model/format";
+import { argumentPlace, entityPlace, kafkaPlace, useNow, usePage } from "../model/context";
+import { absoluteTime, ago, duration, exact, formatCell, significant, timeMs, toNumber, UNKNOWN, visible } from "../model/format";
 import { formatPlace, linkPlace, type Place } from "../model/location";
 import { isQuantiles, isReference, isStatus, latencyState, quantiles, type Quantiles, scriptReference, status } from "../model/values";
+import { verdict } from "../model/verdict";
 
 interface Props {
   value: Cell;
@@ -27,12 +28,27 @@ export const CellView = memo(function CellView(props: Props) {
   if (isQuantiles(column)) return <QuantileBar {...props} />;
   if (column.type === "TIME64NS") return <Time value={value} />;
   const text = formatCell(value, column);
+  if (column.name === "status" && verdict(value)) return <VerdictWord value={value} />;
   if (isNumeric(column)) {
+    if (column.name === "trend") return <Trend value={value} column={column} />;
     const state = column.semanticType === "HTTP_RESP_STATUS" ? httpState(Number(value)) : column.name === "error_code" && Number(value) !== 0 ? "bad" : latencyState(value, column, props.api);
     return <span className={state === "warn" || state === "bad" ? `state-${state}` : undefined} title={exact(value, column)}>{text}</span>;
   }
   return <TextCell value={text} column={column} />;
 });
+
+function VerdictWord({ value }: { value: Cell }) {
+  const found = verdict(value);
+  return <span className={`verdict state-${found?.state ?? "unknown"}`} title={String(value)}><i className="dot" /> {found?.word}</span>;
+}
+
+/** How fast lag grows or shrinks, in records per second. */
+function Trend({ value, column }: { value: Cell; column: Column }) {
+  const rate = toNumber(value);
+  if (rate === null || !Number.isFinite(rate)) return <span className="muted" title="not known">{UNKNOWN}</span>;
+  if (Math.abs(rate) < 0.005) return <span className="muted" title={exact(value, column)}>steady</span>;
+  return <span className={`state-${rate > 0 ? "warn" : "ok"}`} title={`${exact(value, column)} records per second`}>{rate > 0 ? "▲" : "▼"} {significant(Math.abs(rate), 2)}/s</span>;
+}
 
 function httpState(code: number): string {
   return code >= 500 ? "bad" : code >= 400 ? "warn" : "ok";
@@ -43,8 +59,8 @@ function TextCell({ value, column }: { value: string; column: Column }) {
   const place = entityPlace(page, column, value);
   const shown = visible(value.length > 400 ? `${value.slice(0, 400)}…` : value);
   if (place) return <PlaceLink place={place} text={shown} title={value} />;
-  const narrowed = argumentPlace(page, column, value);
-  if (narrowed) return <PlaceLink place={narrowed} text={shown} title={`only ${value}`} />;
+  const narrowed = argumentPlace(page, column, value) ?? kafkaPlace(page, column, value);
+  if (narrowed) return <PlaceLink place={narrowed} text={shown} title={narrowed.script === page.place.script ? `only ${value}` : value} />;
   if (value === "") return <span className="muted">{""}</span>;
   // A row that is not whole says so where it is read.
   if (column.name === "outcome" && value !== "complete") return <bdi className="state-warn">{shown}</bdi>;
@@ -52,7 +68,7 @@ function TextCell({ value, column }: { value: string; column: Column }) {
 }
 
 /** A link inside the page; modified clicks open a tab as usual. */
-export function PlaceLink({ place, text, title, testId }: { place: Place; text: string; title?: string; testId?: string }) {
+export function PlaceLink({ place, text, title, testId, className = "link", children }: { place: Place; text: string; title?: string; testId?: string; className?: string; children?: ReactNode }) {
   const page = usePage();
   const follow = (event: MouseEvent) => {
     event.stopPropagation();
@@ -60,7 +76,7 @@ export function PlaceLink({ place, text, title, testId }: { place: Place; text: 
     event.preventDefault();
     page.go(place);
   };
-  return <a className="link" href={formatPlace(place)} onClick={follow} title={title} data-testid={testId}><bdi>{text}</bdi></a>;
+  return <a className={className} href={formatPlace(place)} onClick={follow} title={title} data-testid={testId}>{children ?? <bdi>{text}</bdi>}</a>;
 }
 
 function Reference({ value }: { value: Cell }) {

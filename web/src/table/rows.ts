@@ -7,9 +7,11 @@ export interface Sort {
   descending: boolean;
 }
 
-/** What a table is sorted by before anybody says: newest first where there is a time, otherwise by the first column. */
+/** What a table is sorted by before anybody says: newest first where there is a time, the worst first where there are verdicts, otherwise by the first column. */
 export function initialSort(columns: readonly Column[]): Sort | null {
   if (columns.length === 0) return null;
+  const judged = columns.some((column) => column.name === "reason") ? columns.findIndex((column) => column.name === "status" && column.type === "STRING" && !isStatus(column)) : -1;
+  if (judged >= 0) return { column: judged, descending: true };
   const time = columns.findIndex((column) => column.type === "TIME64NS");
   return time >= 0 ? { column: time, descending: true } : { column: 0, descending: false };
 }

@@ -1,0 +1,38 @@
+/** The parts of the page, always at hand, with what is wrong beside them. */
+import type { Status } from "../api";
+import { coverageSummary } from "./Coverage";
+import { usePage } from "../model/context";
+import { grouped } from "../model/format";
+import { CATALOGUE, linkPlace } from "../model/location";
+import { Icon } from "../page/Icon";
+import { sectionOf, SECTIONS, type Section } from "../overview/sections";
+import { PlaceLink } from "../table/CellView";
+
+interface Props {
+  status: Status | null;
+  behind: number;
+  groups: number | null;
+}
+
+export function Rail({ status, behind, groups }: Props) {
+  const page = usePage();
+  const here = sectionOf(page.place.script);
+  const has = (script: string) => page.scripts.some((each) => each.name === script);
+  const badge = (section: Section) => {
+    if (section.script === "px/kafka_groups" && groups !== null) return behind > 0 ? <span className="badge state-warn" title={`${behind} behind`}>▲ {grouped(behind)}</span> : <span className="badge muted">{grouped(groups)}</span>;
+    if (section.script === "px/kafka_coverage" && status && coverageSummary(status).state !== "ok") return <span className={`badge state-${coverageSummary(status).state}`} title={coverageSummary(status).text}><i className="dot" /></span>;
+    return null;
+  };
+  return (
+    <nav className="rail" aria-label="parts" data-testid="rail">
+      {SECTIONS.filter((section) => section.script === null || section.script === CATALOGUE || has(section.script)).map((section) => (
+        <PlaceLink
+          key={section.key} place={linkPlace(page.place, section.script, page.place.args.namespace !== undefined && section.script !== CATALOGUE ? { namespace: page.place.args.namespace } : {})}
+          className={`rail-link${section === here ? " here" : ""}`} text="" title={`${section.title}  (g ${section.key})`} testId={`rail-${section.title.toLowerCase()}`}
+        >
+          <Icon name={section.icon} /> <span className="rail-title">{section.title}</span>{badge(section)}
+        </PlaceLink>
+      ))}
+    </nav>
+  );
+}

@@ -1,0 +1,73 @@
+/** The first thing on the start page: who is behind, since when and why; or that nobody is. */
+import type { ReactNode } from "react";
+import type { ErrorBody, Status } from "../api";
+import { coverageSummary } from "../bar/Coverage";
+import { usePage } from "../model/context";
+import { duration, grouped, visible } from "../model/format";
+import { linkPlace } from "../model/location";
+import { clockTime } from "../model/zone";
+import { PlaceLink } from "../table/CellView";
+import { behind, behindSince, type Group, sentence } from "./groups";
+
+const SHOWN = 4;
+
+interface Props {
+  status: Status | null;
+  failure: ErrorBody | null;
+  groups: readonly Group[] | null;
+  executedAt: number;
+  traffic: string;
+}
+
+export function Answer({ status, failure, groups, executedAt, traffic }: Props) {
+  return (
+    <section className="answer-block" data-testid="welcome" aria-label="answer" aria-live="polite">
+      {lines({ status, failure, groups, executedAt, traffic })}
+    </section>
+  );
+}
+
+function lines({ status, failure, groups, executedAt, traffic }: Props): ReactNode {
+  if (failure) return <p className="answer state-bad"><i className="dot" /> {failure.message}: {failure.hint}</p>;
+  if (!status) return <p className="answer">Asking the server…</p>;
+  const { requests = 0, windowS = 300 } = status.coverage;
+  const about = <p className="answer-about muted">{traffic}{grouped(requests)} Kafka requests in the last {duration(windowS * 1e9)}{status.source === "" ? "" : `, seen by ${status.source}`}.</p>;
+  const worst = behind(groups ?? []);
+  if (requests === 0 && worst.length === 0) {
+    const hidden = coverageSummary(status);
+    return <p className="answer"><i className="dot state-unknown" /> {status.source === "" ? "" : `Watching ${status.source}. `}No Kafka request was seen in the last {duration(windowS * 1e9)}{hidden.state === "warn" ? `; ${hidden.text}` : ""}. {status.agents.length === 0 ? "No agent reports: start one with px up or px agent." : "px doctor says what this host allows."}</p>;
+  }
+  if (groups === null || groups.length === 0) return <><p className="answer"><i className="dot state-ok" /> {traffic === "" ? "Kafka's traffic is seen." : traffic}</p>{traffic === "" ? about : <p className="answer-about muted">{grouped(requests)} Kafka requests in the last {duration(windowS * 1e9)}{status.source === "" ? "" : `, seen by ${status.source}`}.</p>}</>;
+  if (worst.length === 0) {
+    const fine = groups.filter((group) => group.verdict?.state === "ok").length;
+    const unknown = groups.length - fine;
+    return <><p className="answer"><span className="state-ok"><i className="dot" /></span> {fine === 0 ? "Nothing is known yet of how the groups do" : fine === 1 ? `${visible(groups.find((group) => group.verdict?.state === "ok")?.name ?? "")} keeps up` : `All ${grouped(fine)} groups keep up`}{unknown > 0 && fine > 0 ? `; of ${grouped(unknown)} it is not known` : ""}.</p>{about}</>;
+  }
+  return (
+    <>
+      {worst.slice(0, SHOWN).map((group) => <Line key={group.name} group={group} executedAt={executedAt} />)}
+      {worst.length > SHOWN && <MoreLine count={worst.length - SHOWN} />}
+      {about}
+    </>
+  );
+}
+
+function Line({ group, executedAt }: { group: Group; executedAt: number }) {
+  const page = usePage();
+  const since = behindSince(group, executedAt);
+  const has = (script: string) => page.scripts.some((each) => each.name === script);
+  const name = visible(group.name);
+  return (
+    <p className="answer" data-testid="answer" data-group={group.name}>
+      <span className={`state-${group.verdict?.state ?? "unknown"}`}><i className="dot" /> <b className="answer-word">{group.verdict?.word}</b></span>{" "}
+      {has("px/kafka_group") ? <PlaceLink place={linkPlace(page.place, "px/kafka_group", { group_id: group.name })} text={name} title="why" /> : <b>{name}</b>}{" "}
+      {sentence(group)}{since !== null && <span className="muted" title="the oldest record it has not read is from then">, since {clockTime(since)}</span>}
+      {group.reason !== "" && <span className="answer-reason muted">{visible(group.reason)}</span>}
+    </p>
+  );
+}
+
+function MoreLine({ count }: { count: number }) {
+  const page = usePage();
+  return <p className="answer-about"><PlaceLink place={linkPlace(page.place, "px/kafka_groups")} text={`${grouped(count)} more ${count === 1 ? "group is" : "groups are"} behind`} /></p>;
+}

@@ -1,0 +1,70 @@
+/** Consumer groups as people ask for them: who is behind, since when, and why. */
+import type { ResultTable } from "../api";
+import { duration, grouped, significant, toNumber } from "../model/format";
+import { isBehind, type Verdict, verdict } from "../model/verdict";
+import { reader } from "./columns";
+
+export interface Group {
+  name: string;
+  verdict: Verdict | null;
+  lag: number | null;
+  lagSeconds: number | null;
+  /** Records per second by which it grows. */
+  trend: number | null;
+  drainSeconds: number | null;
+  topics: string;
+  reason: string;
+  members: number | null;
+}
+
+export const GROUP_COLUMN = /^group(_id)?$/;
+
+export function groupsOf(table: ResultTable | null): Group[] {
+  if (!table) return [];
+  const read = reader(table);
+  const name = table.columns.find((column) => GROUP_COLUMN.test(column.name))?.name ?? "group";
+  return table.rows.map((row) => ({
+    name: String(read(row, name) ?? ""), verdict: verdict(read(row, "status")), lag: toNumber(read(row, "lag")), lagSeconds: secondsOf(table, row, "lag_seconds"), trend: toNumber(read(row, "trend")),
+    drainSeconds: secondsOf(table, row, "time_to_drain"), topics: topicsText(read(row, "topics")), reason: String(read(row, "reason") ?? ""), members: toNumber(read(row, "members")),
+  })); // prettier-ignore
+}
+
+/** Seconds of a column in seconds, or in nanoseconds where its semantic type says so. */
+function secondsOf(table: ResultTable, row: ResultTable["rows"][number], name: string): number | null {
+  const at = table.columns.findIndex((column) => column.name === name);
+  const value = toNumber(row[at]);
+  if (value === null || !Number.isFinite(value)) return null;
+  return table.columns[at]?.semanticType === "DURATION_NS" ? value / 1e9 : value;
+}
+
+function topicsText(value: unknown): string {
+  if (typeof value === "number") return value === 1 ? "one topic" : `${value} topics`;
+  if (typeof value !== "string" || value === "") return "";
+  let names: string[];
+  try {
+    const parsed: unknown = JSON.parse(value);
+    names = Array.isArray(parsed) ? parsed.map(String) : [value];
+  } catch {
+    names = value.split(/,\s*/);
+  }
+  return names.length > 2 ? `${names.slice(0, 2).join(", ")} and ${names.length - 2} more` : names.join(" and ");
+}
+
+/** Groups that somebody should look at, the worst first. */
+export function behind(groups: readonly Group[]): Group[] {
+  return groups.filter((group) => isBehind(group.verdict)).sort((a, b) => (b.verdict?.severity ?? 0) - (a.verdict?.severity ?? 0) || (b.lagSeconds ?? 0) - (a.lagSeconds ?? 0) || (b.lag ?? 0) - (a.lag ?? 0));
+}
+
+/** "is 3 min behind on order (46 records), falling further behind by 2 records/s", without the group's name. */
+export function sentence(group: Group): string {
+  const on = group.topics === "" ? "" : ` on ${group.topics}`;
+  const records = group.lag === null ? "" : `${grouped(group.lag)} record${group.lag === 1 ? "" : "s"}`;
+  const behindBy = group.lagSeconds !== null && group.lagSeconds > 0 ? `is ${duration(group.lagSeconds * 1e9)} behind${on}${records === "" ? "" : ` (${records})`}` : records === "" ? `${group.verdict?.word ?? ""}${on}` : `is ${records} behind${on}`;
+  const trend = group.trend === null || Math.abs(group.trend) < 0.005 ? "" : group.trend > 0 ? `, falling further behind by ${significant(group.trend, 2)} records/s` : `, catching up by ${significant(-group.trend, 2)} records/s${group.drainSeconds === null ? "" : `, done in ${duration(group.drainSeconds * 1e9)}`}`;
+  return `${behindBy}${trend}`;
+}
+
+/** The time of the oldest record that the group has not read, in milliseconds since the epoch: since then it is behind. */
+export function behindSince(group: Group, executedAt: number): number | null {
+  return group.lagSeconds === null || group.lagSeconds <= 0 ? null : executedAt - group.lagSeconds * 1000;
+}
