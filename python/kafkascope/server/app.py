@@ -114,8 +114,8 @@ def create_app(service: Service, *, allowed_hosts: Iterable[str] = (), token: st
         asked = body.model_dump(exclude_none=True)
         if arrow.MEDIA_TYPE in request.headers.get("accept", ""):
             table = request.query_params.get("table")
-            body = await runs.in_turn(lambda: arrow.encode(service.results(asked), table))
-            return Response(body, media_type=arrow.MEDIA_TYPE)
+            streams = await runs.in_turn(lambda: arrow.encode(service.results(asked), table))
+            return Response(streams, media_type=arrow.MEDIA_TYPE)
         return Response(json.dumps(await runs.run(asked), separators=(",", ":")), media_type="application/json")
 
     @app.get("/api/entities", tags=["entities"], summary="Names for arguments: namespaces, pods, topics, groups …")
