@@ -1,16 +1,18 @@
 //! What happens to groups: joins, assignments and what they gain and lose, epochs, leaves.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use kafkascope_wire::{fields::f, tape::Object};
 
 use crate::{
-    Body, Call, TopicKey, bounded::Bounded, clusters::ClusterRef, members::assigned_topics,
+    Body, Call, TopicKey,
+    assignment::{Assignment, minus, normal},
+    bounded::Bounded,
+    clusters::ClusterRef,
+    deduce::deduced_name,
+    members::assigned_topics,
     topics::Topics,
 };
-
-/// Partitions by topic.
-pub type Assignment = BTreeMap<TopicKey, BTreeSet<i32>>;
 
 /// Which of Kafka's group protocols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,14 +102,16 @@ impl Groups {
         }
     }
 
+    /// Gives the topic whose name an assignment betrays.
     pub fn learn(
         &mut self,
         call: &Call,
         cluster: ClusterRef,
         topics: &Topics,
         events: &mut Vec<GroupEvent>,
-    ) {
-        let Some(request) = call.request else { return };
+    ) -> Option<([u8; 16], String)> {
+        let request = call.request?;
+        let mut deduced = None;
         match call.api_key {
             11 => self.join(call, &request, cluster, events),
             14 => self.sync(call, &request, cluster, topics, events),
@@ -121,11 +125,20 @@ impl Groups {
                 events.push(event);
             }
             13 => self.leave(call, &request, cluster, events),
-            68 => self.heartbeat(call, &request, Protocol::Consumer, cluster, topics, events),
-            76 => self.heartbeat(call, &request, Protocol::Share, cluster, topics, events),
-            88 => self.heartbeat(call, &request, Protocol::Streams, cluster, topics, events),
+            68 => {
+                deduced =
+                    self.heartbeat(call, &request, Protocol::Consumer, cluster, topics, events);
+            }
+            76 => {
+                deduced = self.heartbeat(call, &request, Protocol::Share, cluster, topics, events);
+            }
+            88 => {
+                deduced =
+                    self.heartbeat(call, &request, Protocol::Streams, cluster, topics, events);
+            }
             _ => {}
         }
+        deduced
     }
 
     fn join(
@@ -253,7 +266,7 @@ impl Groups {
         cluster: ClusterRef,
         topics: &Topics,
         events: &mut Vec<GroupEvent>,
-    ) {
+    ) -> Option<([u8; 16], String)> {
         let root = request.root();
         let epoch = root.int(f::MEMBER_EPOCH).unwrap_or(-1);
         let mut beat = event(call, request, protocol, "heartbeat");
@@ -273,7 +286,7 @@ impl Groups {
             .into();
             self.gone(cluster, &mut beat);
             events.push(beat);
-            return;
+            return None;
         }
         let answered = call.response.and_then(|r| r.root().int(f::MEMBER_EPOCH));
         if let (Some(response), Some(epoch), 0) = (call.response, answered, call.error()) {
@@ -317,8 +330,16 @@ impl Groups {
             beat.reason.clear();
         }
         if call.error() != 0 {
-            return;
+            return None;
         }
+        let by_pattern = !request.text(f::SUBSCRIBED_TOPIC_REGEX).is_empty();
+        let deduced = assigned.as_ref().filter(|_| !by_pattern).and_then(|a| {
+            let names = member.subscribed.iter().flatten().map(String::as_str);
+            let (id, name) = deduced_name(names, a.keys().filter_map(TopicKey::id), |id| {
+                topics.name(id).map(|n| n.to_string())
+            })?;
+            Some((id, name.to_owned()))
+        });
         let before = answered.and_then(|now| member.epoch.replace(now));
         if let Some(assigned) = assigned
             && member.assigned.as_ref().map(|a| normal(a, topics))
@@ -327,13 +348,14 @@ impl Groups {
             beat.event = "assignment";
             reassign(member, &mut beat, assigned, topics);
             events.push(beat);
-            return;
+            return deduced;
         }
         if !told && before.is_some() && before != answered {
             beat.event = "epoch";
             beat.assigned = member.assigned.clone();
             events.push(beat);
         }
+        deduced
     }
 
     /// What a heartbeat's response assigns, `None` for no change.
@@ -448,34 +470,6 @@ fn event(call: &Call, request: &Body, protocol: Protocol, event: &'static str) -
         lost: None,
         error_code: call.response.map(|_| call.error()),
     }
-}
-
-/// Topics by name where it is known, so that an id and its name do not count as two topics.
-fn normal(assigned: &Assignment, topics: &Topics) -> Assignment {
-    let mut named = Assignment::new();
-    for (topic, partitions) in assigned {
-        let topic = match topic {
-            TopicKey::Id(id) => topics
-                .name(id)
-                .map_or(topic.clone(), |name| TopicKey::Name(name.clone())),
-            TopicKey::Name(_) => topic.clone(),
-        };
-        named.entry(topic).or_default().extend(partitions);
-    }
-    named
-}
-
-fn minus(a: &Assignment, b: &Assignment) -> Assignment {
-    let mut rest = Assignment::new();
-    for (topic, partitions) in a {
-        let left: BTreeSet<i32> = b
-            .get(topic)
-            .map_or_else(|| partitions.clone(), |other| partitions - other);
-        if !left.is_empty() {
-            rest.insert(topic.clone(), left);
-        }
-    }
-    rest
 }
 
 /// Gives a member its new assignment; what it gained and lost is known when the old one is.

@@ -5,20 +5,24 @@
 //! responses. Times and addresses are arguments; every map has a limit, and what a limit cost is
 //! counted in `Stats`.
 
+mod assignment;
 mod bounded;
 mod call;
 mod clients;
 mod clusters;
+mod deduce;
 mod groups;
 mod members;
 mod readers;
 mod sessions;
 mod topics;
 
+pub use assignment::Assignment;
 pub use call::{Body, Call, Ends, Host, ProcessKey};
 pub use clients::Software;
 pub use clusters::{Broker, ClusterRef};
-pub use groups::{Assignment, GroupEvent, Protocol};
+pub use deduce::deduced_name;
+pub use groups::{GroupEvent, Protocol};
 pub use readers::{GroupSource, LateGroup, Reader};
 pub use sessions::{FetchPlace, Fetched, Idle, replica_id};
 pub use topics::{TopicKey, parse_uuid, uuid_text};
@@ -145,8 +149,15 @@ impl State {
             .learn(call, &self.clusters.id(cluster), &mut lesson.names);
         self.readers
             .learn(call, cluster, &self.topics, &mut lesson.late_groups);
-        self.groups
+        let deduced = self
+            .groups
             .learn(call, cluster, &self.topics, &mut lesson.group_events);
+        if let Some((id, name)) = deduced {
+            let cluster_id = self.clusters.id(cluster);
+            let source = "deduced";
+            self.topics
+                .add(id, &name, &cluster_id, source, &mut lesson.names);
+        }
         lesson.fetch = self
             .sessions
             .learn(call, self.clusters.broker_key(&call.ends.broker));

@@ -1,4 +1,4 @@
-//! What a consumer's opaque bytes in JoinGroup and SyncGroup say.
+//! What members say of themselves: topics they subscribe to, own or are given, also in the opaque bytes of JoinGroup and SyncGroup.
 
 use kafkascope_wire::{
     Outcome, Tape, View,
@@ -7,7 +7,7 @@ use kafkascope_wire::{
     tape::Object,
 };
 
-use crate::{Body, TopicKey};
+use crate::{Body, Call, TopicKey};
 
 /// The topics that a member of a classic group subscribes to, over all its protocols.
 pub(crate) fn subscribed_topics(request: &Body) -> Vec<TopicKey> {
@@ -78,6 +78,69 @@ fn assignment(bytes: &[u8]) -> Option<Vec<(String, Vec<i32>)>> {
         .filter_map(|t| Some((t.str(&view, f::TOPIC)?.into(), partitions(&t))));
     let topics = topics.collect();
     (outcome == Outcome::Complete).then_some(topics)
+}
+
+/// A call that begins a membership: what its client did before was not for the group.
+pub(crate) fn joins(call: &Call) -> bool {
+    let Some(request) = call.request else {
+        return false;
+    };
+    match call.api_key {
+        11 => request.text(f::MEMBER_ID).is_empty(),
+        68 | 88 => request.root().int(f::MEMBER_EPOCH) == Some(0),
+        _ => false,
+    }
+}
+
+pub(crate) fn names(topics: Vec<(String, Vec<i32>)>) -> Vec<TopicKey> {
+    topics
+        .into_iter()
+        .map(|(name, _)| TopicKey::Name(name.into()))
+        .collect()
+}
+
+pub(crate) fn topics_of<'t>(
+    body: &Body,
+    topics: impl Iterator<Item = Object<'t>>,
+) -> Vec<TopicKey> {
+    topics.filter_map(|t| TopicKey::of(body, &t)).collect()
+}
+
+/// The topics that a KIP-848 heartbeat subscribes to, owns or is given.
+pub(crate) fn heartbeat_topics(call: &Call, request: &Body) -> Vec<TopicKey> {
+    let subscribed = request
+        .root()
+        .elements(f::SUBSCRIBED_TOPIC_NAMES)
+        .filter_map(|t| request.view.str(t.node.value));
+    let mut topics: Vec<TopicKey> = subscribed.map(|t| TopicKey::Name((&*t).into())).collect();
+    topics.extend(topics_of(
+        request,
+        request.root().items(f::TOPIC_PARTITIONS),
+    ));
+    if let Some((response, assignment)) = call
+        .response
+        .and_then(|r| Some((r, r.root().object(f::ASSIGNMENT)?)))
+    {
+        topics.extend(topics_of(&response, assignment.items(f::TOPIC_PARTITIONS)));
+    }
+    topics
+}
+
+/// The topics that a streams application's topology reads.
+pub(crate) fn source_topics(request: &Body) -> Vec<TopicKey> {
+    let Some(topology) = request.root().object(f::TOPOLOGY) else {
+        return Vec::new();
+    };
+    let mut topics = Vec::new();
+    for part in topology.items(f::SUBTOPOLOGIES) {
+        topics.extend(
+            part.elements(f::SOURCE_TOPICS)
+                .filter_map(|t| request.view.str(t.node.value))
+                .map(|t| TopicKey::Name((&*t).into())),
+        );
+        topics.extend(topics_of(request, part.items(f::REPARTITION_SOURCE_TOPICS)));
+    }
+    topics
 }
 
 #[cfg(test)]

@@ -5,11 +5,14 @@ use std::{collections::HashMap, sync::Arc};
 use kafkascope_wire::fields::f;
 
 use crate::{
-    Body, Call, Ends, TopicKey,
+    Call, Ends, TopicKey,
     bounded::Bounded,
     clients::Actor,
     clusters::ClusterRef,
-    members::{assigned_topics, subscribed_topics},
+    members::{
+        assigned_topics, heartbeat_topics, joins, names, source_topics, subscribed_topics,
+        topics_of,
+    },
     topics::Topics,
 };
 
@@ -95,6 +98,8 @@ struct Waiting {
 struct Client {
     memberships: Vec<Membership>,
     waiting: HashMap<TopicKey, Vec<Waiting>>,
+    /// What was known of two clusters is now known of one.
+    merged: bool,
 }
 
 pub(crate) struct Readers {
@@ -119,6 +124,7 @@ impl Readers {
         let all: Vec<_> = self.clients.drain().collect();
         for ((cluster, actor), client) in all {
             let merged = self.clients.entry((root(cluster), actor), Client::default);
+            merged.merged = true;
             merged.memberships.extend(client.memberships);
             for (topic, waiting) in client.waiting {
                 merged.waiting.entry(topic).or_default().extend(waiting);
@@ -134,7 +140,12 @@ impl Readers {
         topics: &Topics,
         late: &mut Vec<LateGroup>,
     ) {
-        if self.learn_membership(call, cluster) {
+        let mut new = self.learn_membership(call, cluster);
+        if call.api_key == 1 {
+            let client = self.clients.get(&(cluster, Actor::of(&call.ends)));
+            new |= client.is_some_and(|c| std::mem::take(&mut c.merged));
+        }
+        if new {
             self.answer(call, cluster, topics, late);
         }
     }
@@ -349,18 +360,6 @@ impl Readers {
     }
 }
 
-/// A call that begins a membership: what its client did before was not for the group.
-fn joins(call: &Call) -> bool {
-    let Some(request) = call.request else {
-        return false;
-    };
-    match call.api_key {
-        11 => request.text(f::MEMBER_ID).is_empty(),
-        68 | 88 => request.root().int(f::MEMBER_EPOCH) == Some(0),
-        _ => false,
-    }
-}
-
 fn group_among(
     memberships: &[Membership],
     actor: Actor,
@@ -424,57 +423,6 @@ fn fit(membership: &Membership, topic: &TopicKey, topics: &Topics) -> Fit {
     } else {
         Fit::Other
     }
-}
-
-fn names(topics: Vec<(String, Vec<i32>)>) -> Vec<TopicKey> {
-    topics
-        .into_iter()
-        .map(|(name, _)| TopicKey::Name(name.into()))
-        .collect()
-}
-
-fn topics_of<'t>(
-    body: &Body,
-    topics: impl Iterator<Item = kafkascope_wire::tape::Object<'t>>,
-) -> Vec<TopicKey> {
-    topics.filter_map(|t| TopicKey::of(body, &t)).collect()
-}
-
-/// The topics that a KIP-848 heartbeat subscribes to, owns or is given.
-fn heartbeat_topics(call: &Call, request: &Body) -> Vec<TopicKey> {
-    let subscribed = request
-        .root()
-        .elements(f::SUBSCRIBED_TOPIC_NAMES)
-        .filter_map(|t| request.view.str(t.node.value));
-    let mut topics: Vec<TopicKey> = subscribed.map(|t| TopicKey::Name((&*t).into())).collect();
-    topics.extend(topics_of(
-        request,
-        request.root().items(f::TOPIC_PARTITIONS),
-    ));
-    if let Some((response, assignment)) = call
-        .response
-        .and_then(|r| Some((r, r.root().object(f::ASSIGNMENT)?)))
-    {
-        topics.extend(topics_of(&response, assignment.items(f::TOPIC_PARTITIONS)));
-    }
-    topics
-}
-
-/// The topics that a streams application's topology reads.
-fn source_topics(request: &Body) -> Vec<TopicKey> {
-    let Some(topology) = request.root().object(f::TOPOLOGY) else {
-        return Vec::new();
-    };
-    let mut topics = Vec::new();
-    for part in topology.items(f::SUBTOPOLOGIES) {
-        topics.extend(
-            part.elements(f::SOURCE_TOPICS)
-                .filter_map(|t| request.view.str(t.node.value))
-                .map(|t| TopicKey::Name((&*t).into())),
-        );
-        topics.extend(topics_of(request, part.items(f::REPARTITION_SOURCE_TOPICS)));
-    }
-    topics
 }
 
 impl Reader {

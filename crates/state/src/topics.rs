@@ -18,6 +18,14 @@ pub enum TopicKey {
 }
 
 impl TopicKey {
+    /// The id, `None` for a topic that was named.
+    pub fn id(&self) -> Option<[u8; 16]> {
+        match self {
+            TopicKey::Id(id) => Some(*id),
+            TopicKey::Name(_) => None,
+        }
+    }
+
     /// The topic of a struct that has its name or, in newer versions, its id.
     pub fn of(body: &Body, topic: &Object) -> Option<TopicKey> {
         let name = topic
@@ -121,7 +129,12 @@ impl Topics {
 
     /// Takes the pairs of name and id out of a call.
     pub fn learn(&mut self, call: &Call, cluster_id: &Arc<str>, new: &mut Vec<LearnedName>) {
-        let Some(body) = call.response else { return };
+        // before KRaft the controller tells the brokers in requests, everybody else is told in responses
+        let body = match call.api_key {
+            4 | 6 => call.request,
+            _ => call.response,
+        };
+        let Some(body) = body else { return };
         let root = body.root();
         let mut pair = |topic: Object, name, source| {
             if let (Some(id), Some(name)) = (topic.uuid(f::TOPIC_ID), body.str(&topic, name)) {
@@ -132,6 +145,15 @@ impl Topics {
             3 => root
                 .items(f::TOPICS)
                 .for_each(|t| pair(t, f::NAME, "Metadata")),
+            4 | 6 => {
+                let source = if call.api_key == 4 {
+                    "LeaderAndIsr"
+                } else {
+                    "UpdateMetadata"
+                };
+                root.items(f::TOPIC_STATES)
+                    .for_each(|t| pair(t, f::TOPIC_NAME, source));
+            }
             19 => root
                 .items(f::TOPICS)
                 .for_each(|t| pair(t, f::NAME, "CreateTopics")),

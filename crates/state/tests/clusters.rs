@@ -175,6 +175,88 @@ fn names_are_told_once_and_again_with_their_cluster() {
 }
 
 #[test]
+fn every_message_with_name_and_id_teaches() {
+    let pair = |name: &str| json!([{name: "orders", "topicId": "uuid:7"}]);
+    let (named, topic) = (pair("name"), pair("topicName"));
+    let members =
+        |field: &str| json!({"groups": [{"members": [{field: {"topicPartitions": topic}}]}]});
+    for (key, request, response, source) in [
+        (3, json!({}), json!({"topics": named}), "Metadata"),
+        (4, json!({"topicStates": topic}), Json::Null, "LeaderAndIsr"),
+        (
+            6,
+            json!({"topicStates": topic}),
+            Json::Null,
+            "UpdateMetadata",
+        ),
+        (19, json!({}), json!({"topics": named}), "CreateTopics"),
+        (20, json!({}), json!({"responses": named}), "DeleteTopics"),
+        (
+            69,
+            json!({}),
+            members("assignment"),
+            "ConsumerGroupDescribe",
+        ),
+        (
+            69,
+            json!({}),
+            members("targetAssignment"),
+            "ConsumerGroupDescribe",
+        ),
+        (
+            75,
+            json!({}),
+            json!({"topics": named}),
+            "DescribeTopicPartitions",
+        ),
+        (77, json!({}), members("assignment"), "ShareGroupDescribe"),
+        (
+            90,
+            json!({}),
+            json!({"groups": [{"topics": topic}]}),
+            "DescribeShareGroupOffsets",
+        ),
+        (
+            91,
+            json!({}),
+            json!({"responses": topic}),
+            "AlterShareGroupOffsets",
+        ),
+        (
+            92,
+            json!({}),
+            json!({"responses": topic}),
+            "DeleteShareGroupOffsets",
+        ),
+    ] {
+        let mut state = State::default();
+        let told = to("10.0.0.1:9092")
+            .call(&mut state, key, request, response)
+            .names;
+        assert_eq!(told.iter().map(|n| n.source).collect::<Vec<_>>(), [source]);
+        assert_eq!(
+            state.topic_name(&[7; 16]).map(|n| &**n),
+            Some("orders"),
+            "{source}"
+        );
+    }
+}
+
+#[test]
+fn a_topic_created_anew_under_its_name_has_two_ids() {
+    let mut state = State::default();
+    let mut tell = |id: u8| {
+        let topics = json!([{"name": "orders", "topicId": format!("uuid:{id}")}]);
+        let lesson = to("10.0.0.1:9092").call(&mut state, 3, json!({}), json!({"topics": topics}));
+        lesson.names.len()
+    };
+    assert_eq!([tell(7), tell(8), tell(8)], [1, 1, 0]);
+    for id in [7, 8] {
+        assert_eq!(state.topic_name(&[id; 16]).map(|n| &**n), Some("orders"));
+    }
+}
+
+#[test]
 fn what_was_learned_before_the_cluster_was_known_stays() {
     let mut state = State::default();
     let consumer = |addr| Connection::new(1, host("10.0.0.5:4000", Some(1)), host(addr, None));
@@ -192,4 +274,11 @@ fn what_was_learned_before_the_cluster_was_known_stays() {
     to("10.0.0.1:9092").call(&mut state, 3, json!({}), metadata(json!("A"), both));
     let reader = state.reader(&consumer("10.0.0.2:9092").ends, Some("c"), &topic, 0);
     assert_eq!((&*reader.group, reader.source.name()), ("g", "process"));
+    let lesson = consumer("10.0.0.2:9092").call(&mut state, 1, json!({}), json!({}));
+    let late = &lesson.late_groups[0];
+    assert_eq!(
+        (&*late.reader.group, late.last_ns),
+        ("g", 0),
+        "and for what was fetched before"
+    );
 }

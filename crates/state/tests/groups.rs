@@ -147,6 +147,84 @@ fn a_member_of_kip_848() {
     }
 }
 
+/// Subscribed names, the pattern, the ids assigned; what is deduced for id 9.
+type Deduction = (Json, Json, &'static [u8], Option<&'static str>);
+
+#[test]
+fn an_assignment_betrays_the_name_of_an_id() {
+    let cases: &[(&str, i16, Deduction)] = &[
+        (
+            "one name, one id",
+            68,
+            (json!(["orders"]), Json::Null, &[9], Some("orders")),
+        ),
+        (
+            "of a share group",
+            76,
+            (json!(["orders"]), Json::Null, &[9], Some("orders")),
+        ),
+        (
+            "the other name is known",
+            68,
+            (
+                json!(["orders", "audit"]),
+                Json::Null,
+                &[7, 9],
+                Some("orders"),
+            ),
+        ),
+        (
+            "either of two",
+            68,
+            (json!(["orders", "new"]), Json::Null, &[9], None),
+        ),
+        (
+            "by a pattern",
+            68,
+            (json!(["orders"]), json!("o.*"), &[9], None),
+        ),
+        (
+            "the topic was created anew",
+            68,
+            (json!(["audit"]), Json::Null, &[9], Some("audit")),
+        ),
+    ];
+    for (case, key, (names, pattern, ids, expected)) in cases {
+        let mut state = State::default();
+        state.learn_topics([([7; 16], "audit".to_owned())]);
+        let given: Vec<Json> = ids
+            .iter()
+            .map(|id| json!({"topicId": format!("uuid:{id}"), "partitions": [0]}))
+            .collect();
+        let mut beat = |epoch: i32, names: &Json, given: Json| {
+            let request = json!({"groupId": "g", "memberId": "m", "memberEpoch": epoch,
+                "subscribedTopicNames": names, "subscribedTopicRegex": pattern});
+            let response =
+                json!({"errorCode": 0, "memberId": "m", "memberEpoch": 1, "assignment": given});
+            connection().call(&mut state, *key, request, response).names
+        };
+        assert!(beat(0, names, Json::Null).is_empty(), "{case}");
+        // unchanged since the join
+        let told = beat(1, &Json::Null, json!({"topicPartitions": given}));
+        let told: Vec<_> = told.iter().map(|n| (&*n.topic, n.source)).collect();
+        assert_eq!(
+            told,
+            Vec::from_iter(expected.map(|name| (name, "deduced"))),
+            "{case}"
+        );
+        assert_eq!(
+            state.topic_name(&[9; 16]).map(|n| &**n),
+            *expected,
+            "{case}"
+        );
+        assert_eq!(
+            state.topic_name(&[7; 16]).map(|n| &**n),
+            Some("audit"),
+            "{case}"
+        );
+    }
+}
+
 #[test]
 fn tasks_of_a_streams_member_are_partitions_of_what_they_read() {
     let mut state = State::default();
