@@ -134,7 +134,10 @@ class Service:
             text = script.pxl
         spec = script.vis if script is not None and given_vis is None else None
         if given_vis is not None:
-            spec = visspec.load(given_vis)
+            try:
+                spec = visspec.load(given_vis)
+            except visspec.VisError as error:
+                raise ApiError("script", f"vis spec: {error.message}", error.hint) from error
         return (script.name if script is not None else name or ""), text, spec
 
     # ---- around ----
