@@ -20,11 +20,16 @@ _SYMBOLS = {
 }  # fmt: skip
 
 
+def no_column(name: str, schema: Schema, at: Place) -> Exception:
+    """The error for a column that is not there."""
+    return error(f"Column '{name}' not found in parent dataframe", at, did_you_mean(name, schema, f"it has {listing(schema)}"))
+
+
 def column(name: str, schema: Schema, at: Place) -> Column:
     """The column of that name."""
     found = schema.get(name)
     if found is None:
-        raise error(f"Column '{name}' not found in parent dataframe", at, did_you_mean(name, schema, f"it has {listing(schema)}"))
+        raise no_column(name, schema, at)
     return found
 
 

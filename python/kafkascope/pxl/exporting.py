@@ -63,8 +63,7 @@ def _export(interpreter: Interpreter, at: Place, out: Any, spec: Any) -> Any:
     for ref in spec.columns:
         column(ref.name, out.schema, ref.at)
     interpreter.display("_export", out, at)
-    if _NOT_SENT not in interpreter.warnings:
-        interpreter.warnings.append(_NOT_SENT)
+    interpreter.warn(_NOT_SENT)
     return NOTHING
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from kafkascope.pxl import binder
 from kafkascope.pxl.errors import NOWHERE, Place, did_you_mean, error, listing
-from kafkascope.pxl.expr import Call, Column, Expr, Literal, Schema, columns
+from kafkascope.pxl.expr import Call, Column, Expr, Literal, Schema, columns, has_lookup
 from kafkascope.pxl.functions import aggregates, semantics
 from kafkascope.pxl.plan import (
     Aggregate,
@@ -46,10 +46,16 @@ MAX_PARTS = 500_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """Consecutive assignments that do not read one another: one projection over ``base``."""
+    """Consecutive assignments that do not read one another: one projection over ``base``.
+
+    A run that begins with a projection to named columns keeps only these. ``missing`` are those of them that ``base`` does not have: an error,
+    unless the assignments that follow give them.
+    """
 
     base: Node
-    assigned: dict[str, Expr]
+    assigned: dict[str, Expr | None]
+    keeps: bool = True
+    missing: dict[str, Exception] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,13 +63,20 @@ class Frame:
     """A data frame of a script: immutable; a script's assignment makes another."""
 
     graph: Graph
-    node: Node
+    rows: Node
     at: Place = NOWHERE
     run: Run | None = None
 
     @property
+    def node(self) -> Node:
+        """What gives its rows. Raises ``PxLError`` while a projected column is missing."""
+        if self.run is not None and self.run.missing:
+            raise next(iter(self.run.missing.values()))
+        return self.rows
+
+    @property
     def schema(self) -> Schema:
-        return self.node.schema
+        return self.rows.schema
 
     def _on(self, node: Node, at: Place, run: Run | None = None) -> Frame:
         self.graph.made += 1
@@ -83,16 +96,18 @@ class Frame:
 
     def assign(self, name: str, value: Any, at: Place) -> Frame:
         """The frame with a column set: the last one, unless it was set among the assignments just before."""
-        run = self.run
         if isinstance(value, Apply) and value.fn == "unnest":
             return self._on(Unnest(self.node, name, self._array(value)), at)
-        expr = self._bind(value, at)
-        if run is None or not columns(expr).isdisjoint(run.assigned):
-            run = Run(self.node, {name: expr})
+        run, expr = self.run, self._bind(value, at)
+        if run is None or not _unread(expr, run.assigned, self.rows.schema):
+            node = self.node
+            run = Run(node, {name: expr})
         else:
-            run = Run(run.base, {**run.assigned, name: expr})
-        kept = [(c.name, c) for c in run.base.schema.values() if c.name not in run.assigned]
-        return self._on(Project(run.base, (*kept, *run.assigned.items())), at, run)
+            missing = {n: e for n, e in run.missing.items() if n != name} if run.missing else None
+            run = Run(run.base, {**run.assigned, name: expr}, run.keeps, missing)
+        kept = [(c.name, c) for c in run.base.schema.values() if c.name not in run.assigned] if run.keeps else []
+        given = [(n, e) for n, e in run.assigned.items() if e is not None]
+        return self._on(Project(run.base, (*kept, *given)), at, run)
 
     def _array(self, value: Apply) -> Expr:
         if len(value.args) != 1:
@@ -108,7 +123,7 @@ class Frame:
         if expr.type is not DataType.BOOLEAN:
             raise error(f"a filter needs BOOLEAN, found {expr.type.name}", at, "compare: df[df.x == 1]")
         if isinstance(expr, Literal) and expr.value:
-            return Frame(self.graph, self.node, at, self.run)
+            return Frame(self.graph, self.rows, at, self.run)
         return self._on(Filter(self.node, expr), at)
 
     def keep(self, names: list[str], at: Place) -> Frame:
@@ -116,7 +131,13 @@ class Frame:
         _distinct(names, at)
         if not names:
             raise error("a projection needs a column", at)
-        return self._on(Project(self.node, tuple((n, binder.column(n, self.schema, at)) for n in names)), at)
+        schema, node = self.schema, self.node
+        found: dict[str, Expr | None] = {n: schema.get(n) for n in names}
+        missing = {n: binder.no_column(n, schema, at) for n, column in found.items() if column is None}
+        if len(missing) == len(names):
+            raise next(iter(missing.values()))
+        given = tuple((n, column) for n, column in found.items() if column is not None)
+        return self._on(Project(node, given), at, Run(node, found, keeps=False, missing=missing or None))
 
     # ---- methods ----
 
@@ -169,7 +190,7 @@ class Frame:
             raise error(f"agg(): '{name}' needs a pair of a column and a function, found {kind(value)}", at, form)
         *names, fn = value.items
         if not isinstance(fn, AggregateFunction):
-            raise error(f"agg(): '{name}' needs an aggregate function, found {kind(fn)}", value.at, "px." + ", px.".join(aggregates.AGGREGATES))
+            raise error(f"agg(): '{name}' needs an aggregate function, found {kind(fn)}", value.at, "px." + ", px.".join(a for a in aggregates.AGGREGATES if not a.startswith("_")))
         args = [binder.column(text_of(n, f"agg(): '{name}'", at), self.schema, getattr(n, "at", at)) for n in names]
         if len(args) != 1:
             raise error(f"px.{fn.name} takes one column, found {len(args)}", value.at)
@@ -200,7 +221,7 @@ class Frame:
         repeated = _repeated([o.name for o in outputs])
         if repeated:
             raise error(f"duplicate column '{repeated}' after merge", at, "choose other suffixes")
-        if kind_of == "outer" and any(o.name == "time_" for o in outputs):
+        if kind_of == "outer" and lefts and any(o.name == "time_" for o in outputs):
             raise error("merge(): an outer join cannot have a column time_", at, "rename it before")
         return self._on(Join(self.node, right.node, kind_of, tuple(zip(lefts, rights, strict=True)), tuple(outputs)), at)
 
@@ -315,6 +336,12 @@ def after_groupby(at: Place) -> Exception:
 def unknown_method(name: str, at: Place) -> Exception:
     """The error for a call of what is no method."""
     return error(f"a data frame has no method '{name}'", at, did_you_mean(name, METHODS, f"it has {listing(sorted(METHODS))}"))
+
+
+def _unread(expr: Expr, assigned: dict[str, Expr | None], schema: Schema) -> bool:
+    """Whether ``expr`` reads nothing that was assigned. What only was projected is read for metadata as from the frame before."""
+    read = columns(expr) & assigned.keys()
+    return not read or (has_lookup(expr) and not isinstance(expr, Column) and all(assigned[n] == schema.get(n) for n in read))
 
 
 def _repeated(names: list[str]) -> str | None:

@@ -84,6 +84,11 @@ class Interpreter:
             raise error("the script displays more than 100 tables", at)
         self.displays[unique] = frame
 
+    def warn(self, text: str) -> None:
+        """Tell the user something, once."""
+        if text not in self.warnings:
+            self.warnings.append(text)
+
     # ---- statements ----
 
     def run(self, tree: ast.Module) -> None:
@@ -156,6 +161,11 @@ class Interpreter:
             frame = self.eval(target.value, scope)
             if isinstance(frame, Grouped):
                 raise frames.after_groupby(at)
+            if isinstance(frame, Module) and isinstance(target, ast.Attribute):
+                # ``px.Pod = str``: the module is this compilation's own.
+                frame.get(target.attr, syntax.place(target))
+                frame.names[target.attr] = value
+                return
             if not isinstance(frame, Frame):
                 raise error(f"'{target.value.id}' is {kind(frame)}, not a data frame: it has no columns", at)
             name = target.attr if isinstance(target, ast.Attribute) else text_of(self.eval(target.slice, scope), "the column", at)
@@ -386,7 +396,7 @@ class Interpreter:
             values[name] = _annotated(function, name, value, at)
         key = None
         if self._memo is not None and all(isinstance(v, (Const, Frame)) for v in values.values()):
-            key = (id(function), tuple((n, (v.value, v.type, v.semantic) if isinstance(v, Const) else v.node) for n, v in values.items()))
+            key = (id(function), tuple((n, (v.value, v.type, v.semantic) if isinstance(v, Const) else v.rows) for n, v in values.items()))
             known = self._memo.get(key)
             if known is not None:
                 return known

@@ -10,12 +10,12 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from kafkascope.pxl import syntax, times
+from kafkascope.pxl import syntax, times, uncaptured
 from kafkascope.pxl.errors import did_you_mean, error, listing
 from kafkascope.pxl.frames import Frame, Grouped, after_groupby
 from kafkascope.pxl.interpreter import Interpreter
 from kafkascope.pxl.lower import dialect
-from kafkascope.pxl.plan import Node, Scan, explain, order_of, post_order
+from kafkascope.pxl.plan import Node, Scan, Values, explain, order_of, post_order
 from kafkascope.pxl.rules import optimize
 from kafkascope.pxl.types import DataType, SemanticType
 from kafkascope.pxl.values import Const, Function, TypeObject, kind
@@ -86,8 +86,10 @@ class Program:
         return "\n\n".join(f"{name}:\n{explain(node)}" for name, node in self.outputs.items())
 
     def reads(self, output: str) -> frozenset[str]:
-        """The tables that a result is made from."""
-        return frozenset(node.table for node in post_order([self.outputs[output]]) if isinstance(node, Scan))
+        """The tables that a result is made from, those included of which nothing is captured."""
+        nodes = list(post_order([self.outputs[output]]))
+        empty = {node.name for node in nodes if isinstance(node, Values)} & uncaptured.relations().keys()
+        return frozenset(node.table for node in nodes if isinstance(node, Scan)) | empty
 
     def sql(self, engine: Engine, max_rows: int = DEFAULT_MAX_ROWS) -> str:
         """The statement that gives all results."""

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from kafkascope.pxl import exporting, times
+from kafkascope.pxl import exporting, times, uncaptured
 from kafkascope.pxl.binder import VARIADIC
 from kafkascope.pxl.errors import NOWHERE, Place, did_you_mean, error, listing
 from kafkascope.pxl.frames import Frame, Grouped, after_groupby, scan_columns
@@ -14,7 +14,7 @@ from kafkascope.pxl.functions.aggregates import AGGREGATES
 from kafkascope.pxl.functions.metadata import METADATA
 from kafkascope.pxl.functions.scalars import SCALARS
 from kafkascope.pxl.functions.tables import TABLE_FUNCTIONS
-from kafkascope.pxl.plan import Scan
+from kafkascope.pxl.plan import Scan, Values
 from kafkascope.pxl.types import DataType, SemanticType
 from kafkascope.pxl.values import (
     NOTHING,
@@ -92,9 +92,10 @@ def build(interpreter: Interpreter) -> Module:
 
 def _data_frame(interpreter: Interpreter, at: Place, table: Any, select: Any, start_time: Any, end_time: Any) -> Frame:
     name = text_of(table, "px.DataFrame: table", at)
-    relation = interpreter.relations.get(name)
+    relation = interpreter.relations.get(name) or uncaptured.relations().get(name)
     if relation is None:
-        raise error(f"Table '{name}' not found", at, did_you_mean(name, interpreter.relations, f"tables are {listing(interpreter.relations, 20)}"))
+        known = {**interpreter.relations, **uncaptured.relations()}
+        raise error(f"Table '{name}' not found", at, did_you_mean(name, known, f"tables are {listing(interpreter.relations, 20)}"))
     columns = scan_columns(relation)
     wanted = texts_of(select, "px.DataFrame: select", at)
     if wanted:
@@ -106,6 +107,9 @@ def _data_frame(interpreter: Interpreter, at: Place, table: Any, select: Any, st
             raise error("px.DataFrame: select names a column twice", at)
         columns = tuple(known[column] for column in wanted)
     start, end = (_instant(interpreter, value, what, at) for value, what in ((start_time, "start_time"), (end_time, "end_time")))
+    if name not in interpreter.relations:
+        interpreter.warn(uncaptured.note(name))
+        return Frame(interpreter.graph, Values(name, columns, ()), at)
     return Frame(interpreter.graph, Scan(name, start, end, columns), at)
 
 

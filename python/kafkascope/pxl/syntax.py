@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ast
 import io
+
 import re
 import tokenize
+import warnings
 from functools import lru_cache
+from itertools import pairwise
 
 from kafkascope.pxl.errors import PxLError, error
 
@@ -50,7 +53,7 @@ def parse(source: str) -> ast.Module:
     try:
         tree = _read(source)
     except SyntaxError as first:
-        repaired = insert_missing_commas(source)
+        repaired = repair(source)
         if repaired == source:
             raise _syntax(first) from None
         try:
@@ -64,7 +67,11 @@ def parse(source: str) -> ast.Module:
 
 def _read(source: str) -> ast.Module:
     try:
-        return ast.parse(source)
+        with warnings.catch_warnings():
+            # A backslash that escapes nothing stays: regular expressions are written so.
+            warnings.simplefilter("ignore", SyntaxWarning)
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return ast.parse(source)
     except (RecursionError, MemoryError):
         raise error("the script is nested too deeply", hint="name the parts of long expressions") from None
     except ValueError as problem:
@@ -86,19 +93,33 @@ def pragmas(source: str) -> dict[str, str]:
 
 _ENDS = {tokenize.NAME, tokenize.NUMBER, tokenize.STRING}
 _SKIP = {tokenize.NL, tokenize.COMMENT, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
+_BLANK = {tokenize.NL, tokenize.COMMENT}
 
 
-def insert_missing_commas(source: str) -> str:
-    """The text with a comma before each keyword argument that begins a line without one, and doubled commas made one.
+def repair(source: str) -> str:
+    """The text with what scripts in use leave out, and the parser they were written for lets pass.
 
-    Scripts in use have such lines, and the parser they were written for lets them pass.
+    In a call, a comma before a keyword argument on a line of its own, and doubled commas. A semicolon between a text, the module's
+    docstring, and ``import`` after it. Brackets around a text that is continued on indented lines.
     """
     try:
-        tokens = [t for t in tokenize.generate_tokens(io.StringIO(source).readline) if t.type not in _SKIP]
+        tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
     except (tokenize.TokenError, SyntaxError, IndentationError):
         return source
-    inserts: list[tuple[int, int]] = []
-    removes: list[tuple[int, int]] = []
+    edits = [*_commas([t for t in tokens if t.type not in _SKIP]), *_imports(tokens), *_continued_texts(tokens)]
+    lines = source.splitlines(keepends=True)
+    for (row, column), width, text in sorted(edits, reverse=True):
+        line = lines[row - 1]
+        lines[row - 1] = line[:column] + text + line[column + width :]
+    return "".join(lines)
+
+
+#: A place, how many characters are taken out there, and what is put in.
+_Edit = tuple[tuple[int, int], int, str]
+
+
+def _commas(tokens: list[tokenize.TokenInfo]) -> list[_Edit]:
+    found: list[_Edit] = []
     depth: list[str] = []
     for index, token in enumerate(tokens[:-1]):
         if token.type == tokenize.OP and token.string in "([{":
@@ -110,11 +131,30 @@ def insert_missing_commas(source: str) -> str:
             continue
         ended = before.type in _ENDS or before.string in (")", "]", "}")
         if token.type == tokenize.NAME and tokens[index + 1].string == "=" and ended and before.end[0] < token.start[0]:
-            inserts.append(before.end)
+            found.append((before.end, 0, ","))
         elif token.string == "," and before.string == ",":
-            removes.append(token.start)
-    lines = source.splitlines(keepends=True)
-    for row, column in sorted([*inserts, *removes], reverse=True):
-        line = lines[row - 1]
-        lines[row - 1] = line[:column] + "," + line[column:] if (row, column) in inserts else line[:column] + " " + line[column + 1 :]
-    return "".join(lines)
+            found.append((token.start, 1, " "))
+    return found
+
+
+def _imports(tokens: list[tokenize.TokenInfo]) -> list[_Edit]:
+    pairs = pairwise(tokens)
+    return [(after.start, 0, "; ") for text, after in pairs if text.type == tokenize.STRING and after.string in ("import", "from") and text.end == after.start]
+
+
+def _continued_texts(tokens: list[tokenize.TokenInfo]) -> list[_Edit]:
+    found: list[_Edit] = []
+    for index, token in enumerate(tokens[:-3]):
+        if token.type != tokenize.STRING or tokens[index + 1].type != tokenize.NEWLINE:
+            continue
+        after = index + 2
+        while tokens[after].type in _BLANK:
+            after += 1
+        if tokens[after].type != tokenize.INDENT or tokens[after + 1].type != tokenize.STRING:
+            continue
+        last = after + 1
+        while tokens[last].type in (tokenize.STRING, tokenize.NEWLINE, *_BLANK):
+            last += 1
+        end = next(t for t in reversed(tokens[:last]) if t.type == tokenize.STRING)
+        found += [(token.start, 0, "("), (end.end, 0, ")")]
+    return found

@@ -15,6 +15,7 @@ AGGREGATES: dict[str, dict[str, str]] = {
     "max": {"i": "i", "f": "f", "t": "t"},
     "any": {letter: letter for letter in "biufst"},
     "quantiles": {"i": "s", "f": "s"},
+    "_build_request_path_clusters": {"s": "s"},
 }
 
 

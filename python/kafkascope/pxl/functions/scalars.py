@@ -94,6 +94,9 @@ amqp_method_name(class, method): ii>s
 mux_frame_type_name(type): i>s
 shared_libraries(upid): u>s
 _match_regex_rule(rules, s): ss>s
+match_regex_rule(rules, s): ss>s
+_predict_request_path_cluster(path, clusters): ss>s
+_match_endpoint(path, endpoint): ss>b
 deployment_name_to_namespace(deployment_name): s>s
 deployment_id_to_namespace(deployment_id): s>s
 replicaset_name_to_namespace(replicaset_name): s>s

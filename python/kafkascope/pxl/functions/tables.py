@@ -77,6 +77,11 @@ def get_cron_script_history(graph: Graph, relations: Mapping[str, Any], now_ns: 
     return _values(graph, "cron_scripts", columns, [])
 
 
+def get_heap_growth_stacks(graph: Graph, relations: Mapping[str, Any], now_ns: int) -> Node:
+    """No rows: the agents' heaps are not sampled."""
+    return _values(graph, "heaps", "asid:i heap", [])
+
+
 def _by_agent(graph: Graph, relations: Mapping[str, Any], name: str, value: Literal) -> Node:
     asid = next(Column(c.name, c.type, c.semantic_type) for c in relations["md_agent"].columns if c.name == "asid")
     return graph.add(Project(graph.add(Scan("md_agent", None, None, (asid,))), (("asid", asid), (name, value))))
@@ -93,6 +98,7 @@ def get_linux_headers_status(graph: Graph, relations: Mapping[str, Any], now_ns:
 
 
 TABLE_FUNCTIONS = {
+    "_HeapGrowthStacks": get_heap_growth_stacks,
     "GetUDTFList": get_udtf_list, "GetTracepointStatus": get_tracepoint_status, "GetCronScriptHistory": get_cron_script_history,
     "GetProfilerSamplingPeriodMS": get_profiler_sampling_period, "GetLinuxHeadersStatus": get_linux_headers_status,
     "GetTables": get_tables, "GetSchemas": get_schemas, "GetUDFList": get_udf_list, "GetUDAList": get_uda_list, "GetAgentStatus": get_agent_status,

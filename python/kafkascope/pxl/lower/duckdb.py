@@ -55,11 +55,15 @@ class _Lowering:
         self.parts: list[str] = []
         self.names: dict[int, str] = {}
         self.metadata: dict[str, str] = {}
+        #: Nodes whose rows may hold the greatest or smallest number for the minimum or maximum of nothing: computing from it is no error.
+        self.nothing: set[int] = set()
 
     def run(self, roots: Sequence[Node], max_rows: int) -> Lowered:
         nodes = list(post_order(roots))
         uses = readers(roots)
         for node in nodes:
+            if _of_nothing(node) or any(id(child) in self.nothing for child in node.inputs):
+                self.nothing.add(id(node))
             body = getattr(self, f"_{type(node).__name__.lower()}")(node)
             name = self.names[id(node)] = f"n{len(self.names)}"
             materialized = uses[id(node)] > 1 and _is_work(node)
@@ -97,17 +101,17 @@ class _Lowering:
         return f"SELECT {listed}"
 
     def _project(self, node: Project) -> str:
-        scope = _Lookups(self)
+        scope = _Lookups(self, node)
         listed = ", ".join(f"{scope.sql(expr)} AS {identifier(name)}" for name, expr in node.items)
         return f"SELECT {listed} FROM {self.names[id(node.input)]} AS t{scope.joins()}"
 
     def _filter(self, node: Filter) -> str:
-        scope = _Lookups(self)
+        scope = _Lookups(self, node)
         condition = scope.sql(node.condition)
         return f"SELECT t.* FROM {self.names[id(node.input)]} AS t{scope.joins()} WHERE {condition}"
 
     def _unnest(self, node: Unnest) -> str:
-        scope = _Lookups(self)
+        scope = _Lookups(self, node)
         kept = [f"t.{identifier(n)}" for n in node.schema if n != node.name]
         # What is no array has no elements; an element that is null is empty text, as px.pluck_array gives it.
         elements = f"TRY(json_extract_string({scope.sql(node.array)}, '$[*]'))"
@@ -117,7 +121,7 @@ class _Lowering:
     def _aggregate(self, node: Aggregate) -> str:
         known = node.input.schema
         keys = [f"t.{identifier(k)}" for k in node.keys]
-        measures = [f"{aggregate(m, known[m.args[0]], bool(node.keys))} AS {identifier(m.name)}" for m in node.measures]
+        measures = [f"{aggregate(m, known[m.args[0]], bool(node.keys), id(node) in self.nothing)} AS {identifier(m.name)}" for m in node.measures]
         group = f" GROUP BY {', '.join(keys)}" if keys else ""
         return f"SELECT {', '.join(keys + measures)} FROM {self.names[id(node.input)]} AS t{group}"
 
@@ -155,8 +159,9 @@ class _Lowering:
 class _Lookups:
     """The metadata joins of one SELECT: each (relation, key) joined once."""
 
-    def __init__(self, lowering: _Lowering) -> None:
+    def __init__(self, lowering: _Lowering, node: Node) -> None:
         self.lowering = lowering
+        self.wraps = id(node) in lowering.nothing
         self.aliases: dict[tuple[str, Expr], str] = {}
         self.texts: list[str] = []
 
@@ -167,7 +172,7 @@ class _Lookups:
         if isinstance(expr, Literal):
             return literal(expr.value, expr.type)
         if isinstance(expr, Call):
-            return call(expr, [self.sql(arg) for arg in expr.args])
+            return call(expr, [self.sql(arg) for arg in expr.args], self.wraps)
         return self._lookup(expr)
 
     def _lookup(self, expr: Lookup) -> str:
@@ -182,6 +187,10 @@ class _Lookups:
     def joins(self) -> str:
         """The joins that the expressions so far need, in the order that they need one another."""
         return "".join(self.texts)
+
+
+def _of_nothing(node: Node) -> bool:
+    return isinstance(node, Aggregate) and not node.keys and any(m.fn in ("min", "max") for m in node.measures)
 
 
 def _is_work(node: Node) -> bool:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from kafkascope.pxl.expr import Call, Column, Literal
+from kafkascope.pxl.expr import Call, Column, Expr, Literal
 from kafkascope.pxl.lower import duckdb_text
 from kafkascope.pxl.lower.names import DNS_RCODES, GRPC_CODES, HTTP_REASONS, KAFKA_APIS, KAFKA_ERRORS, PROTOCOLS
 from kafkascope.pxl.lower.protocol_names import AMQP_FRAMES, AMQP_METHODS, CQL_OPCODES, MUX_FRAMES, MYSQL_COMMANDS
@@ -49,10 +49,20 @@ def literal(value: Any, data_type: DataType) -> str:
     return f"{int(value)}::BIGINT" if value != _INT_MIN else f"('{_INT_MIN}'::BIGINT)"
 
 
-def call(expr: Call, args: list[str]) -> str:
-    """SQL of a function over the SQL of its arguments."""
+def call(expr: Call, args: list[str], wraps: bool = False) -> str:
+    """SQL of a function over the SQL of its arguments; a whole number beyond 64 bits is an error unless it ``wraps``."""
+    if wraps and expr.fn in _WRAPPING and expr.type in (DataType.INT64, DataType.TIME64NS):
+        return _wrapped(_WRAPPING[expr.fn].format(*(f"CAST({arg} AS HUGEINT)" for arg in args)))
     form = _FORMS[expr.fn]
     return form.format(*args) if isinstance(form, str) else form(expr, args)
+
+
+_WRAPPING = {"add": "{0} + {1}", "subtract": "{0} - {1}", "multiply": "{0} * {1}", "negate": "-{0}", "abs": "abs({0})"}
+
+
+def _wrapped(wide: str) -> str:
+    """A wide integer as one of 64 bits, as processors count: the smallest follows the greatest."""
+    return f"CAST((({wide} + {1 << 63}) & {(1 << 64) - 1}) - {1 << 63} AS BIGINT)"
 
 
 # ---- scalars ----
@@ -65,11 +75,24 @@ def _add(expr: Call, args: list[str]) -> str:
 def _equality(operator: str) -> Callable[[Call, list[str]], str]:
     def form(expr: Call, args: list[str]) -> str:
         if all(a.type is DataType.FLOAT64 for a in expr.args):
-            near = f"({args[0]} = {args[1]} OR abs({args[0]} - {args[1]}) < {_EPSILON})"
+            near = f"(({args[0]} = {args[1]} OR abs({args[0]} - {args[1]}) < {_EPSILON}){_no_nan(expr.args[0], args[0])})"
             return near if operator == "=" else f"(NOT {near})"
         sides = [f"CAST({text} AS BIGINT)" if a.type is DataType.BOOLEAN and any(o.type is DataType.INT64 for o in expr.args) else text
                  for text, a in zip(args, expr.args, strict=True)]  # fmt: skip
         return f"({sides[0]} {operator} {sides[1]})"
+
+    return form
+
+
+def _no_nan(expr: Expr, text: str) -> str:
+    """The condition that a number is one; the engine takes NaN for equal to itself and greater than all others, and nothing is either."""
+    return "" if expr.type is not DataType.FLOAT64 or (isinstance(expr, Literal) and not math.isnan(expr.value or 0.0)) else f" AND NOT isnan({text})"
+
+
+def _order(operator: str) -> Callable[[Call, list[str]], str]:
+    def form(expr: Call, args: list[str]) -> str:
+        greater = 0 if operator.startswith(">") else 1
+        return f"({args[0]} {operator} {args[1]}{_no_nan(expr.args[greater], args[greater])})"
 
     return form
 
@@ -90,7 +113,7 @@ def _modulo(expr: Call, args: list[str]) -> str:
 
 
 def _bin(expr: Call, args: list[str]) -> str:
-    value = f"CAST(trunc({args[0]}) AS BIGINT)" if expr.args[0].type is DataType.FLOAT64 else args[0]
+    value = f"{_whole('trunc')(expr, args)}" if expr.args[0].type is DataType.FLOAT64 else args[0]
     size = expr.args[1]
     if isinstance(size, Literal):
         return f"({value} - {value} % {args[1]})" if size.value else value
@@ -195,10 +218,10 @@ def _replace(expr: Call, args: list[str]) -> str:
 
 _FORMS: dict[str, str | Callable[[Call, list[str]], str]] = {
     "add": _add, "subtract": "({0} - {1})", "multiply": "({0} * {1})", "divide": "(CAST({0} AS DOUBLE) / CAST({1} AS DOUBLE))", "modulo": _modulo,
-    "equal": _equality("="), "notEqual": _equality("<>"), "lessThan": "({0} < {1})", "lessThanEqual": "({0} <= {1})", "greaterThan": "({0} > {1})",
-    "greaterThanEqual": "({0} >= {1})", "approxEqual": f"(abs({{0}} - {{1}}) < {_EPSILON})",
+    "equal": _equality("="), "notEqual": _equality("<>"), "lessThan": _order("<"), "lessThanEqual": _order("<="), "greaterThan": _order(">"),
+    "greaterThanEqual": _order(">="), "approxEqual": f"(abs({{0}} - {{1}}) < {_EPSILON})",
     "logicalAnd": _logical("AND"), "logicalOr": _logical("OR"), "logicalNot": _logical("NOT"), "negate": "(-{0})", "invert": "(~{0})",
-    "select": "CASE WHEN {0} THEN {1} ELSE {2} END", "bin": _bin, "floor": _whole("floor"), "ceil": _whole("ceil"), "round": "format('{{:.{{}}f}}', {0}, {1})",
+    "select": "CASE WHEN {0} THEN {1} ELSE {2} END", "bin": _bin, "floor": _whole("floor"), "ceil": _whole("ceil"), "round": "format('{{:.{{}}f}}', {0}, greatest(0, least({1}, 300)))",
     "abs": "abs({0})", "ln": "TRY(ln({0}))", "log": "TRY(ln({1}) / ln({0}))", "log2": "TRY(log2({0}))", "log10": "TRY(log10({0}))", "pow": "pow({0}, {1})",
     "exp": "exp({0})", "sqrt": "TRY(sqrt({0}))", "time_to_int64": "{0}", "int64_to_time": "{0}",
     "pluck": _pluck, "pluck_int64": _pluck_number("'BIGINT', 'UBIGINT'", "BIGINT", "0::BIGINT"), "pluck_float64": _pluck_number("'DOUBLE'", "DOUBLE", "0.0::DOUBLE"),
@@ -220,7 +243,7 @@ _FORMS: dict[str, str | Callable[[Call, list[str]], str]] = {
     **duckdb_text.FORMS,
     "mysql_command_name": _named(MYSQL_COMMANDS), "cql_opcode_name": _named(CQL_OPCODES), "amqp_frame_type_name": _named(AMQP_FRAMES),
     "amqp_method_name": _named(AMQP_METHODS, "({0} * 1000 + {1})").replace("CAST({0} AS VARCHAR)", "CAST({0} AS VARCHAR) || '.' || CAST({1} AS VARCHAR)"),
-    "mux_frame_type_name": _named(MUX_FRAMES), "shared_libraries": "CASE WHEN {0} IS NULL THEN NULL ELSE '[]' END", "_match_regex_rule": _match_regex_rule,
+    "mux_frame_type_name": _named(MUX_FRAMES), "shared_libraries": "CASE WHEN {0} IS NULL THEN NULL ELSE '[]' END", "_match_regex_rule": _match_regex_rule, "match_regex_rule": _match_regex_rule,
     "deployment_name_to_namespace": _namespace, "deployment_id_to_namespace": _namespace, "replicaset_name_to_namespace": _namespace,
     "replicaset_id_to_namespace": _namespace,
 }  # fmt: skip
@@ -235,7 +258,7 @@ _LARGEST = {DataType.INT64: f"{_INT_MAX}::BIGINT", DataType.TIME64NS: f"{_INT_MA
 _SMALLEST = {DataType.INT64: f"('{_INT_MIN}'::BIGINT)", DataType.TIME64NS: f"('{_INT_MIN}'::BIGINT)", DataType.FLOAT64: "-1.7976931348623157e308::DOUBLE"}
 
 
-def aggregate(measure: Measure, argument: Column, grouped: bool) -> str:
+def aggregate(measure: Measure, argument: Column, grouped: bool, wraps: bool = False) -> str:
     """SQL of one measure. Over no rows at all it has the initial value; over rows whose values are all unknown it is unknown."""
     x = f"t.{identifier(argument.name)}"
     if measure.fn == "count":
@@ -243,6 +266,8 @@ def aggregate(measure: Measure, argument: Column, grouped: bool) -> str:
     if measure.fn == "count_distinct":
         return f"count(DISTINCT {x})"
     text, initial = _measure(measure.fn, x, argument.type, measure.type)
+    if wraps and measure.fn == "sum" and measure.type is DataType.INT64:
+        text = _wrapped(f"sum(CAST({x} AS HUGEINT))")
     if grouped:
         return text
     return f"CASE WHEN count(*) = 0 THEN {initial} ELSE {text} END"
@@ -252,6 +277,8 @@ def _measure(fn: str, x: str, kind: DataType, result: DataType) -> tuple[str, st
     if fn == "sum":
         value = f"CAST({x} AS BIGINT)" if kind is DataType.BOOLEAN else x
         return f"CAST(sum({value}) AS {'DOUBLE' if result is DataType.FLOAT64 else 'BIGINT'})", DEFAULTS[result]
+    if fn == "_build_request_path_clusters":
+        return f"CAST(to_json(list_sort(list(DISTINCT {duckdb_text.endpoint(x)}))[1:1000]) AS VARCHAR)", "'[]'"
     if fn == "mean":
         return f"avg({f'CAST({x} AS BIGINT)' if kind is DataType.BOOLEAN else x})", "'nan'::DOUBLE"
     if fn == "min":
@@ -260,4 +287,5 @@ def _measure(fn: str, x: str, kind: DataType, result: DataType) -> tuple[str, st
         return f"max({x})", _SMALLEST[kind]
     if fn == "any":
         return f"any_value({x})", DEFAULTS[kind]
-    return f"coalesce(CAST(to_json(map({_QUANTILE_NAMES}, quantile_cont(CAST({x} AS DOUBLE), {_QUANTILE_LIST}))) AS VARCHAR), '')", "''"
+    numbers = f" FILTER (NOT isnan({x}))" if kind is DataType.FLOAT64 else ""
+    return f"coalesce(CAST(to_json(map({_QUANTILE_NAMES}, quantile_cont(CAST({x} AS DOUBLE), {_QUANTILE_LIST}){numbers})) AS VARCHAR), '')", "''"

@@ -151,7 +151,30 @@ def _redact(expr: Call, args: list[str]) -> str:
     return _bound("t", text, f"list_reduce(regexp_extract_all(t, {_text(_CARD)}), lambda text, card: {one}, t)")
 
 
+# ---- request paths ----
+
+_ID = r"[0-9]+|[0-9A-Fa-f]{8}-[0-9A-Fa-f-]{27}|[0-9A-Fa-f]{12,}"
+
+
+def endpoint(path: str) -> str:
+    """A path without its query, with ``*`` for each part that is an id: a number, a UUID, or long and hexadecimal."""
+    parts = f"string_split(split_part({path}, '?', 1), '/')"
+    return f"array_to_string(list_transform({parts}, lambda part: CASE WHEN regexp_full_match(part, {_text(_ID)}) THEN '*' ELSE part END), '/')"
+
+
+def _predict(expr: Call, args: list[str]) -> str:
+    known = f"coalesce(list_contains(TRY(CAST(CAST({args[1]} AS JSON) AS VARCHAR[])), e), false)"
+    return _bound("e", endpoint(args[0]), f"CASE WHEN {known} THEN e ELSE {args[0]} END")
+
+
+def _match_endpoint(expr: Call, args: list[str]) -> str:
+    same = "len(p) = len(e) AND list_bool_and(list_transform(range(len(p)), lambda i: e[i + 1] IN ('*', p[i + 1])))"
+    path, pattern = f"string_split(split_part({args[0]}, '?', 1), '/')", f"string_split({args[1]}, '/')"
+    return f"coalesce({_bound('p', path, _bound('e', pattern, same))}, false)"
+
+
 FORMS: dict[str, Form] = {
+    "_predict_request_path_cluster": _predict, "_match_endpoint": _match_endpoint,
     "uri_parse": _uri_parse, "uri_recompose": _uri_recompose, "cidrs_contain_ip": _cidrs_contain_ip, "redact_pii_best_effort": _redact,
     "normalize_mysql": _normalize(r"\?", False, "23"), "normalize_pgsql": _normalize(r"\$[0-9]+", True, "'Execute'"),
 }  # fmt: skip
