@@ -145,51 +145,55 @@ class Group:
 
     def finish(self, outcome: str, end_ns: int | None) -> None:
         """Writes the rebalance under way down and ends it."""
-        rebalance = self.open
-        if rebalance is None:
+        if self.open is None:
             return
+        row = self.described(outcome, end_ns)
         self.open = None
+        self.done.append(row)
+
+    def described(self, outcome: str, end_ns: int | None) -> Row:
+        """The rebalance under way as a row of ``rebalances.SCHEMA``."""
+        rebalance = self.open
+        assert rebalance is not None
         stopped = [None if identity in rebalance.left else _stopped(p, rebalance) for identity, p in rebalance.parts.items()]
         by = rebalance.by
-        self.done.append(
-            {
-                "time_": rebalance.start_ns,
-                "end_time": end_ns,
-                "duration": None if end_ns is None else end_ns - rebalance.start_ns,
-                "cluster_id": self.cluster_id,
-                "group_id": self.group_id,
-                "protocol": self.protocol,
-                "style": "incremental" if self.protocol != "classic" else "cooperative" if rebalance.cooperative else "eager",
-                "outcome": outcome,
-                "trigger": "unseen" if rebalance.trigger == "heartbeat" else rebalance.trigger,
-                "reason": by["reason"],
-                "trigger_client_id": by["client_id"],
-                "trigger_member_id": by["member_id"],
-                "generation_before": rebalance.generation_before if rebalance.generation_before >= 0 else None,
-                "generation": self.generation if self.generation >= 0 else None,
-                "members_before": rebalance.members_before,
-                "members_after": self.count,
-                "partitions_moved": rebalance.moved,
-                "partitions_gained": rebalance.gained,
-                "partitions_lost": rebalance.lost,
-                "retries": max(0, len(rebalance.generations) - 1) + rebalance.refused if self.protocol == "classic" else rebalance.refused,
-                "unowned_max": rebalance.unowned_ns,
-                "stopped_max": max((s for s in stopped if s is not None), default=None),
-                "members": [
-                    {
-                        "client_id": part.member.client_id,
-                        "member_id": part.member.member_id,
-                        "instance_id": part.member.instance_id,
-                        "partitions_before": None if part.before is None else len(part.before),
-                        "partitions_after": 0 if identity in rebalance.left else _count(self.members.get(identity)),
-                        "stopped": stop,
-                        "settled": None if part.settled_ns is None else part.settled_ns - part.first_ns,
-                        "left": identity in rebalance.left,
-                    }
-                    for (identity, part), stop in zip(rebalance.parts.items(), stopped, strict=True)
-                ],
-            }
-        )
+        return {
+            "time_": rebalance.start_ns,
+            "end_time": end_ns,
+            "duration": None if end_ns is None else end_ns - rebalance.start_ns,
+            "cluster_id": self.cluster_id,
+            "group_id": self.group_id,
+            "protocol": self.protocol,
+            "style": "incremental" if self.protocol != "classic" else "cooperative" if rebalance.cooperative else "eager",
+            "outcome": outcome,
+            "trigger": "unseen" if rebalance.trigger == "heartbeat" else rebalance.trigger,
+            "reason": by["reason"],
+            "trigger_client_id": by["client_id"],
+            "trigger_member_id": by["member_id"],
+            "generation_before": rebalance.generation_before if rebalance.generation_before >= 0 else None,
+            "generation": self.generation if self.generation >= 0 else None,
+            "members_before": rebalance.members_before,
+            "members_after": self.count,
+            "partitions_moved": rebalance.moved,
+            "partitions_gained": rebalance.gained,
+            "partitions_lost": rebalance.lost,
+            "retries": max(0, len(rebalance.generations) - 1) + rebalance.refused if self.protocol == "classic" else rebalance.refused,
+            "unowned_max": rebalance.unowned_ns,
+            "stopped_max": max((s for s in stopped if s is not None), default=None),
+            "members": [
+                {
+                    "client_id": part.member.client_id,
+                    "member_id": part.member.member_id,
+                    "instance_id": part.member.instance_id,
+                    "partitions_before": None if part.before is None else len(part.before),
+                    "partitions_after": 0 if identity in rebalance.left else _count(self.members.get(identity)),
+                    "stopped": stop,
+                    "settled": None if part.settled_ns is None else part.settled_ns - part.first_ns,
+                    "left": identity in rebalance.left,
+                }
+                for (identity, part), stop in zip(rebalance.parts.items(), stopped, strict=True)
+            ],
+        }
 
 
 def identity_of(row: Row) -> str:

@@ -38,11 +38,15 @@ _COLUMNS = ["time_", "cluster_id", "req_cmd", "req_body", "resp", "latency"]
 
 def ends(events: pa.Table) -> pa.Table:
     """The ends of logs that somebody asked for, among rows of ``kafka_events.beta``; ends of committed transactions are no ends of logs."""
+    if events.num_rows == 0:
+        return ENDS.empty_table()
     return query(_ENDS, {"api": _LIST_OFFSETS}, events=events.select(_COLUMNS)).cast(ENDS)
 
 
 def deletions(events: pa.Table) -> pa.Table:
     """Topics, groups and offsets of groups that were deleted, among rows of ``kafka_events.beta``."""
+    if events.num_rows == 0:
+        return DELETIONS.empty_table()
     params = {"topics": _DELETE_TOPICS, "groups": _DELETE_GROUPS, "offsets": _OFFSET_DELETE}
     return query(_DELETIONS, params, events=events.select(_COLUMNS)).cast(DELETIONS)
 

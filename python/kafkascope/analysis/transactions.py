@@ -24,6 +24,8 @@ ENDS = pa.schema(
 
 def ends(events: pa.Table) -> pa.Table:
     """The ends of transactions among rows of ``kafka_events.beta``, refused ones left out."""
+    if events.num_rows == 0:
+        return ENDS.empty_table()
     columns = ["time_", "cluster_id", "req_cmd", "req_body", "latency", "error_code"]
     return query(_ENDS, {"end_txn": _END_TXN}, events=events.select(columns)).cast(ENDS)
 

@@ -19,13 +19,16 @@ def find(fetch: pa.Table, *, now_ns: int, after_ns: int = 10 * SECOND, at_least:
     params = {"now": now_ns, "after": after_ns, "least": at_least}
     return [
         Finding(
-            KIND,
-            f"{r['client_id'] or r['client_addr']} asks for {r['t']}-{r['p']} and got {times(r['failures'], 'error')} and no answer in "
-            f"{span(now_ns - r['since'])}, the last {_name(r['error_code'])}.",
+            KIND, sentence(r["client_id"] or r["client_addr"], r["t"], r["p"], r["failures"], now_ns - r["since"], r["error_code"]),
             r["since"], r["c"], r["g"], r["t"], r["p"], r["client_id"],
         )
         for r in query(_SQL, params, reads=fetch).to_pylist()
     ]  # fmt: skip
+
+
+def sentence(client: str, topic: str, partition: int, failures: int, for_ns: int, error_code: int) -> str:
+    """The finding in words."""
+    return f"{client} asks for {topic}-{partition} and got {times(failures, 'error')} and no answer in {span(for_ns)}, the last {_name(error_code)}."
 
 
 def _name(code: int) -> str:

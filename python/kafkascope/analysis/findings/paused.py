@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from kafkascope.analysis.findings.finding import SECOND, Finding, span, times
 from kafkascope.analysis.sql import query
@@ -16,6 +17,9 @@ def find(partitions: pa.Table, *, now_ns: int, after_ns: int = 30 * SECOND, read
     A broker answers at once when there are records, so that a partition asked for cannot be silent. Whether another member has since taken
     the partition and does not read at all looks the same from here; the sentence says what was seen.
     """
+    waiting = (pc.field("read_lag") > 0) & (pc.field("position_at") < now_ns - after_ns)
+    if partitions.filter(waiting).num_rows == 0:
+        return []
     params = {"now": now_ns, "after": after_ns, "reading": reading_ns}
     return [
         Finding(

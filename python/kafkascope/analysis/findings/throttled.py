@@ -15,13 +15,17 @@ def find(events: pa.Table, *, now_ns: int, within_ns: int = 60 * SECOND, at_leas
     params = {"now": now_ns, "within": within_ns, "least": at_least_ms}
     return [
         Finding(
-            KIND,
-            f"{r['client_id'] or r['addr']} was throttled in {r['throttled']} of {times(r['requests'], r['api'] + ' request')} within "
-            f"{span(within_ns)}, {span(r['ms'] * 1_000_000)} in all and {span(r['longest'] * 1_000_000)} at most.",
+            KIND, sentence(r["client_id"] or r["addr"], r["api"], r["throttled"], r["requests"], within_ns, r["ms"], r["longest"]),
             r["since"], r["cluster_id"], client_id=r["client_id"],
         )
         for r in query(_SQL, params, events=events).to_pylist()
     ]  # fmt: skip
+
+
+def sentence(client: str, api: str, throttled: int, of: int | None, within_ns: int, ms: int, longest: int) -> str:
+    """The finding in words; ``of`` is None when requests that were not throttled were not counted."""
+    requests = times(throttled, f"{api} request") if of is None else f"{throttled} of {times(of, f'{api} request')}"
+    return f"{client} was throttled in {requests} within {span(within_ns)}, {span(ms * 1_000_000)} in all and {span(longest * 1_000_000)} at most."
 
 
 # Seen at the broker the peer is the client.

@@ -18,14 +18,20 @@ def find(produce: pa.Table, fetch: pa.Table, ends: pa.Table, *, now_ns: int, aft
     rows = query(_SQL, {"now": now_ns, "after": after_ns}, produce=produce, reads=fetch, ends=ends).to_pylist()
     return [
         Finding(
-            KIND,
-            f"{r['t']}-{r['p']} is held at offset {r['lso']} for {span(now_ns - r['since'])} by "
-            + (f"transaction {r['transactional_id']} of {r['client_id'] or 'an unnamed client'}" if r["transactional_id"] else "a transaction whose producer was not seen")
-            + f"; readers of committed transactions do not get the {times(r['hw'] - r['lso'], 'offset')} behind it.",
+            KIND, sentence(r["t"], r["p"], r["lso"], r["hw"], now_ns - r["since"], r["transactional_id"], r["client_id"]),
             r["since"], r["c"], "", r["t"], r["p"], r["client_id"] or "",
         )
         for r in rows
     ]  # fmt: skip
+
+
+def sentence(topic: str, partition: int, lso: int, end: int, for_ns: int, transactional_id: str | None, client_id: str | None) -> str:
+    """The finding in words."""
+    by = f"transaction {transactional_id} of {client_id or 'an unnamed client'}" if transactional_id else "a transaction whose producer was not seen"
+    return (
+        f"{topic}-{partition} is held at offset {lso} for {span(for_ns)} by {by}; readers of committed transactions do not get the "
+        f"{times(end - lso, 'offset')} behind it."
+    )
 
 
 _SQL = f"""

@@ -20,13 +20,17 @@ def find(commits: pa.Table, fetch: pa.Table, *, now_ns: int, after_ns: int = 60 
     return [
         Finding(
             KIND,
-            f"{r['g']} has read {r['t']}-{r['p']} up to offset {r['position']}, and has committed "
-            + ("nothing" if r["committed"] is None else f"nothing beyond {r['committed']}")
-            + f" in {span(now_ns - r['since'])} of reading.",
+            sentence(r["g"], r["t"], r["p"], r["position"], r["committed"], now_ns - r["since"]),
             r["since"], r["c"], r["g"], r["t"], r["p"], r["client_id"],
         )
         for r in rows
     ]  # fmt: skip
+
+
+def sentence(group: str, topic: str, partition: int, position: int, committed: int | None, for_ns: int) -> str:
+    """The finding in words."""
+    nothing = "nothing" if committed is None else f"nothing beyond {committed}"
+    return f"{group} has read {topic}-{partition} up to offset {position}, and has committed {nothing} in {span(for_ns)} of reading."
 
 
 # Reading without commits begins with the first records after the last commit.

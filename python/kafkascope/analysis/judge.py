@@ -1,0 +1,74 @@
+"""The verdict on every (group, topic, partition) that a tracker holds, and on every group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from kafkascope.analysis.tracker import Tracker
+from kafkascope.analysis.verdict import WINDOW, Commit, Status, Verdict, evaluate, evaluate_group
+
+Ints = npt.NDArray[np.int64]
+_MS = 1_000_000
+#: A window that is not full and younger than this tells too little: the first commit seen would make a group one that has stopped.
+YOUNG_MS = 60_000
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Verdicts by the place in ``slots``; ``complete`` is the share of each window that is filled."""
+
+    slots: Ints
+    verdicts: list[Verdict]
+    complete: npt.NDArray[np.float64]
+
+
+def partitions(tracker: Tracker, slots: Ints, now_ns: int, *, allowed_lag: int = 0) -> Judged:
+    """Judges as ``verdict.evaluate`` does. Who has no more than the allowed lag is in order, whatever came before: that needs no look at the window."""
+    pairs, parts = tracker.pairs, tracker.parts
+    at = pairs.at[slots]
+    filled = pairs.commit_filled[slots]
+    committed, end = pairs.committed[slots], parts.end[at]
+    left = np.where((committed >= 0) & (end >= 0), np.maximum(end - committed, 0), -1)
+    verdicts: list[Verdict] = [_NO_COMMIT] * len(slots)
+    for row in np.flatnonzero((filled > 0) & (left == 0)).tolist():
+        verdicts[row] = _CAUGHT_UP
+    for row in np.flatnonzero((filled > 0) & (left != 0)).tolist():
+        slot, part = slots[row], at[row]
+        count = int(filled[row])
+        commits: list[Commit] = [
+            (offset, time // _MS, lag if lag >= 0 else None)
+            for offset, time, lag in zip(
+                pairs.commit_offset[slot, :count].tolist(), pairs.commit_time[slot, :count].tolist(), pairs.commit_lag[slot, :count].tolist(), strict=True
+            )
+        ]
+        ends = parts.ends_offset[part, : parts.ends_filled[part]].tolist()[::-1]
+        known = int(left[row])
+        verdict = evaluate(commits=commits, end_offsets=ends, now_ms=now_ns // _MS, allowed_lag=allowed_lag, current_lag=known if known >= 0 else None)
+        if verdict.status.number > Status.OK.number and count < WINDOW and now_ns // _MS - commits[0][1] < YOUNG_MS:
+            seconds = max(now_ns // _MS - commits[0][1], 0) / 1000
+            seen = "1 commit" if count == 1 else f"{count} commits"
+            reason = f"Too early to say: {seen} in {seconds:.3g} s; the lag is {verdict.current_lag}."
+            verdict = Verdict(Status.OK, reason, verdict.current_lag)
+        verdicts[row] = verdict
+    return Judged(slots, verdicts, np.minimum(filled / WINDOW, 1.0))
+
+
+def groups(tracker: Tracker, judged: Judged) -> dict[tuple[str, str], tuple[Verdict, float]]:
+    """The verdict on each (cluster, group), and the share of its partitions whose window is full."""
+    members: dict[tuple[int, int], list[int]] = {}
+    clusters = tracker.parts.cluster[tracker.pairs.at[judged.slots]].tolist()
+    for row, key in enumerate(zip(clusters, tracker.pairs.group[judged.slots].tolist(), strict=True)):
+        members.setdefault(key, []).append(row)
+    full = judged.complete >= 1
+    return {
+        (tracker.clusters.texts[cluster], tracker.groups.texts[group]): (evaluate_group(judged.verdicts[row] for row in rows), float(full[rows].mean()))
+        for (cluster, group), rows in members.items()
+    }
+
+
+_NO_COMMIT = evaluate(commits=[], end_offsets=[], now_ms=0)
+_CAUGHT_UP = evaluate(commits=[(0, 0, 0)], end_offsets=[], now_ms=0, current_lag=0)
+assert _CAUGHT_UP.status is Status.OK

@@ -1,0 +1,329 @@
+"""Keeps lag, verdicts, groups, rebalances and findings up to date from new rows alone, and writes them down as the sampled tables.
+
+``kafka_lag``, ``kafka_group_lag``, ``kafka_findings`` and ``kafka_rebalances`` hold what this yields. A row is written when something changed, and
+again after a while when nothing did, so that a window of a few minutes holds a row for everything.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kafkascope.analysis import judge, lag, told, transactions
+from kafkascope.analysis.findings.finding import Finding
+from kafkascope.analysis.membership import HEARTBEATS, Memberships
+from kafkascope.analysis.tracker import SECOND, Tracker
+from kafkascope.analysis.verdict import Status, Verdict
+from kafkascope.analysis.watch import Watch
+from kafkascope.store import catalogue
+
+#: Columns of each table that are needed; what else comes is not kept.
+NEEDED: Mapping[str, tuple[str, ...]] = {
+    "kafka_commits": (*lag.INPUTS["commits"], "member_id", "generation", "client_id", "client_addr"),
+    "kafka_fetch": (*lag.INPUTS["fetch"], "client_id", "client_addr"),
+    "kafka_produce": (*lag.INPUTS["produce"], "transactional_id", "client_id"),
+    "kafka_group_events": tuple(catalogue.load()["kafka_group_events"].by_name),
+    "kafka_events.beta": (
+        "time_", "cluster_id", "req_cmd", "req_cmd_name", "req_body", "resp", "latency", "error_code", "throttle_ms", "client_id", "trace_role", "local_addr", "remote_addr",
+    ),
+    "kafka_topic_names": ("time_", "topic_id", "topic"),
+}  # fmt: skip
+TELLING = pa.array([*told.APIS, *transactions.APIS, *HEARTBEATS], pa.int64())
+
+#: Rows that wait for the next step; beyond, the oldest are dropped and counted.
+MAX_WAITING_ROWS = 2_000_000
+#: What nothing happened to is written again after this long.
+REFRESH_NS = 60 * SECOND
+#: Rows a second that are written at most in the long run, of partitions and of groups.
+LAG_ROWS_PER_S = 2_000
+GROUP_ROWS_PER_S = 500
+#: Partitions of a group that nobody commits or reads any more; brokers keep offsets as long.
+IDLE_NS = 7 * 86_400 * SECOND
+#: After a finding has gone, this long until its end is written: it may come and go.
+_SETTLE_NS = 20 * SECOND
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything as of one moment. The tables have the columns of ``kafka_lag`` and ``kafka_group_lag``."""
+
+    now_ns: int
+    lag: pa.Table
+    groups: pa.Table
+    findings: list[Finding] = field(default_factory=list)
+
+
+class Monitor:
+    """Give it rows with ``offer`` (from any thread), call ``step`` now and then, store what it returns."""
+
+    def __init__(self, *, allowed_lag: int = 0) -> None:
+        self.tracker = Tracker()
+        self.memberships = Memberships()
+        self.watch = Watch()
+        self.rows_dropped = 0
+        self.last: Snapshot | None = None
+        self._allowed_lag = allowed_lag
+        self._lock = threading.Lock()
+        self._waiting: dict[str, deque[pa.RecordBatch]] = {name: deque() for name in NEEDED}
+        self._waiting_rows = 0
+        self._written_at: npt.NDArray[np.int64] = np.zeros(0, np.int64)
+        self._written_status: npt.NDArray[np.int64] = np.zeros(0, np.int64)
+        self._groups_written: dict[tuple[str, str], tuple[int, Any]] = {}
+        self._findings: dict[tuple[Any, ...], tuple[Finding, int, int]] = {}
+        self._dead: list[tuple[str, str]] = []
+
+    # ---- rows in ----
+
+    def offer(self, table: str, batch: pa.RecordBatch) -> None:
+        """A batch that came into the store."""
+        columns = NEEDED.get(table)
+        if columns is None or batch.num_rows == 0:
+            return
+        batch = batch.select([name for name in columns if name in batch.schema.names])
+        if table == "kafka_events.beta":
+            batch = batch.filter(pc.or_(pc.is_in(batch["req_cmd"], TELLING), pc.greater(pc.fill_null(batch["throttle_ms"], 0), 0)))
+        if batch.num_rows == 0:
+            return
+        with self._lock:
+            self._waiting[table].append(batch)
+            self._waiting_rows += batch.num_rows
+            while self._waiting_rows > MAX_WAITING_ROWS:
+                longest = max(self._waiting.values(), key=len)
+                lost = longest.popleft().num_rows
+                self._waiting_rows -= lost
+                self.rows_dropped += lost
+
+    def _take_waiting(self) -> dict[str, pa.Table]:
+        with self._lock:
+            waiting = {name: list(batches) for name, batches in self._waiting.items()}
+            for batches in self._waiting.values():
+                batches.clear()
+            self._waiting_rows = 0
+        relations = catalogue.load()
+        return {
+            name: pa.Table.from_batches(batches) if batches else pa.schema([relations[name].schema.field(c) for c in NEEDED[name]]).empty_table()
+            for name, batches in waiting.items()
+        }
+
+    # ---- a step ----
+
+    def step(self, now_ns: int) -> dict[str, pa.Table]:
+        """Take in what was offered; the rows to write now, by table."""
+        tables = self._take_waiting()
+        self.take(tables, now_ns)
+        return self.sample(now_ns)
+
+    def take(self, tables: Mapping[str, pa.Table], now_ns: int) -> None:
+        """Rows of all the tables of ``NEEDED``, in any order within a table."""
+        names, events = tables["kafka_topic_names"], tables["kafka_events.beta"]
+        self.tracker.learn_topics(zip(names["topic_id"].to_pylist(), names["topic"].to_pylist(), strict=True))
+        api = events["req_cmd"]
+        ended = transactions.ends(_of(events, api, transactions.APIS))
+        telling = _of(events, api, told.APIS)
+        deletions = told.deletions(telling)
+        commits, fetch, produce = tables["kafka_commits"], tables["kafka_fetch"], tables["kafka_produce"]
+        self.tracker.take(lag.Rows(commits=commits, fetch=fetch, produce=produce, ends=told.ends(telling), deletions=deletions, transactions=ended))
+        if len(self.tracker.clusters) == 2:
+            self.memberships.know_cluster(self.tracker.clusters.texts[1])
+        self.memberships.take_events(tables["kafka_group_events"])
+        self.memberships.take_heartbeats(_of(events, api, tuple(HEARTBEATS)))
+        self.memberships.take_traffic(commits, fetch)
+        for row in deletions.to_pylist():
+            if row["group_id"] and not row["topic"] and not row["topic_id"]:
+                self._dead.append((row["cluster_id"] or (self.tracker.clusters.texts[1] if len(self.tracker.clusters) == 2 else ""), row["group_id"]))
+                self.memberships.forget(row["cluster_id"], row["group_id"])
+        self.watch.take_fetch(fetch)
+        self.watch.take_produce(produce)
+        self.watch.take_transaction_ends(ended)
+        self.watch.take_throttled(events.filter(pc.greater(pc.fill_null(events["throttle_ms"], 0), 0)))
+        self.tracker.forget_idle(now_ns - IDLE_NS)
+        self.memberships.forget_idle(now_ns - IDLE_NS)
+        self.tracker.tidy(now_ns)
+
+    def snapshot(self, now_ns: int) -> Snapshot:
+        """Everything, as of now and of what was taken in."""
+        return self._snapshot(now_ns)[0]
+
+    def _snapshot(self, now_ns: int) -> tuple[Snapshot, judge.Judged]:
+        slots = self.tracker.live()
+        judged = judge.partitions(self.tracker, slots, now_ns, allowed_lag=self._allowed_lag)
+        partitions = self.tracker.partitions(now_ns, slots)
+        self.tracker.note_lag(now_ns)
+        findings = self.watch.find(self.tracker, self.memberships, partitions, now_ns)
+        table = _lag_table(partitions, judged, now_ns)
+        groups = self._groups(table, judged, findings, now_ns)
+        self.last = Snapshot(now_ns, table, groups, findings)
+        return self.last, judged
+
+    def _groups(self, table: pa.Table, judged: judge.Judged, findings: Sequence[Finding], now_ns: int) -> pa.Table:
+        verdicts = judge.groups(self.tracker, judged)
+        sums = {
+            (row["cluster_id"], row["group_id"]): row
+            for row in table.group_by(["cluster_id", "group_id"]).aggregate(
+                [("topic", "count_distinct"), ("partition", "count"), ("lag", "count"), ("lag", "sum"), ("lag", "max"), ("lag_seconds", "max"), ("trend", "sum"),
+                 ("time_to_drain", "max"), ("time_to_drain", "count"), ("lag_seconds_at_least", "any")]
+            ).to_pylist()
+        }  # fmt: skip
+        wrong: dict[tuple[str, str], list[Finding]] = {}
+        for finding in findings:
+            if finding.group_id:
+                wrong.setdefault((finding.cluster_id, finding.group_id), []).append(finding)
+        rows = []
+        for key in sorted(sums.keys() | self.memberships.groups.keys()):
+            info, found = self.memberships.groups.get(key), sums.get(key)
+            members = info.members(now_ns) if info else None
+            state = info.state(now_ns) if info else "Unknown"
+            verdict, complete = verdicts.get(key, (_NOTHING_READ, 0.0))
+            verdict = _with_findings(verdict, wrong.get(key, []))
+            known = found["lag_count"] if found else 0
+            partitions = found["partition_count"] if found else 0
+            drains = found is not None and found["time_to_drain_count"] == partitions
+            rows.append(
+                (
+                    now_ns, *key, info.kind if info else "", state, members, found["topic_count_distinct"] if found else 0, partitions, partitions - known,
+                    found["lag_sum"] if found and known else None, found["lag_max"] if found and known else None, found["lag_seconds_max"] if found else None,
+                    bool(found and found["lag_seconds_at_least_any"]), found["trend_sum"] if found else None,
+                    found["time_to_drain_max"] if found and drains else None, str(verdict.status), verdict.reason, complete,
+                )
+            )  # fmt: skip
+        return _table("kafka_group_lag", rows)
+
+    # ---- what is written ----
+
+    def sample(self, now_ns: int) -> dict[str, pa.Table]:
+        """The rows to write at this moment, by table; tables without rows are left out."""
+        snapshot, judged = self._snapshot(now_ns)
+        written = {
+            "kafka_lag": snapshot.lag.filter(pa.array(self._due(judged, snapshot.lag, now_ns))),
+            "kafka_group_lag": self._groups_due(snapshot.groups, now_ns),
+            "kafka_findings": self._findings_due(snapshot.findings, now_ns),
+            "kafka_rebalances": rebalance_rows(self.memberships.finished(now_ns)),
+        }
+        return {name: table for name, table in written.items() if table.num_rows}
+
+    def _due(self, judged: judge.Judged, table: pa.Table, now_ns: int) -> npt.NDArray[np.bool_]:
+        size = self.tracker.pairs.size
+        if size > len(self._written_at):
+            self._written_at = np.append(self._written_at, np.zeros(size - len(self._written_at), np.int64))
+            self._written_status = np.append(self._written_status, np.full(size - len(self._written_status), -1))
+        slots = judged.slots
+        age = now_ns - self._written_at[slots]
+        changed = np.isin(self.tracker.pairs.at[slots], np.fromiter(self.tracker.changed, np.int64, len(self.tracker.changed)))
+        status = np.fromiter((verdict.status.number for verdict in judged.verdicts), np.int64, len(slots))
+        behind = pc.greater(pc.fill_null(table["lag_seconds"], 0.0), 0.0).to_numpy()
+        least = max(SECOND // 2, len(slots) * SECOND // LAG_ROWS_PER_S)
+        due: npt.NDArray[np.bool_] = (age >= REFRESH_NS) | (status != self._written_status[slots]) | ((changed | (behind & (age >= 10 * SECOND))) & (age >= least))
+        self._written_at[slots[due]] = now_ns
+        self._written_status[slots[due]] = status[due]
+        self.tracker.changed = set(self.tracker.pairs.at[slots[changed & ~due]].tolist())
+        return due
+
+    def _groups_due(self, groups: pa.Table, now_ns: int) -> pa.Table:
+        least = max(SECOND // 2, groups.num_rows * SECOND // GROUP_ROWS_PER_S)
+        due, seen = [], set()
+        fields = [groups[name].to_pylist() for name in ("cluster_id", "group_id", "state", "members", "lag", "partitions", "status")]
+        behind = pc.greater(pc.fill_null(groups["lag_seconds"], 0.0), 0.0).to_pylist()
+        for row, (cluster, group, *rest) in enumerate(zip(*fields, strict=True)):
+            key = (cluster, group)
+            seen.add(key)
+            at, before = self._groups_written.get(key, (0, None))
+            age = now_ns - at
+            if age >= REFRESH_NS or (age >= least and (before != rest or (behind[row] and age >= 5 * SECOND))):
+                due.append(row)
+                self._groups_written[key] = (now_ns, rest)
+        table = groups.take(pa.array(due, pa.int64()))
+        for key in [k for k in self._groups_written if k not in seen]:
+            del self._groups_written[key]
+        dead = [
+            (now_ns, *key, "", "Dead", 0, 0, 0, 0, None, None, None, False, None, None, "NOTFOUND", "The group was deleted.", 0.0)
+            for key in dict.fromkeys(self._dead)
+            if key not in seen
+        ]
+        self._dead.clear()
+        return pa.concat_tables([table, _table("kafka_group_lag", dead)]) if dead else table
+
+    def _findings_due(self, findings: Sequence[Finding], now_ns: int) -> pa.Table:
+        rows: list[tuple[Any, ...]] = []
+
+        def row(finding: Finding, is_open: bool) -> None:
+            rows.append((now_ns, finding.cluster_id, finding.kind, is_open, finding.reason, finding.since_ns, finding.group_id, finding.topic, finding.partition, finding.client_id))
+
+        for finding in findings:
+            key = (finding.kind, finding.cluster_id, finding.group_id, finding.topic, finding.partition, finding.client_id)
+            _, _, written = self._findings.get(key, (finding, 0, 0))
+            if now_ns - written >= REFRESH_NS:
+                row(finding, True)
+                written = now_ns
+            self._findings[key] = (finding, now_ns, written)
+        for key, (finding, last, _) in list(self._findings.items()):
+            if now_ns - last > _SETTLE_NS:
+                row(finding, False)
+                del self._findings[key]
+        return _table("kafka_findings", rows)
+
+    def stats(self) -> dict[str, int]:
+        """What is held, and what the limits cost."""
+        return {
+            **self.tracker.stats(), "groups": len(self.memberships.groups), "groupsEvicted": self.memberships.evicted, "rowsDropped": self.rows_dropped,
+            "findingsUntold": self.watch.untold, "watchDropped": self.watch.dropped,
+        }  # fmt: skip
+
+
+#: Findings that are as bad as a group that has stopped; the others are a warning.
+_GRAVE = frozenset({"stuck_in_rebalance", "fetching_but_failing"})
+_NOTHING_READ = Verdict(Status.OK, "No commit and no read of this group was seen.")
+
+
+def _with_findings(verdict: Verdict, findings: Sequence[Finding]) -> Verdict:
+    """The verdict by commits, or what commits cannot tell where that is worse."""
+    if not findings:
+        return verdict
+    grave = [f for f in findings if f.kind in _GRAVE]
+    status = Status.ERR if grave else Status.WARN
+    if verdict.status.number >= status.number:
+        return verdict
+    told_ = (grave or list(findings))[0]
+    more = f" ({len(findings) - 1} more)" if len(findings) > 1 else ""
+    return Verdict(status, told_.reason + more, verdict.current_lag)
+
+
+def _lag_table(partitions: pa.Table, judged: judge.Judged, now_ns: int) -> pa.Table:
+    """The tracker's answer with its verdicts, as rows of ``kafka_lag``."""
+    by_commit = pc.is_valid(partitions["committed"])
+    added = {
+        "time_": pa.repeat(pa.scalar(now_ns, pa.int64()), partitions.num_rows),
+        "end_age": partitions["end_age_ns"],
+        "lag": pc.if_else(by_commit, partitions["lag"], partitions["read_lag"]),
+        "basis": pc.if_else(by_commit, "committed", "position"),
+        "time_to_drain": partitions["drain_seconds"],
+        "status": pa.array([str(v.status) for v in judged.verdicts], pa.string()),
+        "reason": pa.array([v.reason for v in judged.verdicts], pa.string()),
+        "complete": pa.array(judged.complete, pa.float64()),
+    }
+    relation = catalogue.load()["kafka_lag"]
+    return pa.table({c.name: added[c.name] if c.name in added else partitions[c.name] for c in relation.columns}, schema=relation.schema)
+
+
+def rebalance_rows(done: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Rebalances as rows of ``kafka_rebalances``."""
+    names = list(catalogue.load()["kafka_rebalances"].by_name)
+    return _table("kafka_rebalances", [tuple(json.dumps(row["members"], separators=(",", ":")) if n == "members" else row[n] for n in names) for row in done])
+
+
+def _of(events: pa.Table, api: pa.ChunkedArray, apis: Sequence[int]) -> pa.Table:
+    return events.filter(pc.is_in(api, pa.array(apis, pa.int64())))
+
+
+def _table(name: str, rows: Sequence[tuple[Any, ...]]) -> pa.Table:
+    schema = catalogue.load()[name].schema
+    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+    return pa.table([pa.array(list(c), f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)

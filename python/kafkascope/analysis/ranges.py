@@ -1,0 +1,118 @@
+"""When offsets of many partitions were appended, delivered or reached: ranges of offsets with a time, in numpy, bounded."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+
+#: Rows waiting to be merged into the sorted ones.
+_TAIL = 1 << 16
+
+
+def rightmost(values: Ints, low: Ints, high: Ints, wanted: Ints) -> Ints:
+    """Of each slice ``values[low:high]``, sorted, the last index whose value is not above ``wanted``; ``low - 1`` when there is none."""
+    low, high = low.copy(), high.copy()
+    while True:
+        open_ = low < high
+        if not open_.any():
+            return low - 1
+        middle = (low + high) // 2
+        below = values[np.minimum(middle, len(values) - 1)] <= wanted if len(values) else np.zeros(len(low), bool)
+        low = np.where(open_ & below, middle + 1, low)
+        high = np.where(open_ & ~below, middle, high)
+
+
+def last_of_each(keys: Ints, *order: Ints) -> Ints:
+    """Indices of the last row of each key, by ``order`` (most significant first)."""
+    if len(keys) == 0:
+        return np.empty(0, np.int64)
+    sorted_ = np.lexsort((*reversed(order), keys))
+    ends = np.flatnonzero(np.append(keys[sorted_][1:] != keys[sorted_][:-1], True))
+    return sorted_[ends]
+
+
+class OffsetRanges:
+    """Ranges ``first..last`` of offsets of a partition, each with a time. Of ranges that begin at one offset the earliest time holds.
+
+    At most ``limit`` ranges: beyond that neighbours of the same partition are joined, and their times are those of the earlier one;
+    ``joined`` counts them.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.joined = 0
+        self._rows = np.empty((4, 0), np.int64)
+        self._tail: list[Ints] = []
+        self._waiting = 0
+
+    def __len__(self) -> int:
+        return self._rows.shape[1] + self._waiting
+
+    def add(self, partition: Ints, first: Ints, last: Ints, time: Ints) -> None:
+        """More ranges, in any order."""
+        if len(partition) == 0:
+            return
+        self._tail.append(np.stack([partition, first, last, time]))
+        self._waiting += len(partition)
+        if self._waiting > _TAIL:
+            self._merge()
+
+    def find(self, partition: Ints, offset: Ints) -> tuple[Ints, Ints]:
+        """The time of the range that holds each offset, and that of the first range beyond it; 0 where there is none."""
+        self._merge()
+        partitions, firsts, lasts, times = self._rows
+        if len(partitions) == 0:
+            return np.zeros_like(offset), np.zeros_like(offset)
+        low, high = np.searchsorted(partitions, partition, "left"), np.searchsorted(partitions, partition, "right")
+        at = rightmost(firsts, low, high, offset)
+        held = (at >= low) & (lasts[np.maximum(at, 0)] >= offset)
+        beyond = at + 1
+        there = beyond < high
+        return np.where(held, times[np.maximum(at, 0)], 0), np.where(there, times[np.minimum(beyond, len(times) - 1)], 0)
+
+    def forget(self, partitions: Ints) -> None:
+        """Nothing more of these partitions."""
+        self._merge()
+        self._rows = self._rows[:, ~np.isin(self._rows[0], partitions)]
+
+    def forget_below(self, needed: Ints, keep_after: int) -> None:
+        """Drop ranges that end below ``needed[partition]`` and are older than ``keep_after``: everybody has them."""
+        self._merge()
+        partitions, _, lasts, times = self._rows
+        self._rows = self._rows[:, (lasts >= needed[partitions]) | (times >= keep_after)]
+
+    def _merge(self) -> None:
+        if not self._tail:
+            return
+        rows = np.concatenate([self._rows, *self._tail], axis=1)
+        self._tail, self._waiting = [], 0
+        # Of one first offset: the earliest time, and the farthest last.
+        order = np.lexsort((rows[3], rows[1], rows[0]))
+        rows = rows[:, order]
+        new = np.append(True, (rows[0][1:] != rows[0][:-1]) | (rows[1][1:] != rows[1][:-1]))
+        starts = np.flatnonzero(new)
+        last = np.maximum.reduceat(rows[2], starts)
+        rows = rows[:, starts]
+        rows[2] = last
+        while rows.shape[1] > self.limit:
+            rows = self._joined(rows)
+        self._rows = rows
+
+    def _joined(self, rows: Ints) -> Ints:
+        """Every second range joined with the one before it when that is of the same partition."""
+        number = np.arange(rows.shape[1])
+        start = np.append(True, rows[0][1:] != rows[0][:-1])
+        place = number - np.maximum.accumulate(np.where(start, number, 0))
+        kept = np.flatnonzero(place % 2 == 0)
+        if len(kept) == rows.shape[1]:
+            # One range for each partition is left: the oldest go.
+            kept = np.sort(np.argsort(rows[3])[len(number) - self.limit :])
+            self.joined += rows.shape[1] - len(kept)
+            return rows[:, kept]
+        last = np.maximum.reduceat(rows[2], kept)
+        self.joined += rows.shape[1] - len(kept)
+        rows = rows[:, kept]
+        rows[2] = last
+        return rows

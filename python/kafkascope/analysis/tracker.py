@@ -1,0 +1,606 @@
+"""How far each group is behind, kept up to date row by row: the same answers as ``lag.partitions`` gives over all rows, without keeping them.
+
+What ``lag`` computes over a store's history, this holds as state: the newest commit and read of each (group, topic, partition), the end of each log,
+and ranges of offsets with the time of their append. Everything is numpy columns; work for a batch grows with its rows, work for an answer with the
+partitions.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from kafkascope.analysis import lag, windows
+from kafkascope.analysis.ranges import OffsetRanges, last_of_each, rightmost
+from kafkascope.analysis.slots import Names, Slots
+from kafkascope.analysis.verdict import WINDOW
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+NONE = windows.NONE
+SECOND = lag.SECOND
+SOURCES = ("", "high_watermark", "produce", "list_offsets")
+
+#: Limits: beyond them new keys are refused and counted, ranges joined and counted.
+MAX_PAIRS = 250_000
+MAX_PARTITIONS = 250_000
+MAX_RANGES = 1_000_000
+MAX_PENDING = 100_000
+#: Ranges that every group has read are kept this long, for groups that go back.
+KEEP_READ_NS = 300 * SECOND
+#: The lag is noted this often and as long as this, for the trend.
+TREND_EVERY_NS = 10 * SECOND
+TREND_NS = 60 * SECOND
+
+_PARTITION = {
+    "cluster": (0, 1), "topic": (0, 1), "partition": (0, 1), "end": (NONE, 1), "end_at": (0, 1), "end_source": (0, 1), "newest": (0, 1),
+    "lso": (NONE, 1), "lso_at": (0, 1), "lso_since": (0, 1), "first_seen": (0, 1), "produced_at": (0, 1),
+    **windows.columns("ends", ("offset", "bucket"), WINDOW),
+}  # fmt: skip
+_PAIR = {
+    "group": (0, 1), "at": (0, 1), "committed": (NONE, 1), "committed_at": (0, 1), "asked": (0, 1), "first_at": (0, 1), "position": (NONE, 1),
+    "position_at": (0, 1), "position_asked": (0, 1), "read_committed": (NONE, 1), "reading_since": (0, 1), "got_at": (0, 1), "share": (0, 1),
+    **windows.columns("commit", ("offset", "time", "lag", "bucket"), WINDOW),
+}  # fmt: skip
+
+
+class Tracker:
+    """The state of all groups and partitions. Not thread-safe.
+
+    ``min_distance_ns`` and ``ends_every_ns`` are those of ``verdicts``.
+    """
+
+    def __init__(self, *, min_distance_ns: int = SECOND, ends_every_ns: int = 10 * SECOND, max_pairs: int = MAX_PAIRS, max_partitions: int = MAX_PARTITIONS) -> None:
+        self.clusters, self.groups, self.topics = Names(), Names(), Names()
+        self.clusters.number("")
+        self.groups.number("")
+        self.pairs = Slots(_PAIR, max_pairs)
+        self.parts = Slots(_PARTITION, max_partitions)
+        self.appended, self.delivered, self.reached = (OffsetRanges(MAX_RANGES) for _ in range(3))
+        self.pending_dropped = 0
+        self.evicted = 0
+        self.changed: set[int] = set()
+        self._min_distance = min_distance_ns
+        self._ends_every = ends_every_ns
+        self._names: dict[str, str] = {}
+        self._topic_ids: dict[tuple[int, int], str] = {}
+        self._former: set[tuple[int, int, str]] = set()
+        self._pending: dict[tuple[int, str], list[tuple[int, int, int]]] = {}
+        self._pending_count = 0
+        self._transaction_ends: list[tuple[int, tuple[int, str, int, int, bool]]] = []
+        self._round = 0
+        self._lags: deque[tuple[int, Floats]] = deque()
+
+    # ---- taking in ----
+
+    def learn_topics(self, names: Iterable[tuple[str, str]]) -> None:
+        """Names of topic ids; rows that carried only the id count for the name from now on."""
+        for topic_id, name in names:
+            if not name or self._names.get(topic_id) == name:
+                continue
+            self._names[topic_id] = name
+            number = self.topics.known(topic_id)
+            if number is None:
+                continue
+            if self.topics.known(name) is None:
+                self.topics.rename(number, name)
+            else:
+                self._forget_topic(None, number)
+
+    def take(self, rows: lag.Rows) -> None:
+        """New rows of the tables; what was taken once must not be given again."""
+        for part in _split_at_deletions(rows):
+            self._take(part)
+
+    def _take(self, rows: lag.Rows) -> None:
+        self._round += 1
+        commits, fetch, produce, ends = (_columns(getattr(rows, kind), kind) for kind in ("commits", "fetch", "produce", "ends"))
+        self._know_the_cluster(commits, fetch, produce, ends)
+        keys = [self._topic_keys(table) for table in (commits, fetch, produce, ends)]
+        self._forget_former_topics(keys, (commits, fetch, produce, ends))
+        sightings = self._ends_and_ranges(keys[1:], fetch, produce, ends)
+        self._reads(keys[1], fetch)
+        plain = self._commits(keys[0], commits, rows.transactions is not None)
+        self._book_commits(*plain, sightings)
+        if rows.transactions is not None:
+            self._end_transactions(rows.transactions, sightings)
+        if rows.deletions is not None and rows.deletions.num_rows:
+            self._delete(rows.deletions)
+
+    def _know_the_cluster(self, *tables: dict[str, Any]) -> None:
+        """A row from before the cluster's id was known belongs to the only cluster there is."""
+        for table in tables:
+            table["c"] = self.clusters.numbers(table["cluster_id"])
+        if len(self.clusters) == 2:
+            for table in tables:
+                table["c"][:] = 1
+            homeless = self.parts.live()
+            homeless = homeless[self.parts.cluster[homeless] == 0]
+            if len(homeless):
+                self._move_to_cluster(homeless)
+
+    def _move_to_cluster(self, slots: Ints) -> None:
+        for slot in slots.tolist():
+            del self.parts.slot_of[int(self.parts.key[slot])]
+            self.parts.cluster[slot] = 1
+            key = _part_key(1, int(self.parts.topic[slot]), int(self.parts.partition[slot]))
+            self.parts.key[slot] = key
+            self.parts.slot_of[key] = slot
+        self._topic_ids = {(1, topic): topic_id for (_, topic), topic_id in self._topic_ids.items()}
+
+    def _topic_keys(self, table: dict[str, Any]) -> Ints:
+        """The number of each row's topic: its name, or its id while the name is not known."""
+        by_name = self.topics.numbers(table["topic"])
+        ids = table["topic_id"]
+        table["id"] = ids.fill_null("")
+        nameless = np.flatnonzero(by_name == self.topics.number(""))
+        if len(nameless):
+            picked = pa.array([self._names.get(i, i) for i in table["id"].take(pa.array(nameless)).to_pylist()], pa.string())
+            by_name[nameless] = self.topics.numbers(picked)
+        return by_name
+
+    def _forget_former_topics(self, keys: list[Ints], tables: tuple[dict[str, Any], ...]) -> None:
+        """A topic created again under its old name begins anew; rows of the former one say nothing of it."""
+        since: dict[tuple[int, int, str], int] = {}
+        for key, table in zip(keys, tables, strict=True):
+            encoded = table["id"].dictionary_encode()
+            texts = encoded.dictionary.to_pylist()
+            codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+            table["code"], table["texts"] = codes, texts
+            packed = (table["c"] << 52) | (key << 26) | codes
+            for found, first in zip(*_first_time(packed, table["ts"]), strict=True):
+                text = texts[found & ((1 << 26) - 1)]
+                if text:
+                    name = (found >> 52, (found >> 26) & ((1 << 26) - 1), text)
+                    since[name] = min(first, since.get(name, first))
+        begun: dict[tuple[int, int], int] = {}
+        for (cluster, topic, text), first in sorted(since.items(), key=lambda item: item[1]):
+            known = self._topic_ids.get((cluster, topic))
+            if known == text or (cluster, topic, text) in self._former:
+                continue
+            if known is not None:
+                self._former.add((cluster, topic, known))
+                self._forget_topic(cluster, topic)
+                begun[cluster, topic] = first
+            self._topic_ids[cluster, topic] = text
+        if len(self._former) > 10_000:
+            self._former.clear()
+        if not self._former:
+            return
+        former = {(c, t) for c, t, _ in self._former}
+        for key, table in zip(keys, tables, strict=True):
+            for cluster, topic in former:
+                mine = (table["c"] == cluster) & (key == topic)
+                if not mine.any():
+                    continue
+                current = self._topic_ids[cluster, topic]
+                codes = [i for i, text in enumerate(table["texts"]) if text and text != current]
+                old = np.isin(table["code"], codes)
+                unnamed = np.isin(table["code"], [i for i, text in enumerate(table["texts"]) if not text]) & (table["ts"] < begun.get((cluster, topic), 0))
+                table["drop"] |= mine & (old | unnamed)
+
+    def _slots_of(self, table: dict[str, Any], key: Ints) -> Ints:
+        slots = self.parts.find(_part_key(table["c"], key, table["partition"]))
+        real = slots >= 0
+        self.parts.cluster[slots[real]] = table["c"][real]
+        self.parts.topic[slots[real]] = key[real]
+        self.parts.partition[slots[real]] = table["partition"][real]
+        table["slot"] = slots
+        table["drop"] |= ~real
+        return slots
+
+    def _ends_and_ranges(self, keys: list[Ints], fetch: dict[str, Any], produce: dict[str, Any], ends: dict[str, Any]) -> _Sightings:
+        for table, key in zip((fetch, produce, ends), keys, strict=True):
+            self._slots_of(table, key)
+        read = ~fetch["drop"]
+        written = ~produce["drop"] & (produce["base_offset"] >= 0) & (produce["error_code"] <= 0)
+        last = np.where(produce["last_offset"] >= 0, produce["last_offset"], produce["base_offset"] + np.maximum(produce["records"], 1) - 1)
+        self.appended.add(produce["slot"][written], produce["base_offset"][written], last[written], produce["ts"][written])
+        np.maximum.at(self.parts.produced_at, produce["slot"][written], produce["ts"][written])
+        given = read & (fetch["first_offset"] >= 0) & (fetch["last_offset"] >= 0) & (fetch["max_timestamp"] > 0)
+        self.delivered.add(fetch["slot"][given], fetch["first_offset"][given], fetch["last_offset"][given], fetch["max_timestamp"][given])
+        seen = read & (fetch["high_watermark"] >= 0)
+        told = ~ends["drop"] & (ends["end_offset"] >= 0)
+        slot = np.concatenate([fetch["slot"][seen], produce["slot"][written], ends["slot"][told]])
+        end = np.concatenate([fetch["high_watermark"][seen], last[written] + 1, ends["end_offset"][told]])
+        at = np.concatenate([fetch["ts"][seen], produce["ts"][written], ends["ts"][told]])
+        source = np.concatenate([np.full(seen.sum(), 1), np.full(written.sum(), 2), np.full(told.sum(), 3)])
+        sightings = _Sightings(slot, end, at, self.parts.end.copy())
+        self.reached.add(slot, end, end, at)
+        self._log_ends(slot, end, at, source)
+        stable = np.flatnonzero(read & (fetch["last_stable_offset"] >= 0))
+        stable = stable[last_of_each(fetch["slot"][stable], fetch["ts"][stable], fetch["last_stable_offset"][stable])]
+        where, lso, when = fetch["slot"][stable], fetch["last_stable_offset"][stable], fetch["ts"][stable]
+        newer = when >= self.parts.lso_at[where]
+        where, lso, when = where[newer], lso[newer], when[newer]
+        held = lso < fetch["high_watermark"][stable][newer]
+        since = np.where((self.parts.lso[where] == lso) & (self.parts.lso_since[where] > 0), self.parts.lso_since[where], when)
+        self.parts.lso_since[where] = np.where(held, since, 0)
+        self.parts.lso[where], self.parts.lso_at[where] = lso, when
+        return sightings
+
+    def _log_ends(self, slot: Ints, end: Ints, at: Ints, source: Ints) -> None:
+        if len(slot) == 0:
+            return
+        parts = self.parts
+        touched = np.unique(slot)
+        before = parts.newest[touched].copy()
+        np.maximum.at(parts.newest, slot, at)
+        fresh = touched[before == 0]
+        parts.first_seen[fresh] = np.iinfo(np.int64).max
+        mine = np.isin(slot, fresh)
+        np.minimum.at(parts.first_seen, slot[mine], at[mine])
+        # Of what was said within the slack before the newest word, the greatest.
+        within = at >= parts.newest[slot] - lag.SLACK_NS
+        slot, end, at, source = slot[within], end[within], at[within], source[within]
+        best = last_of_each(slot, end, at)
+        slot, end, at, source = slot[best], end[best], at[best], source[best]
+        keep = (parts.end_at[slot] >= parts.newest[slot] - lag.SLACK_NS) & ((parts.end[slot] > end) | ((parts.end[slot] == end) & (parts.end_at[slot] > at)))
+        slot, end, at, source = slot[~keep], end[~keep], at[~keep], source[~keep]
+        parts.end[slot], parts.end_at[slot], parts.end_source[slot] = end, at, source
+        windows.push(parts, "ends", touched, {"offset": parts.end[touched]}, bucket=parts.newest[touched] // self._ends_every, bucket_of="bucket", keep="bucket")
+        self._touch_partitions(slot)
+
+    def _touch_partitions(self, slots: Ints) -> None:
+        self.changed.update(slots.tolist())
+
+    def _reads(self, key: Ints, fetch: dict[str, Any]) -> None:
+        group = self.groups.numbers(fetch["group_id"])
+        rows = np.flatnonzero(~fetch["drop"] & (group > 0) & (fetch["replica_id"] < 0))
+        pair = self._pairs(fetch["slot"][rows], group[rows])
+        rows, pair = rows[pair >= 0], pair[pair >= 0]
+        if len(rows) == 0:
+            return
+        pairs, ts, asked = self.pairs, fetch["ts"][rows], fetch["time_"][rows]
+        # A share group's readers ask for no offset.
+        pairs.share[pair[(fetch["fetch_offset"][rows] < 0) & (fetch["last_offset"][rows] >= 0)]] = 1
+        best = last_of_each(pair, ts, asked)
+        who, row = pair[best], rows[best]
+        newer = (ts[best] > pairs.position_at[who]) | ((ts[best] == pairs.position_at[who]) & (asked[best] >= pairs.position_asked[who]))
+        who, row = who[newer], row[newer]
+        last, first = fetch["last_offset"][row], fetch["fetch_offset"][row]
+        pairs.position[who] = np.where(last >= 0, last + 1, np.where(first >= 0, first, NONE))
+        pairs.position_at[who], pairs.position_asked[who] = fetch["ts"][row], fetch["time_"][row]
+        pairs.read_committed[who] = fetch["isolation_level"][row] == 1
+        got = (fetch["records"][rows] > 0) & (fetch["fetch_offset"][rows] >= 0) & (ts > pairs.committed_at[pair]) & (fetch["last_offset"][rows] >= pairs.committed[pair])
+        reader, since = pair[got], ts[got]
+        fresh = np.unique(reader[pairs.reading_since[reader] == 0])
+        pairs.reading_since[fresh] = np.iinfo(np.int64).max
+        np.minimum.at(pairs.reading_since, reader, since)
+        np.maximum.at(pairs.got_at, reader, since)
+        self._touch_partitions(fetch["slot"][rows])
+
+    def _pairs(self, part: Ints, group: Ints) -> Ints:
+        pair = self.pairs.find((part << 31) | group)
+        real = pair >= 0
+        self.pairs.group[pair[real]], self.pairs.at[pair[real]] = group[real], part[real]
+        return pair
+
+    def _commits(self, key: Ints, commits: dict[str, Any], in_transactions: bool) -> tuple[Ints, Ints, Ints, Ints]:
+        """Commits that count now: pair, offset, time, time of the request. Those in a transaction wait for its end."""
+        self._slots_of(commits, key)
+        group = self.groups.numbers(commits["group_id"])
+        good = ~commits["drop"] & (group > 0) & (commits["offset"] >= 0) & (commits["error_code"] <= 0)
+        rows = np.flatnonzero(good)
+        pair = self._pairs(commits["slot"][rows], group[rows])
+        rows, pair = rows[pair >= 0], pair[pair >= 0]
+        if in_transactions and len(rows):
+            transactional = commits["transactional_id"].take(pa.array(rows))
+            waiting = np.asarray(transactional.is_valid().to_numpy(zero_copy_only=False))
+            for who, row, text in zip(pair[waiting].tolist(), rows[waiting].tolist(), transactional.filter(pa.array(waiting)).to_pylist(), strict=True):
+                if self._pending_count >= MAX_PENDING:
+                    self.pending_dropped += 1
+                    continue
+                self._pending.setdefault((int(commits["c"][row]), text), []).append((int(commits["time_"][row]), who, int(commits["offset"][row])))
+                self._pending_count += 1
+            rows, pair = rows[~waiting], pair[~waiting]
+        return pair, commits["offset"][rows], commits["ts"][rows], commits["time_"][rows]
+
+    def _book_commits(self, pair: Ints, offset: Ints, ts: Ints, asked: Ints, sightings: _Sightings) -> None:
+        if len(pair) == 0:
+            return
+        pairs = self.pairs
+        order = np.lexsort((asked, ts))
+        pair, offset, ts, asked = pair[order], offset[order], ts[order], asked[order]
+        end = sightings.at(pairs.at[pair], ts)
+        left = np.where(end >= 0, np.maximum(end - offset, 0), NONE)
+        bucket = ts // self._min_distance if self._min_distance else (ts << 1) + 1
+        values = {"offset": offset, "time": ts, "lag": left}
+        windows.push(pairs, "commit", pair, values, bucket=bucket, bucket_of="bucket", keep="time")
+        best = last_of_each(pair, ts, asked)
+        who = pair[best]
+        newer = (ts[best] > pairs.committed_at[who]) | ((ts[best] == pairs.committed_at[who]) & (asked[best] >= pairs.asked[who]))
+        who, best = who[newer], best[newer]
+        pairs.committed[who], pairs.committed_at[who], pairs.asked[who] = offset[best], ts[best], asked[best]
+        pairs.reading_since[who] = 0
+        fresh = np.unique(pair[pairs.first_at[pair] == 0])
+        pairs.first_at[fresh] = np.iinfo(np.int64).max
+        np.minimum.at(pairs.first_at, pair, ts)
+        self._touch_partitions(pairs.at[pair])
+
+    def _end_transactions(self, ends: pa.Table, sightings: _Sightings) -> None:
+        for row in ends.to_pylist():
+            cluster = 1 if len(self.clusters) == 2 else self.clusters.number(row["cluster_id"])
+            at = row["response_time"] if row["response_time"] is not None else row["time_"]
+            self._transaction_ends.append((self._round, (cluster, row["transactional_id"], row["time_"], at, row["committed"])))
+        # Tables come one after the other: an end may be here before its commits, so it waits for one more round.
+        done: list[tuple[int, int, int, int]] = []
+        for _, (cluster, name, time_, at, committed) in self._transaction_ends:
+            waiting = self._pending.get((cluster, name))
+            if not waiting:
+                continue
+            decided = [entry for entry in waiting if entry[0] < time_]
+            rest = [entry for entry in waiting if entry[0] >= time_]
+            self._pending_count -= len(decided)
+            if rest:
+                self._pending[cluster, name] = rest
+            else:
+                del self._pending[cluster, name]
+            if committed:
+                done += [(who, offset, at, asked) for asked, who, offset in decided]
+        self._transaction_ends = [entry for entry in self._transaction_ends if entry[0] >= self._round]
+        if done:
+            pair, offset, ts, asked = (np.array(column, np.int64) for column in zip(*done, strict=True))
+            self._book_commits(pair, offset, ts, asked, sightings)
+
+    # ---- forgetting ----
+
+    def _delete(self, deletions: pa.Table) -> None:
+        for row in deletions.to_pylist():
+            cluster = 1 if len(self.clusters) == 2 else self.clusters.number(row["cluster_id"])
+            topic = self.topics.known(row["topic"] or self._names.get(row["topic_id"], row["topic_id"]))
+            if not row["group_id"]:
+                if topic is not None:
+                    self._forget_topic(cluster, topic)
+                continue
+            group = self.groups.known(row["group_id"])
+            slots = self.pairs.live()
+            slots = slots[(self.pairs.group[slots] == group) & (self.parts.cluster[self.pairs.at[slots]] == cluster)]
+            if row["topic"] or row["topic_id"]:
+                where = self.pairs.at[slots]
+                mine = self.parts.topic[where] == topic
+                if row["partition"] is not None:
+                    mine &= self.parts.partition[where] == row["partition"]
+                slots = slots[mine]
+                # Its offsets are gone, its readers are not.
+                reading = slots[self.pairs.position_at[slots] > 0]
+                for name in ("committed", "committed_at", "asked", "first_at", "commit_filled"):
+                    self.pairs.columns[name][reading] = _PAIR[name][0]
+                slots = slots[self.pairs.position_at[slots] == 0]
+            self._release_pairs(slots)
+
+    def _forget_topic(self, cluster: int | None, topic: int) -> None:
+        slots = self.parts.live()
+        slots = slots[(self.parts.topic[slots] == topic) & ((cluster is None) | (self.parts.cluster[slots] == cluster))]
+        if len(slots) == 0:
+            return
+        pairs = self.pairs.live()
+        self._release_pairs(pairs[np.isin(self.pairs.at[pairs], slots)])
+        for log in (self.appended, self.delivered, self.reached):
+            log.forget(slots)
+        self.parts.release(slots.tolist())
+        self.changed.difference_update(slots.tolist())
+
+    def _release_pairs(self, slots: Ints) -> None:
+        for _, lags in self._lags:
+            inside = slots[slots < len(lags)]
+            lags[inside] = np.nan
+        gone = set(slots.tolist())
+        if gone and self._pending:
+            for name in list(self._pending):
+                kept = [entry for entry in self._pending[name] if entry[1] not in gone]
+                self._pending_count -= len(self._pending[name]) - len(kept)
+                self._pending[name] = kept
+        self.pairs.release(slots.tolist())
+
+    def forget_idle(self, before_ns: int) -> int:
+        """Forget groups' partitions without a commit or read since ``before_ns``; how many."""
+        slots = self.pairs.live()
+        idle = slots[np.maximum(self.pairs.committed_at[slots], self.pairs.position_at[slots]) < before_ns]
+        self._release_pairs(idle)
+        self.evicted += len(idle)
+        return len(idle)
+
+    def tidy(self, now_ns: int) -> None:
+        """Drop ranges that every group has read."""
+        needed = np.full(max(self.parts.size, 1), np.iinfo(np.int64).max)
+        slots = self.pairs.live()
+        np.minimum.at(needed, self.pairs.at[slots], self._next(slots))
+        for log in (self.appended, self.delivered, self.reached):
+            log.forget_below(needed, now_ns - KEEP_READ_NS)
+
+    # ---- answering ----
+
+    def _next(self, slots: Ints) -> Ints:
+        """The first offset that a group has not committed, or not read where it commits nothing."""
+        return np.where(self.pairs.committed[slots] >= 0, self.pairs.committed[slots], self.pairs.position[slots])
+
+    def live(self) -> Ints:
+        """The slots of all (group, topic, partition) with a commit or a read."""
+        slots = self.pairs.live()
+        return slots[(self.pairs.committed_at[slots] > 0) | (self.pairs.position_at[slots] > 0)]
+
+    def partitions(self, now_ns: int, slots: Ints | None = None) -> pa.Table:
+        """One row for each (group, topic, partition), of these ``slots`` or of all; columns as ``lag.COLUMNS`` tells them."""
+        slots = self.live() if slots is None else slots
+        pairs, parts, at = self.pairs, self.parts, self.pairs.at[slots]
+        end, committed, position, next_ = parts.end[at], pairs.committed[slots], pairs.position[slots], self._next(slots)
+        lso = parts.lso[at]
+        known = (end >= 0) & (next_ >= 0)
+        behind = known & (end > next_)
+        seconds, source = self._seconds(at, next_, behind, now_ns)
+        seconds[known & ~behind] = 0.0
+        source[known & ~behind] = "caught_up"
+        left = np.where((end >= 0) & (committed >= 0), np.maximum(end - committed, 0), NONE)
+        ahead = np.where(known, np.maximum(end - next_, 0), NONE)
+        trend = self._trend(slots, ahead, now_ns)
+        drain = np.full(len(slots), np.nan)
+        drain[ahead == 0] = 0.0
+        shrinking = (ahead > 0) & (trend < 0)
+        drain[shrinking] = ahead[shrinking] / -trend[shrinking]
+
+        def text(names: Names, numbers: Ints) -> pa.Array:
+            used, inverse = np.unique(numbers, return_inverse=True)
+            return pa.array([names.texts[i] for i in used.tolist()], pa.string()).take(pa.array(inverse))
+
+        def some(values: Ints, known: npt.NDArray[np.bool_]) -> pa.Array:
+            return pa.array(values, pa.int64(), mask=~known)
+
+        ids = pa.array([self._topic_ids.get(key, "") for key in zip(parts.cluster[at].tolist(), parts.topic[at].tolist(), strict=True)], pa.string())
+        return pa.table(
+            {
+                "cluster_id": text(self.clusters, parts.cluster[at]), "group_id": text(self.groups, pairs.group[slots]), "topic": text(self.topics, parts.topic[at]),
+                "topic_id": ids, "partition": parts.partition[at], "committed": some(committed, committed >= 0),
+                "committed_at": some(pairs.committed_at[slots], committed >= 0), "position": some(position, position >= 0),
+                "position_at": some(pairs.position_at[slots], pairs.position_at[slots] > 0), "end_offset": some(end, end >= 0),
+                "end_source": pa.array(np.array(SOURCES, object)[parts.end_source[at]], pa.string()), "end_age_ns": some(now_ns - parts.end_at[at], end >= 0),
+                "last_stable_offset": some(lso, lso >= 0), "read_committed": pa.array(pairs.read_committed[slots] == 1, pa.bool_(), mask=pairs.read_committed[slots] < 0),
+                "lag": some(left, left >= 0), "stable_lag": some(np.maximum(lso - committed, 0), (lso >= 0) & (committed >= 0)),
+                "read_lag": some(np.maximum(end - position, 0), (end >= 0) & (position >= 0)), "lag_seconds": pa.array(seconds, pa.float64(), mask=np.isnan(seconds)),
+                "lag_seconds_source": pa.array(source, pa.string()), "lag_seconds_at_least": pa.array((source == "next_produce") | (source == "end_offset")),
+                "trend": pa.array(trend, pa.float64(), mask=np.isnan(trend)), "drain_seconds": pa.array(drain, pa.float64(), mask=np.isnan(drain)),
+            }
+        )  # fmt: skip
+
+    def _seconds(self, at: Ints, next_: Ints, behind: npt.NDArray[np.bool_], now_ns: int) -> tuple[Floats, npt.NDArray[Any]]:
+        seconds, source = np.full(len(at), np.nan), np.full(len(at), "", object)
+        rows = np.flatnonzero(behind)
+        if len(rows) == 0:
+            return seconds, source
+        produced, following = self.appended.find(at[rows], next_[rows])
+        since, why = produced.copy(), np.full(len(rows), "produce", object)
+        other = np.flatnonzero(produced == 0)
+        if len(other):
+            stamp, _ = self.delivered.find(at[rows[other]], next_[rows[other]])
+            # The first end beyond an offset is the first that had it.
+            _, reached = self.reached.find(at[rows[other]], next_[rows[other]])
+            follow = following[other]
+            far = np.iinfo(np.int64).max
+            bound = np.minimum(np.where(follow > 0, follow, far), np.where(reached > 0, reached, far))
+            since[other] = np.where(stamp > 0, stamp, np.where(bound < far, bound, 0))
+            by_produce = (follow > 0) & ((reached == 0) | (follow <= reached))
+            why[other] = np.where(stamp > 0, "batch_timestamp", np.where(bound == far, "", np.where(by_produce, "next_produce", "end_offset")))
+        seconds[rows] = np.where(since > 0, np.maximum(now_ns - since, 0) / 1e9, np.nan)
+        source[rows] = why
+        return seconds, source
+
+    def _trend(self, slots: Ints, left: Ints, now_ns: int) -> Floats:
+        trend = np.full(len(slots), np.nan)
+        for at_ns, lags in self._lags:
+            if not SECOND <= now_ns - at_ns <= TREND_NS + TREND_EVERY_NS:
+                continue
+            then = np.full(len(slots), np.nan)
+            inside = slots < len(lags)
+            then[inside] = lags[slots[inside]]
+            use = np.isnan(trend) & ~np.isnan(then) & (left >= 0)
+            trend[use] = (left[use] - then[use]) / ((now_ns - at_ns) / 1e9)
+        return trend
+
+    def note_lag(self, now_ns: int) -> None:
+        """Remember the lag of this moment for the trend of later ones; call it whenever an answer is given."""
+        if self._lags and now_ns - self._lags[-1][0] < TREND_EVERY_NS:
+            return
+        while self._lags and now_ns - self._lags[0][0] > TREND_NS:
+            self._lags.popleft()
+        lags = np.full(self.pairs.size, np.nan)
+        slots = self.live()
+        end, next_ = self.parts.end[self.pairs.at[slots]], self._next(slots)
+        lags[slots] = np.where((end >= 0) & (next_ >= 0), np.maximum(end - next_, 0), np.nan)
+        self._lags.append((now_ns, lags))
+
+    def stats(self) -> Mapping[str, int]:
+        """What is held, and what the limits cost."""
+        return {
+            "groupPartitions": len(self.pairs), "partitions": len(self.parts), "ranges": len(self.appended) + len(self.delivered) + len(self.reached),
+            "groupPartitionsRefused": self.pairs.refused, "partitionsRefused": self.parts.refused, "rangesJoined": self.appended.joined + self.delivered.joined + self.reached.joined,
+            "transactionalCommitsDropped": self.pending_dropped, "idleForgotten": self.evicted,
+        }  # fmt: skip
+
+
+class _Sightings:
+    """The end of each log as it was known at a moment within the rows at hand."""
+
+    def __init__(self, slot: Ints, end: Ints, at: Ints, before: Ints) -> None:
+        order = np.lexsort((end, at, slot))
+        self._slot, self._end, self._at, self._before = slot[order], end[order].copy(), at[order], before
+        step = 1
+        while step < len(self._slot):
+            same = self._slot[step:] == self._slot[:-step]
+            self._end[step:] = np.where(same, np.maximum(self._end[step:], self._end[:-step]), self._end[step:])
+            step *= 2
+
+    def at(self, slot: Ints, time: Ints) -> Ints:
+        """The end at a moment, -1 when none was known."""
+        before = np.full(len(slot), NONE)
+        inside = slot < len(self._before)
+        before[inside] = self._before[slot[inside]]
+        if len(self._slot) == 0:
+            return before
+        low, high = np.searchsorted(self._slot, slot, "left"), np.searchsorted(self._slot, slot, "right")
+        found = rightmost(self._at, low, high, time)
+        return np.where(found >= low, np.maximum(self._end[np.maximum(found, 0)], before), before)
+
+
+def _part_key(cluster: Any, topic: Any, partition: Any) -> Any:
+    return (cluster << 52) | (topic << 26) | partition
+
+
+def _first_time(packed: Ints, ts: Ints) -> tuple[list[int], list[int]]:
+    if len(packed) == 0:
+        return [], []
+    order = np.lexsort((ts, packed))
+    packed, ts = packed[order], ts[order]
+    starts = np.flatnonzero(np.append(True, packed[1:] != packed[:-1]))
+    return packed[starts].tolist(), ts[starts].tolist()
+
+
+def _columns(table: pa.Table | None, kind: str) -> dict[str, Any]:
+    """The columns of one input as numpy, an unknown number as -1; rows that say nothing are left out."""
+    schema = lag.INPUTS[kind]
+    given = pa.schema(list(schema.items())).empty_table() if table is None else table.select(list(schema)).combine_chunks()
+    columns: dict[str, Any] = {}
+    for name, type_ in schema.items():
+        column = given[name].combine_chunks()
+        if isinstance(column, pa.ChunkedArray):
+            column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+        columns[name] = column if type_ != pa.int64() else column.fill_null(NONE).to_numpy(zero_copy_only=False).astype(np.int64)
+    time = columns["time_"]
+    columns["ts"] = np.where(columns["response_time"] >= 0, columns["response_time"], time) if "response_time" in columns else time
+    columns["drop"] = np.zeros(len(time), bool)
+    if kind == "fetch":
+        columns["drop"] = (columns["error_code"] != 0) | (columns["response_time"] < 0)
+    return columns
+
+
+def _split_at_deletions(rows: lag.Rows) -> Iterable[lag.Rows]:
+    """Rows before each deletion with it, then those after it."""
+    import pyarrow.compute as pc
+
+    if rows.deletions is None or rows.deletions.num_rows == 0:
+        yield rows
+        return
+    low = None
+    times = sorted(set(rows.deletions["time_"].to_pylist()))
+    for high in [*times, None]:
+
+        def between(table: pa.Table | None, time: str, low: int | None = low, high: int | None = high) -> pa.Table | None:
+            if table is None:
+                return None
+            at = pc.coalesce(table[time], table["time_"]) if time in table.column_names else table["time_"]
+            keep = pc.is_valid(at)
+            if low is not None:
+                keep = pc.and_(keep, pc.greater(at, low))
+            if high is not None:
+                keep = pc.and_(keep, pc.less_equal(at, high))
+            return table.filter(keep)
+
+        commits, fetch, produce = (between(getattr(rows, kind), "response_time") for kind in ("commits", "fetch", "produce"))
+        ends, deletions, ended = (between(table, "time_") for table in (rows.ends, rows.deletions, rows.transactions))
+        yield lag.Rows(commits, fetch, produce, ends, deletions, ended)
+        low = high

@@ -1,0 +1,184 @@
+"""The findings (``findings``) kept up to date batch by batch, beside a tracker."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kafkascope.analysis.findings import failing, paused, rebalance, throttled, transaction, uncommitted
+from kafkascope.analysis.findings.finding import SECOND, Finding
+from kafkascope.analysis.membership import Memberships
+from kafkascope.analysis.tracker import Tracker
+
+Ints = npt.NDArray[np.int64]
+
+#: Of each kind at most this many are said; ``Watch.untold`` counts the rest.
+MAX_FINDINGS = 500
+_MAX_FAILING = 10_000
+_MAX_TRANSACTIONS = 10_000
+_MAX_THROTTLED = 100_000
+_READING_NS = 30 * SECOND
+_AFTER_NS = 60 * SECOND
+
+
+@dataclass(slots=True)
+class _Failing:
+    since: int
+    last: int
+    count: int
+    code: int
+    group: str
+
+
+class Watch:
+    """What findings need beyond the tracker's state."""
+
+    def __init__(self) -> None:
+        self.untold = 0
+        self.dropped = 0
+        self._failing: dict[tuple[str, str, str, str, int], _Failing] = {}
+        self._open: dict[tuple[str, str], dict[tuple[str, int], tuple[int, str, int]]] = {}
+        self._throttled: deque[tuple[int, str, str, str, str, int]] = deque()
+
+    # ---- taking in ----
+
+    def take_fetch(self, fetch: pa.Table) -> None:
+        """Rows of ``kafka_fetch``."""
+        consumers = fetch.filter(pc.and_(pc.less(fetch["replica_id"], 0), pc.is_valid(fetch["response_time"])))
+        failed = consumers.filter(pc.not_equal(consumers["error_code"], 0))
+        if self._failing:
+            good = consumers.filter(pc.equal(consumers["error_code"], 0))
+            clients = {client for _, _, client, _, _ in self._failing}
+            good = good.filter(pc.is_in(good["client_id"], pa.array(list(clients), pa.string())))
+            for row in good.group_by(["cluster_id", "client_addr", "client_id", "topic", "topic_id", "partition"]).aggregate([("response_time", "max")]).to_pylist():
+                known = self._failing.get(_failing_key(row))
+                if known is not None and known.last <= row["response_time_max"]:
+                    del self._failing[_failing_key(row)]
+        columns = ["cluster_id", "client_addr", "client_id", "group_id", "topic", "topic_id", "partition", "error_code", "response_time"]
+        for row in failed.select(columns).sort_by("response_time").to_pylist():
+            entry = self._failing.get(_failing_key(row))
+            if entry is None:
+                if len(self._failing) >= _MAX_FAILING:
+                    self.dropped += 1
+                    continue
+                entry = self._failing[_failing_key(row)] = _Failing(row["response_time"], 0, 0, 0, row["group_id"])
+            entry.last, entry.count, entry.code = row["response_time"], entry.count + 1, row["error_code"]
+            entry.group = row["group_id"] or entry.group
+
+    def take_produce(self, produce: pa.Table) -> None:
+        """Rows of ``kafka_produce``: the first record of each open transaction in each partition."""
+        mine = produce.filter(pc.and_(pc.is_valid(produce["transactional_id"]), pc.greater_equal(pc.fill_null(produce["base_offset"], -1), 0)))
+        keys = ["cluster_id", "transactional_id", "topic", "topic_id", "partition", "client_id"]
+        for row in mine.group_by(keys).aggregate([("base_offset", "min"), ("time_", "min")]).to_pylist():
+            transactions = self._open.setdefault((row["cluster_id"], row["transactional_id"]), {})
+            place = (row["topic"] or row["topic_id"], row["partition"])
+            if place not in transactions:
+                transactions[place] = (row["base_offset_min"], row["client_id"], row["time__min"])
+        while len(self._open) > _MAX_TRANSACTIONS:
+            self._open.pop(next(iter(self._open)))
+            self.dropped += 1
+
+    def take_transaction_ends(self, ends: pa.Table) -> None:
+        """Rows of ``transactions.ends``."""
+        for row in ends.select(["cluster_id", "transactional_id", "time_"]).to_pylist():
+            for key in [(row["cluster_id"], row["transactional_id"]), ("", row["transactional_id"])]:
+                kept = {place: entry for place, entry in self._open.get(key, {}).items() if entry[2] > row["time_"]}
+                if kept:
+                    self._open[key] = kept
+                else:
+                    self._open.pop(key, None)
+
+    def take_throttled(self, events: pa.Table) -> None:
+        """Rows of ``kafka_events.beta`` with a throttle time."""
+        columns = ["time_", "cluster_id", "client_id", "req_cmd_name", "throttle_ms", "trace_role", "local_addr", "remote_addr"]
+        for row in events.select(columns).to_pylist():
+            address = row["local_addr"] if row["trace_role"] == 1 else row["remote_addr"]
+            self._throttled.append((row["time_"], row["cluster_id"], row["client_id"], address, row["req_cmd_name"], row["throttle_ms"]))
+            if len(self._throttled) > _MAX_THROTTLED:
+                self._throttled.popleft()
+                self.dropped += 1
+
+    # ---- answering ----
+
+    def find(self, tracker: Tracker, memberships: Memberships, partitions: pa.Table, now_ns: int) -> list[Finding]:
+        """Everything that is wrong now; ``partitions`` is the tracker's answer for now."""
+        self.untold = 0
+        found: list[Finding] = []
+        for kind in (
+            self._uncommitted(tracker, now_ns), self._transactions(tracker, now_ns), self._rebalances(memberships, now_ns), self._failing_now(now_ns),
+            iter(paused.find(partitions, now_ns=now_ns)), self._throttled_now(now_ns),
+        ):  # fmt: skip
+            for number, finding in enumerate(kind):
+                if number < MAX_FINDINGS:
+                    found.append(finding)
+                else:
+                    self.untold += 1
+        return found
+
+    def _uncommitted(self, tracker: Tracker, now_ns: int) -> Iterator[Finding]:
+        pairs, parts = tracker.pairs, tracker.parts
+        slots = pairs.live()
+        since = pairs.reading_since[slots]
+        slots = slots[(since > 0) & (since < now_ns - _AFTER_NS) & (pairs.got_at[slots] >= now_ns - _READING_NS) & (pairs.share[slots] == 0)]
+        for slot in slots.tolist():
+            part = int(pairs.at[slot])
+            group, topic, partition = tracker.groups.texts[pairs.group[slot]], tracker.topics.texts[parts.topic[part]], int(parts.partition[part])
+            committed, began = int(pairs.committed[slot]), int(pairs.reading_since[slot])
+            reason = uncommitted.sentence(group, topic, partition, int(pairs.position[slot]), committed if committed >= 0 else None, now_ns - began)
+            yield Finding(uncommitted.KIND, reason, began, tracker.clusters.texts[parts.cluster[part]], group, topic, partition)
+
+    def _transactions(self, tracker: Tracker, now_ns: int) -> Iterator[Finding]:
+        parts = tracker.parts
+        slots = parts.live()
+        slots = slots[(parts.lso_since[slots] > 0) & (parts.lso_since[slots] < now_ns - _AFTER_NS) & (parts.lso[slots] < parts.end[slots])]
+        for slot in slots.tolist():
+            topic, partition, lso = tracker.topics.texts[parts.topic[slot]], int(parts.partition[slot]), int(parts.lso[slot])
+            name, client = self._holder(topic, partition, lso)
+            since = int(parts.lso_since[slot])
+            reason = transaction.sentence(topic, partition, lso, int(parts.end[slot]), now_ns - since, name, client)
+            yield Finding(transaction.KIND, reason, since, tracker.clusters.texts[parts.cluster[slot]], "", topic, partition, client or "")
+
+    def _holder(self, topic: str, partition: int, offset: int) -> tuple[str | None, str | None]:
+        """The open transaction that begins at an offset, and its client."""
+        for (_, name), places in self._open.items():
+            entry = places.get((topic, partition))
+            if entry is not None and entry[0] == offset:
+                return name, entry[1]
+        return None, None
+
+    def _rebalances(self, memberships: Memberships, now_ns: int) -> Iterator[Finding]:
+        for group in memberships.under_way():
+            assert group.open is not None
+            if group.open.start_ns < now_ns - _AFTER_NS:
+                yield rebalance.finding(group.described("open", None), now_ns=now_ns)
+
+    def _failing_now(self, now_ns: int) -> Iterator[Finding]:
+        for key, entry in list(self._failing.items()):
+            cluster, address, client, topic, partition = key
+            if entry.last < now_ns - 30 * SECOND:
+                del self._failing[key]
+            elif entry.count >= 3 and entry.since < now_ns - 10 * SECOND:
+                reason = failing.sentence(client or address, topic, partition, entry.count, now_ns - entry.since, entry.code)
+                yield Finding(failing.KIND, reason, entry.since, cluster, entry.group, topic, partition, client)
+
+    def _throttled_now(self, now_ns: int) -> Iterator[Finding]:
+        while self._throttled and self._throttled[0][0] < now_ns - _AFTER_NS:
+            self._throttled.popleft()
+        waits: dict[tuple[str, str, str, str], list[tuple[int, int]]] = {}
+        for time_, cluster, client, address, api, ms in self._throttled:
+            waits.setdefault((cluster, client, address, api), []).append((time_, ms))
+        for (cluster, client, address, api), entries in waits.items():
+            if sum(ms for _, ms in entries) >= 100:
+                reason = throttled.sentence(client or address, api, len(entries), None, _AFTER_NS, sum(ms for _, ms in entries), max(ms for _, ms in entries))
+                yield Finding(throttled.KIND, reason, min(time_ for time_, _ in entries), cluster, client_id=client)
+
+
+def _failing_key(row: dict[str, Any]) -> tuple[str, str, str, str, int]:
+    return row["cluster_id"], row["client_addr"], row["client_id"], row["topic"] or row["topic_id"], row["partition"]
