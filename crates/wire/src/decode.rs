@@ -3,10 +3,11 @@
 use crate::{
     apis,
     cursor::{Cursor, Fault, PAST_END},
+    defaults::Default,
     fields::f,
     outcome::Outcome,
-    plan::{Op, Plan, Read},
-    tape::{FieldId, Node, Tape, Value},
+    plan::{Op, Plan, Read, StructPlan},
+    tape::{FieldId, Node, Object, Tape, Value},
     view::View,
 };
 
@@ -51,6 +52,7 @@ pub fn body_version(api_key: i16, version: i16, direction: Direction, view: &Vie
 pub(crate) fn run(plan: &Plan, view: &View, at: u32, tape: &mut Tape, whole: bool) -> Outcome {
     let mut decoder = Decoder {
         cursor: Cursor::new(view, at),
+        view: *view,
         plan,
         nodes: &mut tape.nodes,
         field: f::NONE,
@@ -76,6 +78,7 @@ pub(crate) fn run(plan: &Plan, view: &View, at: u32, tape: &mut Tape, whole: boo
 
 struct Decoder<'p, 'v, 't> {
     cursor: Cursor<'v>,
+    view: View<'v>,
     plan: &'p Plan,
     nodes: &'t mut Vec<Node>,
     /// Being read.
@@ -91,12 +94,17 @@ impl<'p> Decoder<'p, '_, '_> {
             self.op(op)?;
         }
         if of.flexible {
-            self.tags(&of.tags)?;
+            self.tags(of)?;
         }
         Ok(())
     }
 
-    fn tags(&mut self, known: &[(u32, Op)]) -> Result<(), Fault> {
+    fn tags(&mut self, of: &StructPlan) -> Result<(), Fault> {
+        let StructPlan {
+            tags: known,
+            defaults,
+            ..
+        } = of;
         self.field = f::NONE;
         let count = self.cursor.uvarint()?;
         for _ in 0..count {
@@ -118,13 +126,38 @@ impl<'p> Decoder<'p, '_, '_> {
             };
             let outer = self.cursor.limit;
             self.cursor.limit = self.cursor.at + size;
-            self.op(op)?;
+            let begin = self.nodes.len();
+            let read = self.op(op);
+            // also of a value that was cut: what stays is a beginning of what the whole message gives
+            if self.is_default(op, defaults, begin) {
+                self.nodes.truncate(begin);
+            }
+            read?;
             if self.cursor.remaining() > 0 {
                 return Err(Fault::Bad("a tagged field is longer than its value"));
             }
             self.cursor.limit = outer;
         }
         Ok(())
+    }
+
+    /// Whether the tagged field whose nodes begin at `begin` might as well not have been sent.
+    fn is_default(&self, op: &Op, defaults: &[(FieldId, Default)], begin: usize) -> bool {
+        let Some((node, inner)) = self.nodes[begin..].split_first() else {
+            return false;
+        };
+        let (inner, of): (&[Node], &[_]) = match (op.read, inner.split_last()) {
+            (Read::Struct(index), last) => (
+                match last {
+                    Some((end, before)) if end.value == Value::End => before,
+                    _ => inner,
+                },
+                &self.plan.structs[index as usize].defaults,
+            ),
+            _ => (&[], &[]),
+        };
+        let default = defaults.iter().find(|(id, _)| *id == op.field);
+        default.is_some_and(|(_, default)| default.is(node, Object::new(inner), &self.view, of))
     }
 
     #[inline]

@@ -17,6 +17,7 @@ pub mod view;
 
 mod cursor;
 mod decode;
+mod defaults;
 mod frame;
 mod pairs;
 mod plan;

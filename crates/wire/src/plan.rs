@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use crate::{
+    defaults::Default,
     schema::{FieldDef, MessageDef, Type},
     tape::FieldId,
 };
@@ -43,6 +44,8 @@ pub(crate) struct StructPlan {
     /// Tagged fields follow, perhaps none.
     pub flexible: bool,
     pub tags: Box<[(u32, Op)]>,
+    /// The defaults of all fields, tagged or not.
+    pub defaults: Box<[(FieldId, Default)]>,
 }
 
 #[derive(Debug)]
@@ -76,11 +79,13 @@ impl Plan {
             ops: Box::new([]),
             flexible,
             tags: Box::new([]),
+            defaults: Box::new([]),
         });
-        let (mut ops, mut tags) = (Vec::new(), Vec::new());
+        let (mut ops, mut tags, mut defaults) = (Vec::new(), Vec::new(), Vec::new());
         let mut min_size = u32::from(flexible);
         for field in fields.iter().filter(|f| f.versions.has(version)) {
             let (op, size) = self.op(field, version, flexible);
+            defaults.push((field.id, Default::of(field)));
             match field.tag {
                 Some((tag, versions)) if versions.has(version) => tags.push((tag, op)),
                 _ => {
@@ -93,6 +98,7 @@ impl Plan {
             ops: ops.into(),
             flexible,
             tags: tags.into(),
+            defaults: defaults.into(),
         };
         (index as u16, min_size)
     }

@@ -106,6 +106,10 @@ pub struct Field<'t> {
 }
 
 impl<'t> Object<'t> {
+    pub(crate) fn new(nodes: &'t [Node]) -> Object<'t> {
+        Object { nodes }
+    }
+
     pub fn fields(&self) -> Fields<'t> {
         Fields { rest: self.nodes }
     }
