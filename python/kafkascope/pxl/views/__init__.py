@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 #: Importable modules written in PxL.
-NAMES = ("pxviews", "kafkaviews")
+NAMES = ("pxviews", "kafkaviews", "lagviews")
 
 
 @cache
