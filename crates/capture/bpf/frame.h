@@ -64,15 +64,15 @@ ONCE int find_batch(struct ev *e, __u32 have, __u32 left)
 	return 0;
 }
 
-/* One message, or the part of it in this payload, from pos on. Fills e with a record to emit or none; the bytes
- * used up, negative where the frame is lost. n_tx: length, bit 30 no memory to read, bit 31 sent. */
+/* One message, or the part of it in this payload, from pos on. Fills e with a record to emit or none; what the other
+ * end has told is followed and not copied. The bytes used up, negative where the frame is lost. n_tx: length, bit 30 no memory to read, bit 31 sent. */
 ONCE int step(struct sock_state *ss, struct src *s, struct ev *e, __u32 pos, __u32 n_tx)
 {
 	if (!ss || !s || !e)
 		return -1;
 	__u32 n = n_tx & 0x3fffffff, tx = n_tx >> 31, blind = n_tx >> 30 & 1;
 	struct dir_state *d = tx ? &ss->d[1] : &ss->d[0];
-	__u32 left = n - pos, held = 0;
+	__u32 left = n - pos, held = 0, lead = s->lead > pos ? s->lead - pos : 0;
 	e->h.kind = K_NONE;
 	e->h.cap = 0;
 	d->wait = 0;
@@ -125,11 +125,19 @@ ONCE int step(struct sock_state *ss, struct src *s, struct ev *e, __u32 pos, __u
 			if (head > held && head <= want + held) {
 				use = head - held;
 				d->resume = d->off + e->z - held;
+				d->off += use;
+				if (use <= lead)
+					return use;
 				segment(e, d, seq, head);
 				e->h.cap = head;
-				d->off += use;
 				return use;
 			}
+		}
+		if (lead) {
+			if (use > lead)
+				use = lead;
+			d->off += use;
+			return use;
 		}
 		keep = d->lim - d->off;
 		if (keep > use)
@@ -141,12 +149,18 @@ ONCE int step(struct sock_state *ss, struct src *s, struct ev *e, __u32 pos, __u
 		int got = take(s, e, pos, keep, held);
 		if (got < 0)
 			got = 0;
+		if (got < keep)
+			s->bad = d->unread = 1;
 		segment(e, d, seq, use + held);
 		e->h.cap = got + held;
 		d->off += use;
 		return use;
 	}
 	d->off += use;
+	if (lead >= use)
+		return use;
+	if (blind)
+		s->bad = d->unread = 1;
 	d->skipped += use;
 	if (d->off == d->resume && d->off < d->msg)
 		d->skipped = 0; /* the next record's place tells of these */

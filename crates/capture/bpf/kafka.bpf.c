@@ -13,27 +13,20 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 enum { TCP_ESTABLISHED = 1, TCP_SYN_SENT = 2, TCP_SYN_RECV = 3, TCP_CLOSE = 7, TCP_CLOSE_WAIT = 8, TCP_LAST_ACK = 9, TCP_CLOSING = 11 };
-enum { MSG_PEEK = 2, AF_INET = 2, AF_INET6 = 10, IPPROTO_TCP = 6, MESSAGES = 320 };
+enum { MSG_PEEK = 2, AF_INET = 2, AF_INET6 = 10, IPPROTO_TCP = 6, TURNS = 64, CALLS = 64, TOLD_MAX = 1 << 28 };
+
+/* What of a socket tells the place of the bytes that a call moved. */
+struct progress { __u32 write_seq, copied_seq, rcv_nxt; __u8 state, shut; };
 
 /* Sequence number of the first of the n bytes that the call moved. */
-INL __u32 first_seq(struct sock *sk, __u32 n, int tx)
+INL __u32 first_seq(const struct progress *p, __u32 n, int tx)
 {
-	struct tcp_sock *tp = (struct tcp_sock *)sk;
-	__u32 end = 0, received = 0;
-	if (tx) {
-		READ(end, tp->write_seq);
-		return end - n;
-	}
-	READ(end, tp->copied_seq);
-	READ(received, tp->rcv_nxt);
-	__u8 state = 0, shut = 0;
-	READ(state, sk->__sk_common.skc_state);
-	READ(shut, sk->sk_shutdown);
+	if (tx)
+		return p->write_seq - n;
 	/* The peer's FIN takes a number of its own, and the last read of a stream takes it along. */
-	if (end == received && (shut & 1) &&
-	    (state == TCP_CLOSE || state == TCP_CLOSE_WAIT || state == TCP_LAST_ACK || state == TCP_CLOSING))
-		end--;
-	return end - n;
+	int fin = p->copied_seq == p->rcv_nxt && (p->shut & 1) &&
+		  (p->state == TCP_CLOSE || p->state == TCP_CLOSE_WAIT || p->state == TCP_LAST_ACK || p->state == TCP_CLOSING);
+	return p->copied_seq - fin - n;
 }
 
 /* Where the direction stands before this payload; bytes that passed unseen are stepped over. */
@@ -53,6 +46,62 @@ INL void place(struct dir_state *d, __u32 seq, __u32 n)
 	}
 	d->next = seq + n;
 	d->seen = 1;
+}
+
+/* Both ends of a connection on this host: what the sender has told, the receiver need not. A connection through
+ * address translation is not recognized, and told by both. */
+INL void pair(struct sock_state *ss, struct stat *c)
+{
+	struct tuple other;
+	if (!ss->payloads || !bpf_map_lookup_elem(&ends, &ss->id.t)) {
+		struct told none = {};
+		bpf_map_update_elem(&ends, &ss->id.t, &none, BPF_ANY);
+	}
+	mirror(&ss->id.t, &other);
+	__u8 paired = bpf_map_lookup_elem(&ends, &other) != 0;
+	if (paired && !ss->paired)
+		c->paired++;
+	ss->paired = paired;
+}
+
+/* The sender's part, after its bytes are told. */
+INL void told(struct sock_state *ss, __u32 from, __u32 to, int whole)
+{
+	struct told *t = bpf_map_lookup_elem(&ends, &ss->id.t);
+	if (!t)
+		return;
+	if (!t->valid || t->to != from) {
+		t->valid = 0;
+		t->from = t->gap = t->gap_end = t->read = from;
+	}
+	if (to - t->from > TOLD_MAX)
+		t->from = to - TOLD_MAX;
+	if (!whole) {
+		if ((__s32)(t->read - t->gap_end) >= 0)
+			t->gap = from;
+		t->gap_end = to;
+	}
+	/* Whoever sees this sees the gap too. */
+	__sync_lock_test_and_set(&t->to, to);
+	t->valid = 1;
+}
+
+/* The receiver's part: how many of the n bytes from base on are told, when those from `from` on are. */
+INL __u32 told_of(struct sock_state *ss, __u32 from, __u32 base, __u32 n)
+{
+	struct tuple other;
+	mirror(&ss->id.t, &other);
+	struct told *t = bpf_map_lookup_elem(&ends, &other);
+	if (!t || !t->valid)
+		return 0;
+	__u32 until = __sync_fetch_and_add(&t->to, 0), gap = t->gap, gap_end = t->gap_end;
+	t->read = base + n;
+	if (from - t->from > TOLD_MAX)
+		return 0;
+	if (gap != gap_end && (__s32)(gap_end - from) > 0 && (__s32)(gap - until) < 0)
+		until = gap;
+	__s32 lead = until - base;
+	return lead <= 0 ? 0 : (__u32)lead < n ? lead : n;
 }
 
 /* The process at work, once per socket and again when another process goes on with it. */
@@ -82,10 +131,8 @@ INL int who(struct sock *sk, struct sock_state *ss)
 /* Roles of connections older than this program, as found at start by who listens. */
 INL void older(struct sock *sk, struct sock_state *ss)
 {
-	struct tuple t = {};
 	addresses(sk, &ss->id);
-	tuple_of(&ss->id, &t);
-	__u32 *role = bpf_map_lookup_elem(&roles, &t);
+	__u32 *role = bpf_map_lookup_elem(&roles, &ss->id.t);
 	if (role)
 		ss->role = *role;
 	ss->looked_up = 1;
@@ -122,7 +169,29 @@ INL void tls_payload(struct sock_state *ss, struct src *s, struct ev *e, __u32 n
 	emit(e, 0, c);
 }
 
-INL int payload(struct sock *sk, struct sock_state *ss, const struct call *call, __u32 n, int tx, struct stat *c)
+/* Follows a payload's messages; non-zero when there is more to do. The verifier walks every turn of a loop, so that
+ * many turns are several calls. */
+ONCE int follow(struct sock_state *ss, struct src *s, struct ev *e, __u32 n_tx, struct stat *c)
+{
+	if (!ss || !s || !e || !c)
+		return 0;
+	__u32 n = n_tx & 0x3fffffff;
+	struct dir_state *d = n_tx >> 31 ? &ss->d[1] : &ss->d[0];
+	for (int i = 0; i < TURNS; i++) {
+		if (s->pos >= n || !d->sync)
+			return 0;
+		int used = step(ss, s, e, s->pos, n_tx);
+		if (used < 0)
+			return 0;
+		if (e->h.kind == K_SEGMENT && emit(e, e->h.cap, c))
+			s->bad = d->unread = 1;
+		s->pos += used;
+	}
+	return 1;
+}
+
+INL int payload(struct sock *sk, struct sock_state *ss, const struct call *call, const struct progress *p, __u32 n, int tx,
+		struct stat *c)
 {
 	struct src s;
 	__u32 z = 0;
@@ -134,7 +203,7 @@ INL int payload(struct sock *sk, struct sock_state *ss, const struct call *call,
 	int blind = src_of(call, &s, tx);
 	if (blind)
 		c->no_buffer++;
-	e->base = first_seq(sk, n, tx);
+	e->base = first_seq(p, n, tx);
 	if (!ss->id.has && !ss->looked_up)
 		older(sk, ss);
 	place(d, e->base, n);
@@ -151,17 +220,19 @@ INL int payload(struct sock *sk, struct sock_state *ss, const struct call *call,
 			return 0;
 		}
 	}
+	__u32 pid = ss->id.pid;
 	if (who(sk, ss))
 		return 0;
-	if ((ss->payloads++ & 15) == 7) {
-		struct tuple t = {};
-		tuple_of(&ss->id, &t);
-		if (bpf_map_lookup_elem(&rejected, &t)) {
+	if (ss->payloads < 4 || (ss->payloads & 15) == 7) {
+		if (bpf_map_lookup_elem(&rejected, &ss->id.t)) {
 			ss->verdict = V_NOT;
 			c->not_kafka++;
 			return 0;
 		}
+		if (ss->verdict == V_KAFKA)
+			pair(ss, c);
 	}
+	ss->payloads++;
 	__u64 now = bpf_ktime_get_ns();
 	give(&e->h, &ss->id);
 	e->h.dir = tx;
@@ -173,19 +244,19 @@ INL int payload(struct sock *sk, struct sock_state *ss, const struct call *call,
 		return 0;
 	}
 	d->wait = 0;
+	__u32 from = e->base - d->held;
+	/* The first record of each end tells that it is here, and who it is. */
+	if (ss->paired && !tx && d->sync && d->count && pid == ss->id.pid)
+		s.lead = told_of(ss, from, e->base, n);
 	if (!d->sync && !blind)
 		resync(ss, &s, e, n, tx);
-	__u32 pos = 0, n_tx = (n & 0x3fffffff) | (__u32)tx << 31 | (blind ? 1u << 30 : 0);
-	for (int i = 0; i < MESSAGES; i++) {
-		if (pos >= n || !d->sync)
+	__u32 n_tx = (n & 0x3fffffff) | (__u32)tx << 31 | (blind ? 1u << 30 : 0);
+	for (int i = 0; i < CALLS; i++)
+		if (!follow(ss, &s, e, n_tx, c))
 			break;
-		int used = step(ss, &s, e, pos, n_tx);
-		if (used < 0)
-			break;
-		if (e->h.kind == K_SEGMENT)
-			emit(e, e->h.cap, c);
-		pos += used;
-	}
+	__u32 pos = s.pos;
+	if (ss->paired && tx)
+		told(ss, from, e->base + n - d->held, pos >= n && !s.bad);
 	if (pos >= n)
 		return 0;
 	if (d->sync) {
@@ -194,6 +265,7 @@ INL int payload(struct sock *sk, struct sock_state *ss, const struct call *call,
 		if (d->off < d->msg && n - pos <= d->msg - d->off) {
 			d->off += n - pos;
 			d->skipped = 0;
+			d->unread = 1;
 			blind = 1;
 		} else {
 			d->sync = 0;
@@ -202,10 +274,38 @@ INL int payload(struct sock *sk, struct sock_state *ss, const struct call *call,
 	if (d->wait) /* the first bytes of a message, kept for its rest */
 		return 0;
 	int got = blind ? 0 : rest(ss, &s, e, pos, n_tx);
+	if (blind || got < n - pos + d->held)
+		d->unread = 1;
 	segment(e, d, e->base + pos - d->held, n - pos + d->held);
 	d->held = 0;
 	emit(e, got > 0 ? got : 0, c);
 	return 0;
+}
+
+/* The socket has given its port back by now: what it was is in the state. */
+INL int closed(struct sock_state *ss, struct stat *c)
+{
+	__u32 z = 0;
+	struct ev *e = bpf_map_lookup_elem(&scratch_end, &z);
+	ss->closing = 0;
+	if (!e || (ss->verdict != V_KAFKA && ss->verdict != V_TLS) || !ss->id.has)
+		return 0;
+	give(&e->h, &ss->id);
+	e->h.ts = bpf_ktime_get_ns();
+	e->h.role = ss->role;
+	for (int tx = 0; tx < 2; tx++) {
+		struct dir_state *d = tx ? &ss->d[1] : &ss->d[0];
+		if (!d->skipped)
+			continue;
+		e->h.dir = tx;
+		segment(e, d, d->next - d->skipped, d->skipped);
+		d->skipped = 0;
+		emit(e, 0, c);
+	}
+	bpf_map_delete_elem(&ends, &ss->id.t);
+	e->h.kind = K_CLOSE;
+	e->h.seq = e->h.len = e->h.tap_seq = e->h.unread = 0;
+	return emit(e, 0, c);
 }
 
 /* ---- Linux 6.3 and later: only sockets pay ---- */
@@ -232,7 +332,12 @@ INL int sock_length(struct sock *sk, int ret, int tx)
 	c->judged++;
 	struct pt_regs *r = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	struct call call = { SYSNR(r), ARG2(r), ARG3(r) };
-	return payload(sk, ss, &call, ret, tx, c);
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return 0;
+	struct progress p = { tp->write_seq, tp->copied_seq, tp->rcv_nxt, sk->__sk_common.skc_state, sk->sk_shutdown };
+	payload(sk, ss, &call, &p, ret, tx, c);
+	return tx && ss->closing ? closed(ss, c) : 0;
 }
 
 SEC("tp_btf/sock_send_length") int sock_send(__u64 *ctx)
@@ -319,7 +424,18 @@ INL int on_sys_exit(struct pt_regs *r, __s64 ret)
 		}
 	}
 	c->judged++;
-	return payload(sk, ss, &call, ret, tx, c);
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+	struct progress p = {};
+	READ(p.write_seq, tp->write_seq);
+	READ(p.copied_seq, tp->copied_seq);
+	READ(p.rcv_nxt, tp->rcv_nxt);
+	READ(p.state, sk->__sk_common.skc_state);
+	READ(p.shut, sk->sk_shutdown);
+	payload(sk, ss, &call, &p, ret, tx, c);
+	if (!tx || !ss->closing)
+		return 0;
+	closed(ss, c);
+	return bpf_map_delete_elem(&sockets_lru, &key);
 }
 
 SEC("tp_btf/sys_exit") int sys_exit(__u64 *ctx)
@@ -337,32 +453,26 @@ INL void opened(struct sock *sk, struct sock_state *ss, int role)
 {
 	ss->role = role;
 	ss->opened = bpf_ktime_get_ns();
+	READ(ss->d[1].next, ((struct tcp_sock *)sk)->write_seq);
 	addresses(sk, &ss->id);
 }
 
-INL int closed(struct sock_state *ss)
+/* A peer that has gone answers with a reset, and on one host that ends this socket before the call that sends has
+ * returned: its bytes are still to come, and the end after them. */
+INL int ends_within_send(const struct sock_state *ss, __u32 write_seq)
 {
-	__u32 z = 0;
-	struct ev *e = bpf_map_lookup_elem(&scratch, &z);
+	const struct dir_state *d = &ss->d[1];
+	__u32 due = write_seq - d->next; /* a FIN of one's own counts one */
+	return (d->seen || ss->opened) && due > 1 && due < 1u << 30;
+}
+
+INL int socket_closed(struct sock *sk, struct sock_state *ss)
+{
+	__u32 write_seq = 0;
 	struct stat *c = counters();
-	if (!e || !c || (ss->verdict != V_KAFKA && ss->verdict != V_TLS) || !ss->id.has)
-		return 0;
-	/* The socket has given its port back by now: what it was is in the state. */
-	give(&e->h, &ss->id);
-	e->h.ts = bpf_ktime_get_ns();
-	e->h.role = ss->role;
-	for (int tx = 0; tx < 2; tx++) {
-		struct dir_state *d = tx ? &ss->d[1] : &ss->d[0];
-		if (!d->skipped)
-			continue;
-		e->h.dir = tx;
-		segment(e, d, d->next - d->skipped, d->skipped);
-		d->skipped = 0;
-		emit(e, 0, c);
-	}
-	e->h.kind = K_CLOSE;
-	e->h.seq = e->h.len = e->h.tap_seq = 0;
-	return emit(e, 0, c);
+	READ(write_seq, ((struct tcp_sock *)sk)->write_seq);
+	ss->closing = ends_within_send(ss, write_seq);
+	return c && !ss->closing ? closed(ss, c) : 0;
 }
 
 SEC("tp_btf/inet_sock_set_state") int sock_state(__u64 *ctx)
@@ -380,7 +490,7 @@ SEC("tp_btf/inet_sock_set_state") int sock_state(__u64 *ctx)
 	if (to != TCP_CLOSE)
 		return 0;
 	struct sock_state *ss = bpf_sk_storage_get(&sockets, sk, 0, 0);
-	return ss ? closed(ss) : 0;
+	return ss ? socket_closed(sk, ss) : 0;
 }
 
 SEC("tp_btf/inet_sock_set_state") int sock_state_lru(__u64 *ctx)
@@ -404,9 +514,8 @@ SEC("tp_btf/inet_sock_set_state") int sock_state_lru(__u64 *ctx)
 	struct sock_state *ss = bpf_map_lookup_elem(&sockets_lru, &key);
 	if (!ss)
 		return 0;
-	closed(ss);
-	bpf_map_delete_elem(&sockets_lru, &key);
-	return 0;
+	socket_closed(sk, ss);
+	return ss->closing ? 0 : bpf_map_delete_elem(&sockets_lru, &key);
 }
 
 SEC("tp_btf/sched_process_exit") int process_exit(void *ctx)
@@ -416,7 +525,7 @@ SEC("tp_btf/sched_process_exit") int process_exit(void *ctx)
 	if (pid != (__u32)id || !bpf_map_lookup_elem(&users, &pid))
 		return 0;
 	bpf_map_delete_elem(&users, &pid);
-	struct ev *e = bpf_map_lookup_elem(&scratch, &z);
+	struct ev *e = bpf_map_lookup_elem(&scratch_end, &z);
 	struct stat *c = counters();
 	if (!e || !c)
 		return 0;

@@ -104,6 +104,7 @@ static long (*bpf_probe_read_kernel)(void *, __u32, const void *) = (void *)113;
 static long (*bpf_seq_write)(struct seq_file *, const void *, __u32) = (void *)127;
 static long (*bpf_ringbuf_output)(void *, void *, __u64, __u64) = (void *)130;
 static __u64 (*bpf_ringbuf_query)(void *, __u64) = (void *)134;
+static struct tcp_sock *(*bpf_skc_to_tcp_sock)(void *) = (void *)137;
 static struct task_struct *(*bpf_get_current_task_btf)(void) = (void *)158;
 static struct socket *(*bpf_sock_from_file)(struct file *) = (void *)162;
 static long (*bpf_task_pt_regs)(struct task_struct *) = (void *)175;

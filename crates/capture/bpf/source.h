@@ -3,7 +3,13 @@
 #ifndef SOURCE_H
 #define SOURCE_H
 
-struct src { __u64 ptr; __u64 n; __u32 iov; __u32 z; };
+struct src {
+	__u64 ptr, n;
+	__u32 iov;
+	__u32 lead; /* bytes from its start that the other end of the connection has told */
+	__u32 bad;  /* some bytes were not told: they could not be read, or the ring was full */
+	__u32 pos;  /* bytes that were followed */
+};
 struct call { __u64 nr, a2, a3; };
 
 /* Non-zero when the bytes are in no memory that can be read. */
@@ -12,7 +18,7 @@ INL int src_of(const struct call *r, struct src *s, int tx)
 	int sends = 0;
 	s->ptr = r->a2;
 	s->n = 1;
-	s->iov = s->z = 0;
+	s->iov = s->lead = s->bad = s->pos = 0;
 	switch (r->nr) {
 	case NR_read: case NR_recvfrom: break;
 	case NR_write: case NR_sendto: sends = 1; break;

@@ -24,7 +24,9 @@ struct hdr { /* 88 bytes, read by src/ebpf/record.rs */
 	__u64 start;
 	__u32 pid, kind, seq, len, cap, tap_seq, netns;
 	__u16 lport, rport;
-	__u8 dir, role, z[6];
+	__u8 dir, role;
+	__u8 unread; /* some of what was left out since the last record could not be read here: the other end may have it */
+	__u8 z[5];
 	__u8 laddr[16], raddr[16];
 };
 _Static_assert(sizeof(struct hdr) == 88, "as record.rs reads it");
@@ -33,12 +35,12 @@ struct ev {
 	struct hdr h;
 	__u8 d[2 * CHUNK + HELD];
 };
+struct tuple { __u8 laddr[16], raddr[16]; __u16 lport, rport; __u32 netns; };
 struct ids {
 	__u64 start;
-	__u32 pid, netns;
-	__u16 lport, rport;
+	__u32 pid;
 	__u8 has, z[3];
-	__u8 laddr[16], raddr[16];
+	struct tuple t;
 };
 struct dir_state {
 	__u32 off, msg, lim; /* place in, length of, and bytes to keep of the message under way */
@@ -49,27 +51,34 @@ struct dir_state {
 	__u64 told;
 	__u16 tries;
 	__u8 held, sync, seen, wait, lost, records;
+	__u8 unread; /* bytes that could not be read since the last record */
+	__u8 z[7];
 	__u8 head[HELD];
 };
 struct sock_state {
-	__u8 verdict, role, blind, looked_up, open_told, fetch_at, z[2];
+	__u8 verdict, role, blind, looked_up, open_told, fetch_at, paired, closing;
 	__u32 payloads, corr;
 	__u64 opened;
 	struct ids id;
 	struct dir_state d[2]; /* received, sent */
 	__u32 fetches[16];     /* correlation ids of requests whose response carries records */
 };
-struct tuple { __u8 laddr[16], raddr[16]; __u16 lport, rport; __u32 netns; };
-struct stat { __u64 calls, judged, records, bytes, lost, not_kafka, no_buffer, no_state, overrun; };
+/* What one end has told of the bytes it sent, for the other end on this host: those in [from, to) need no second
+ * copy, but for [gap, gap_end) that it could not read. Sequence numbers. */
+struct told { __u32 from, to, gap, gap_end, read, valid; };
+struct stat { __u64 calls, judged, records, bytes, lost, not_kafka, no_buffer, no_state, overrun, paired; };
 
 struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 1 << 25); } ring SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY); __uint(max_entries, 1); __type(key, __u32); __type(value, struct ev); } scratch SEC(".maps");
+/* Ends come in interrupts too, while a payload is at work. */
+struct { __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY); __uint(max_entries, 1); __type(key, __u32); __type(value, struct ev); } scratch_end SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY); __uint(max_entries, 1); __type(key, __u32); __type(value, struct sock_state); } fresh SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY); __uint(max_entries, 1); __type(key, __u32); __type(value, struct stat); } stats SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_SK_STORAGE); __uint(map_flags, BPF_F_NO_PREALLOC); __type(key, int); __type(value, struct sock_state); } sockets SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 65536); __type(key, __u64); __type(value, struct sock_state); } sockets_lru SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 16384); __type(key, struct tuple); __type(value, __u32); } roles SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 16384); __type(key, struct tuple); __type(value, __u32); } rejected SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 16384); __type(key, struct tuple); __type(value, struct told); } ends SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 16384); __type(key, __u32); __type(value, __u8); } users SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 1024); __type(key, __u32); __type(value, __u8); } excluded SEC(".maps");
 
@@ -97,27 +106,27 @@ INL void addresses(struct sock *sk, struct ids *d)
 {
 	__u16 family = 0, remote = 0;
 	READ(family, sk->__sk_common.skc_family);
-	READ(d->lport, sk->__sk_common.skc_num);
+	READ(d->t.lport, sk->__sk_common.skc_num);
 	READ(remote, sk->__sk_common.skc_dport);
-	d->rport = __builtin_bswap16(remote);
+	d->t.rport = __builtin_bswap16(remote);
 	if (family == 2) {
 		__u32 l = 0, r = 0;
 		READ(l, sk->__sk_common.skc_rcv_saddr);
 		READ(r, sk->__sk_common.skc_daddr);
-		__builtin_memset(d->laddr, 0, 16);
-		__builtin_memset(d->raddr, 0, 16);
-		*(__u32 *)(d->laddr + 8) = *(__u32 *)(d->raddr + 8) = 0xffff0000;
-		*(__u32 *)(d->laddr + 12) = l;
-		*(__u32 *)(d->raddr + 12) = r;
+		__builtin_memset(d->t.laddr, 0, 16);
+		__builtin_memset(d->t.raddr, 0, 16);
+		*(__u32 *)(d->t.laddr + 8) = *(__u32 *)(d->t.raddr + 8) = 0xffff0000;
+		*(__u32 *)(d->t.laddr + 12) = l;
+		*(__u32 *)(d->t.raddr + 12) = r;
 	} else {
-		READ(d->laddr, sk->__sk_common.skc_v6_rcv_saddr);
-		READ(d->raddr, sk->__sk_common.skc_v6_daddr);
+		READ(d->t.laddr, sk->__sk_common.skc_v6_rcv_saddr);
+		READ(d->t.raddr, sk->__sk_common.skc_v6_daddr);
 	}
-	d->netns = 0;
-	if (is_loopback(d->laddr) || is_loopback(d->raddr)) {
+	d->t.netns = 0;
+	if (is_loopback(d->t.laddr) || is_loopback(d->t.raddr)) {
 		struct net *net = 0;
 		READ(net, sk->__sk_common.skc_net.net);
-		READ(d->netns, net->ns.inum);
+		READ(d->t.netns, net->ns.inum);
 	}
 	d->has = 1;
 }
@@ -126,21 +135,23 @@ INL void give(struct hdr *h, const struct ids *d)
 {
 	h->start = d->start;
 	h->pid = d->pid;
-	h->netns = d->netns;
-	h->lport = d->lport;
-	h->rport = d->rport;
-	__builtin_memcpy(h->laddr, d->laddr, 16);
-	__builtin_memcpy(h->raddr, d->raddr, 16);
+	h->netns = d->t.netns;
+	h->lport = d->t.lport;
+	h->rport = d->t.rport;
+	__builtin_memcpy(h->laddr, d->t.laddr, 16);
+	__builtin_memcpy(h->raddr, d->t.raddr, 16);
 	h->seq = h->len = h->tap_seq = 0;
+	h->unread = 0;
 }
 
-INL void tuple_of(const struct ids *d, struct tuple *t)
+/* The connection as its other end names it. */
+INL void mirror(const struct tuple *t, struct tuple *m)
 {
-	__builtin_memcpy(t->laddr, d->laddr, 16);
-	__builtin_memcpy(t->raddr, d->raddr, 16);
-	t->lport = d->lport;
-	t->rport = d->rport;
-	t->netns = d->netns;
+	__builtin_memcpy(m->laddr, t->raddr, 16);
+	__builtin_memcpy(m->raddr, t->laddr, 16);
+	m->lport = t->rport;
+	m->rport = t->lport;
+	m->netns = t->netns;
 }
 
 /* The next record of a direction stands for len bytes from seq on. */
@@ -150,19 +161,24 @@ INL void segment(struct ev *e, struct dir_state *d, __u32 seq, __u32 len)
 	e->h.seq = seq;
 	e->h.len = len;
 	e->h.tap_seq = ++d->count;
+	e->h.unread = d->unread;
+	d->unread = 0;
 }
 
-INL int emit(struct ev *e, __u32 cap, struct stat *c)
+/* Non-zero when the ring has no room. */
+ONCE int emit(struct ev *e, __u32 cap, struct stat *c)
 {
+	if (!e || !c)
+		return -1;
 	__u64 size = sizeof(struct hdr) + cap;
 	e->h.cap = cap;
 	barrier_var(size);
 	if (size > sizeof(struct hdr) + CHUNK + HELD)
-		return 0;
+		return -1;
 	__u64 flags = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > cfg_wake ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 	if (bpf_ringbuf_output(&ring, &e->h, size, flags)) {
 		c->lost++;
-		return 0;
+		return -1;
 	}
 	c->records++;
 	c->bytes += size;

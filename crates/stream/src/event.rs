@@ -27,6 +27,9 @@ pub mod flag {
     pub const SYN: u8 = 2;
     pub const RST: u8 = 4;
     pub const ACK: u8 = 16;
+    /// Of a socket's segment: what its tap left out before and within it was left out on purpose, and the other
+    /// end's tap does not bring it either.
+    pub const FINAL: u8 = 128;
 }
 
 /// Where a segment was seen.
@@ -56,7 +59,7 @@ pub struct Segment<'a> {
     pub len: u32,
     /// The captured prefix: at most `len` bytes, none for sendfile.
     pub bytes: &'a [u8],
-    /// TCP flags of a packet (FIN 1, SYN 2, RST 4, ACK 16); 0 for sockets.
+    /// TCP flags of a packet (FIN 1, SYN 2, RST 4, ACK 16); 0 or `flag::FINAL` for sockets.
     pub flags: u8,
     /// Acknowledgement number of a packet, valid with the flag ACK; 0 for sockets.
     pub ack: u32,

@@ -1,5 +1,7 @@
 //! What bounds the work of `Streams`, and what it counts.
 
+use crate::conn::ConnInfo;
+
 /// What bounds the memory and the patience of `Streams`. Times are nanoseconds of capture time.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -16,6 +18,9 @@ pub struct Limits {
     pub other_end_ns: i64,
     /// How long a closed connection is remembered, and how long a half-closed one is waited for.
     pub linger_ns: i64,
+    /// The same for a half-closed one whose other end has a tap, which tells its own close: a broker answers a long
+    /// poll before it looks whether the client is still there.
+    pub half_closed_ns: i64,
     pub idle_ns: i64,
 }
 
@@ -31,7 +36,20 @@ impl Default for Limits {
             proven_gap_ns: 50 * MS,
             other_end_ns: 200 * MS,
             linger_ns: 500 * MS,
+            half_closed_ns: 60_000 * MS,
             idle_ns: 3_600_000 * MS,
+        }
+    }
+}
+
+impl Limits {
+    /// How long to wait for the rest of a connection of which one end is gone.
+    pub(crate) fn patience(&self, info: &ConnInfo, a_is_gone: bool) -> i64 {
+        let other_seen = if a_is_gone { info.seen_b } else { info.seen_a };
+        if other_seen {
+            self.half_closed_ns
+        } else {
+            self.linger_ns
         }
     }
 }

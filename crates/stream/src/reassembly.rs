@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::conn::{ConnId, ConnInfo, Dir, HoleReason, StreamSink};
-use crate::event::{Segment, Tap};
+use crate::event::{Segment, Tap, flag};
 use crate::limits::{Limits, Stats};
 
 /// What a chunk costs beside its bytes, so that many tiny ones are bounded too.
@@ -198,7 +198,7 @@ impl Flow {
         }
         let at = self.next.saturating_add_signed(self.distance(seg.seq));
         let place = self.taps[tap];
-        let until = if other_end {
+        let until = if other_end && seg.flags & flag::FINAL == 0 {
             seg.time_ns + feed.limits.other_end_ns
         } else {
             i64::MIN

@@ -409,7 +409,7 @@ impl Streams {
         let until = if conn.ends_closed == [true; 2] {
             i64::MIN
         } else {
-            time_ns + self.limits.linger_ns
+            time_ns + self.limits.patience(&conn.info, local == conn.info.a)
         };
         conn.closing = Some(conn.closing.map_or(until, |c| c.min(until)));
         if observer.is_some() {
@@ -424,10 +424,9 @@ impl Streams {
         }
         for (slot, conn) in self.conns.iter_mut().enumerate() {
             let Some(conn) = conn else { continue };
-            if conn.closing.is_none()
-                && (conn.info.a_process == Some(process) || conn.info.b_process == Some(process))
-            {
-                conn.closing = Some(time_ns + self.limits.linger_ns);
+            let is_a = conn.info.a_process == Some(process);
+            if conn.closing.is_none() && (is_a || conn.info.b_process == Some(process)) {
+                conn.closing = Some(time_ns + self.limits.patience(&conn.info, is_a));
                 if !conn.waiting {
                     conn.waiting = true;
                     self.waiting.push((slot, conn.id));

@@ -497,6 +497,35 @@ fn what_one_end_leaves_out_the_other_end_may_bring() {
     assert_eq!(reader.of(1, Dir::AToB).len(), 2, "too late");
 }
 
+/// Each end leaves out what the other one has told, so nobody brings what the sender leaves out on purpose.
+#[test]
+fn what_is_left_out_for_good_is_not_waited_for() {
+    let for_good = |event| match event {
+        Event::Segment(seg) => Event::Segment(Segment {
+            flags: flag::FINAL,
+            ..seg
+        }),
+        other => other,
+    };
+    let mut reader = Reader::default();
+    let mut streams = Streams::default();
+    for event in [
+        tapped(Tap::Send, 1, 4, b"size", 1, 0),
+        tapped(Tap::Receive, 1, 4, b"size", 1, 1),
+        for_good(tapped(Tap::Send, 105, 4, b"next", 2, 2)),
+    ] {
+        streams.event(event, &mut reader);
+    }
+    assert_eq!(
+        reader.of(1, Dir::AToB),
+        [
+            Got::Bytes(b"size".to_vec()),
+            Got::Hole(100, HoleReason::NotCaptured),
+            Got::Bytes(b"next".to_vec())
+        ]
+    );
+}
+
 #[test]
 fn lost_events_are_told_from_bytes_left_out() {
     // (tap_seq of the second event, reason)
@@ -547,6 +576,33 @@ fn opens_from_both_ends_and_closes_from_both_ends_are_one_connection() {
     );
     streams.event(open(6, true), &mut reader);
     assert_eq!(reader.opened.len(), 2, "the port was used again");
+}
+
+/// A broker answers the long poll of a client that has gone.
+#[test]
+fn the_answer_to_a_client_that_has_gone_is_waited_for() {
+    let close = |time_ns, local, remote| Event::Close {
+        time_ns,
+        local,
+        remote,
+        netns: 0,
+        observer: None,
+    };
+    for broker_has_a_tap in [true, false] {
+        let mut reader = Reader::default();
+        let mut streams = Streams::default();
+        streams.event(tapped(Tap::Send, 1, 4, b"poll", 1, 0), &mut reader);
+        if broker_has_a_tap {
+            streams.event(tapped(Tap::Receive, 1, 4, b"poll", 1, 1), &mut reader);
+        }
+        streams.event(close(2, client(), broker()), &mut reader);
+        streams.tick(30_000 * MS, &mut reader);
+        assert_eq!(reader.closed.is_empty(), broker_has_a_tap);
+        if broker_has_a_tap {
+            streams.event(close(30_001 * MS, broker(), client()), &mut reader);
+            assert_eq!(reader.closed, [1]);
+        }
+    }
 }
 
 #[test]

@@ -71,6 +71,8 @@ pub struct EbpfStats {
     pub no_state: u64,
     /// Calls with more messages than are followed.
     pub overrun: u64,
+    /// Ends of connections of which the other one is on this host as well: their bytes are copied once.
+    pub paired: u64,
     /// Records that could not be read.
     pub unreadable: u64,
     /// Connections older than the capture whose server end is known.
@@ -79,7 +81,7 @@ pub struct EbpfStats {
 
 impl EbpfStats {
     /// All counters by name.
-    pub fn named(&self) -> [(&'static str, u64); 11] {
+    pub fn named(&self) -> [(&'static str, u64); 12] {
         [
             ("calls", self.calls),
             ("judged", self.judged),
@@ -90,6 +92,7 @@ impl EbpfStats {
             ("no_buffer", self.no_buffer),
             ("no_state", self.no_state),
             ("overrun", self.overrun),
+            ("paired", self.paired),
             ("unreadable", self.unreadable),
             ("older", self.older),
         ]
@@ -99,7 +102,9 @@ impl EbpfStats {
 /// `struct stat` of `bpf/state.h`.
 #[repr(C)]
 #[derive(Clone, Copy)]
-struct Counters([u64; 9]);
+struct Counters([u64; COUNTERS]);
+
+const COUNTERS: usize = 10;
 
 // SAFETY: plain numbers without padding.
 unsafe impl aya::Pod for Counters {}
@@ -239,7 +244,7 @@ impl EbpfSource {
         let Ok(values) = self.counters.get(&0, 0) else {
             return;
         };
-        let mut sum = [0u64; 9];
+        let mut sum = [0u64; COUNTERS];
         for value in values.iter() {
             for (total, n) in sum.iter_mut().zip(value.0) {
                 *total += n;
@@ -255,6 +260,7 @@ impl EbpfSource {
             no_buffer,
             no_state,
             overrun,
+            paired,
         ] = sum;
         self.stats = EbpfStats {
             calls,
@@ -266,6 +272,7 @@ impl EbpfSource {
             no_buffer,
             no_state,
             overrun,
+            paired,
             ..self.stats
         };
     }

@@ -63,11 +63,11 @@ fn owner(b: &[u8]) -> Owner {
     };
     Owner {
         tuple: Tuple {
-            local: address(24),
-            remote: address(40),
-            local_port: half(16),
-            remote_port: half(18),
-            netns: word(12),
+            local: address(16),
+            remote: address(32),
+            local_port: half(48),
+            remote_port: half(50),
+            netns: word(52),
         },
         state: word(56),
     }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use kafkascope_stream::{Endpoint, Event, Process, Segment, Tap};
+use kafkascope_stream::{Endpoint, Event, Process, Segment, Tap, event::flag};
 
 const HEADER: usize = 88;
 const SEGMENT: u32 = 0;
@@ -74,7 +74,8 @@ pub fn event(b: &[u8], wall_offset_ns: i64) -> Option<Event<'_>> {
                 seq: u32_at(b, 24),
                 len: u32_at(b, 28),
                 bytes,
-                flags: 0,
+                // What could not be read here may be had at the other end.
+                flags: if b[50] == 0 { flag::FINAL } else { 0 },
                 ack: 0,
                 tap_seq: u32_at(b, 36),
                 process,
