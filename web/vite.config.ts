@@ -10,7 +10,7 @@ export default defineConfig({
     license: { fileName: "licenses.md" },
     // The server's content security policy allows no inline script and no data: font.
     assetsInlineLimit: 0,
-    chunkSizeWarningLimit: 700,
+    chunkSizeWarningLimit: 1000,
     target: "es2022",
   },
   test: { include: ["tests/**/*.test.ts"], environment: "node" },

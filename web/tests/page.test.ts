@@ -12,7 +12,7 @@ test.each([
   [status({ requests: 0, ratio: null, reasons: [] }), "no requests seen", "unknown"],
   [status({ requests: 0, ratio: null, reasons: [reason("tls", "TLS", 0, 0, 3)] }), "nothing readable: 3 TLS connections", "warn"],
   [status({ requests: 10, complete: 10, ratio: 1, reasons: [] }), "coverage 100 %", "ok"],
-  [status({ requests: 10_000, complete: 9999, ratio: 0.9999, reasons: [] }), "coverage 99.9 %", "warn"],
+  [status({ requests: 10_000, complete: 9999, ratio: 0.9999, reasons: [] }), "coverage 99.9 %: 1 request not complete", "warn"],
   [status({ requests: 10, ratio: 1, reasons: [reason("tls", "TLS", 0, 0, 1)] }), "coverage 100 %: 1 TLS connection", "warn"],
   [status({ requests: 10, ratio: 0.5, reasons: [reason("bytes_missing", "bytes that never came", 2, 2048, 1)] }), "coverage 50 %: 2 KB that never came", "bad"],
 ])("the coverage chip never rounds a loss away: %#", (given, text, state) => {

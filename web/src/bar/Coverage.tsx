@@ -12,11 +12,12 @@ export interface CoverageSummary {
 /** The chip's words: the share of complete requests, then what was missed most. */
 export function coverageSummary(status: Status | null): CoverageSummary {
   if (!status) return { text: `coverage ${UNKNOWN}`, state: "unknown" };
-  const { ratio, reasons = [], requests = 0 } = status.coverage;
+  const { ratio, reasons = [], requests = 0, complete = 0 } = status.coverage;
   const counts = reasons.filter((reason) => reason.events > 0 || reason.bytes > 0 || reason.connections > 0).map(reasonText);
   if (ratio === null || ratio === undefined) return { text: counts.length > 0 ? `nothing readable: ${counts[0] ?? ""}` : requests === 0 ? "no requests seen" : `coverage ${UNKNOWN}`, state: counts.length > 0 ? "warn" : "unknown" };
   // 99.97 % is not 100 %: rounding up would hide a loss.
   const percent = ratio >= 1 ? "100" : String(Math.floor(ratio * 1000) / 10);
+  if (counts.length === 0 && ratio < 1) counts.push(`${grouped(requests - complete)} request${requests - complete === 1 ? "" : "s"} not complete`);
   return { text: `coverage ${percent} %${counts.length > 0 ? `: ${counts.slice(0, 2).join(", ")}` : ""}`, state: ratio < 0.9 ? "bad" : ratio < 1 || counts.length > 0 ? "warn" : "ok" };
 }
 

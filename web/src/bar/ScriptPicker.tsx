@@ -25,7 +25,7 @@ export function ScriptPicker({ script, edited }: { script: string; edited: boole
   };
   return (
     <Combo
-      label="script" value={script} shown={script === "" ? "choose" : script === SCRATCH ? "scratch pad" : edited ? `${script} (edited)` : script} testId="script-picker" title={current?.short ?? "choose a script  (/)"} wide shortcut="script"
+      label="script" value={script} shown={script === "" || script === "scripts" ? "find…" : script === SCRATCH ? "scratch pad" : edited ? `${script} (edited)` : script} testId="script-picker" title={current?.short ?? "choose a script  (/)"} wide shortcut="script"
       placeholder="search scripts by name or purpose" options={options} onChoose={choose}
       footer={current ? <p className="popover-note">{current.long}</p> : undefined}
     />

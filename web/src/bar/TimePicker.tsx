@@ -3,23 +3,11 @@ import { useEffect, useRef, useState } from "react";
 import { duration } from "../model/format";
 import { TIME_PRESETS, windowSeconds, windowText } from "../model/args";
 import { usePage } from "../model/context";
-import type { Place } from "../model/location";
+import { livePlace, rangePlace } from "../model/location";
 import { browserZone, clockTime, fieldTime, fromField, zones } from "../model/zone";
 import { Icon } from "../page/Icon";
 
 const OFFERED = new Set(["-1m", "-5m", "-15m", "-30m", "-1h", "-6h", "-24h"]);
-
-/** From `from` to `to`, in milliseconds since the epoch, as start time and end. */
-export function rangePlace(place: Place, name: string, from: number, to: number): Place {
-  const seconds = Math.max(Math.ceil((to - from) / 1000), 1);
-  return { ...place, args: { ...place.args, [name]: `-${seconds}s` }, view: { ...place.view, until: Math.round(to) } };
-}
-
-/** The same length of time, up to now again. */
-export function livePlace(place: Place, name: string, start: string): Place {
-  const { until: _, ...view } = place.view;
-  return { ...place, args: { ...place.args, [name]: start }, view };
-}
 
 export function TimePicker({ name, value, fallback }: { name: string; value: string; fallback: string }) {
   const { place, go } = usePage();

@@ -16,6 +16,8 @@ interface Props {
   /** `null` where no script stands by itself: the start page, the list of scripts. */
   script: string | null;
   edited: boolean;
+  /** Whether there is anything to run. */
+  running: boolean;
   variables: readonly Variable[];
   missing: boolean;
   live: LiveState;
@@ -39,7 +41,7 @@ export function TopBar(props: Props) {
       </a>
       <ScriptPicker script={props.script ?? ""} edited={props.edited} />
       <div className="right">
-        <LiveControls live={props.live} intervalMs={props.intervalMs} onRun={props.onRun} onPause={props.onPause} />
+        {props.running && <LiveControls live={props.live} intervalMs={props.intervalMs} onRun={props.onRun} onPause={props.onPause} />}
         <Coverage status={props.status} failure={props.failure} />
         <span className="tools">
           {props.script !== null && <button type="button" className="icon-button" data-testid="editor-toggle" aria-pressed={props.open.editor} title="editor  (e)" aria-label="editor" onClick={() => { props.onToggle("editor"); }}><Icon name="code" /></button>}

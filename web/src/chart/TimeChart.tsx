@@ -2,8 +2,12 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 import uPlot from "uplot";
 import type { DisplaySpec, ResultTable } from "../api";
+import { isTime } from "../model/args";
+import { usePage } from "../model/context";
 import { numberFormat, significant, visible } from "../model/format";
+import { rangePlace } from "../model/location";
 import { type Theme, useTheme } from "../model/theme";
+import { zone } from "../model/zone";
 import { seriesColor, seriesDash } from "./palette";
 import { axisTicks, axisTop } from "./scale";
 import { type ChartData, chartData, isolated, stack } from "./series";
@@ -29,6 +33,22 @@ function axisLabel(spec: DisplaySpec): string {
   return typeof axis?.label === "string" ? axis.label : "";
 }
 
+interface Brush {
+  choose: (from: number, to: number) => void;
+  back: () => void;
+}
+
+/** What is drawn over becomes the page's time, where the script has one; a double click goes back. */
+function useBrush(): Brush | null {
+  const { place, go, scripts } = usePage();
+  const variable = place.script === null ? "start_time" : scripts.find((script) => script.name === place.script)?.variables.find(isTime)?.name;
+  if (variable === undefined) return null;
+  return {
+    choose: (from, to) => { go(rangePlace(place, variable, from, to)); },
+    back: () => { if (place.view.until !== undefined) history.back(); },
+  };
+}
+
 interface PlotProps {
   data: ChartData;
   name: string;
@@ -45,20 +65,21 @@ function Plot({ data, name, range, label }: PlotProps) {
   const [pointed, setPointed] = useState<string | null>(null);
   const format = useMemo(() => valueFormat(data.column, label), [data.column, label]);
   const names = data.series.map((series) => series.name);
-  const shape = JSON.stringify([theme, names, data.mode, data.stacked, data.column, label]);
+  const shape = JSON.stringify([zone(), theme, names, data.mode, data.stacked, data.column, label]);
   // eslint-disable-next-line react-hooks/exhaustive-deps -- by size when the series first came: later order would jump
   const bySize = useMemo(() => [...data.series.keys()].sort((a, b) => (data.series[b]?.mean ?? 0) - (data.series[a]?.mean ?? 0)), [shape]);
   // Stacked series are drawn from the top sum down, so that each area covers only its own part.
   const drawn = useMemo(() => (data.stacked ? [...bySize].reverse() : [...bySize].sort((a, b) => a - b)), [bySize, data.stacked]);
   const values = useMemo(() => aligned(data, bySize), [data, bySize]);
-  const latest = useRef({ values, range });
-  useEffect(() => { latest.current = { values, range }; });
+  const brush = useBrush();
+  const latest = useRef({ values, range, brush });
+  useEffect(() => { latest.current = { values, range, brush }; });
 
   useEffect(() => {
     const element = host.current;
     if (!element) return;
     const size = () => ({ width: element.clientWidth, height: Math.max(element.clientHeight, 80) });
-    const made = new uPlot({ ...options(data, drawn, theme, format, label, setAt, () => latest.current.range), ...size() }, latest.current.values, element);
+    const made = new uPlot({ ...options(data, drawn, theme, format, label, setAt, () => latest.current), ...size() }, latest.current.values, element);
     plot.current = made;
     const observer = new ResizeObserver(() => { made.setSize(size()); });
     observer.observe(element);
@@ -155,18 +176,18 @@ function aligned(data: ChartData, bySize: readonly number[]): uPlot.AlignedData 
   return [data.times, ...stack(bySize.flatMap((index) => data.series[index] ?? [])).reverse()] as uPlot.AlignedData;
 }
 
-function options(data: ChartData, drawn: readonly number[], theme: Theme, format: (value: number) => string, label: string, setAt: (at: number | null) => void, range: () => [number, number] | null): Omit<uPlot.Options, "width" | "height"> {
+function options(data: ChartData, drawn: readonly number[], theme: Theme, format: (value: number) => string, label: string, setAt: (at: number | null) => void, latest: () => { range: [number, number] | null; brush: Brush | null }): Omit<uPlot.Options, "width" | "height"> {
   const css = getComputedStyle(document.documentElement);
   const [text, grid, font] = [css.getPropertyValue("--muted"), css.getPropertyValue("--line"), "11px system-ui, sans-serif"];
   const axis = { stroke: text, font, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1, size: 4 } };
   const longest = Math.max(...data.series.flatMap((series) => [format(series.mean).length, format(lastValue(series.values) ?? 0).length]), 4);
   return {
     legend: { show: false },
-    padding: [10, 12, 0, 0],
-    cursor: { sync: { key: SYNC, setSeries: false }, drag: { x: true, y: false }, points: { size: 7 }, focus: { prox: 24 } },
+    padding: [10, 26, 0, 0],
+    cursor: { sync: { key: SYNC, setSeries: false }, drag: { x: true, y: false, setScale: latest().brush === null }, points: { size: 7 }, focus: { prox: 24 } },
     scales: {
       x: { time: true, range: (self, low, high) => {
-        const shared = range();
+        const shared = latest().range;
         const zoomed = (self as { zoomed?: boolean }).zoomed === true;
         return !zoomed && shared ? shared : [low, high > low ? high : low + 1];
       } },
@@ -181,8 +202,27 @@ function options(data: ChartData, drawn: readonly number[], theme: Theme, format
     }))], // prettier-ignore
     hooks: {
       setCursor: [(self) => { setAt(self.cursor.idx ?? null); }],
-      setSelect: [(self) => { if (self.select.width > 0) (self as { zoomed?: boolean }).zoomed = true; }],
-      ready: [(self) => { self.over.addEventListener("dblclick", () => { (self as { zoomed?: boolean }).zoomed = false; }, true); }],
+      setSelect: [(self) => {
+        const { left, width } = self.select;
+        if (width <= 0) return;
+        const { brush } = latest();
+        if (brush === null) {
+          (self as { zoomed?: boolean }).zoomed = true;
+          return;
+        }
+        // The charts share a cursor: only the one that was drawn on speaks.
+        const mine = (self as { pressed?: boolean }).pressed === true;
+        (self as { pressed?: boolean }).pressed = false;
+        if (mine && width >= 4) brush.choose(self.posToVal(left, "x") * 1000, self.posToVal(left + width, "x") * 1000);
+        self.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+      }],
+      ready: [(self) => {
+        self.over.addEventListener("mousedown", () => { (self as { pressed?: boolean }).pressed = true; }, true);
+        self.over.addEventListener("dblclick", () => {
+          (self as { zoomed?: boolean }).zoomed = false;
+          latest().brush?.back();
+        }, true);
+      }],
     },
   };
 }
@@ -191,6 +231,7 @@ const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 720
 
 function clock(seconds: number, step: number): string {
   const date = new Date(seconds * 1000);
-  const parts: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit", hour12: false, ...(step < 60 ? { second: "2-digit" } : {}), ...(step >= 21600 ? { day: "2-digit", month: "short" } : {}) };
+  const timeZone = zone();
+  const parts: Intl.DateTimeFormatOptions = { ...(timeZone === undefined ? {} : { timeZone }), hour: "2-digit", minute: "2-digit", hour12: false, ...(step < 60 ? { second: "2-digit" } : {}), ...(step >= 21600 ? { day: "2-digit", month: "short" } : {}) };
   return date.toLocaleString("en-GB", parts);
 }

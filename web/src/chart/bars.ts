@@ -1,4 +1,4 @@
-/** A result table as bars: bar charts, pies (drawn as bars, which are easier to compare) and histograms. */
+/** A result table as bars: bar charts, pies and histograms. */
 import type { Column, DisplaySpec, ResultTable } from "../api";
 import { formatCell, toNumber } from "../model/format";
 import { plainText } from "../model/values";
@@ -14,6 +14,9 @@ export interface Bars {
   bars: Bar[];
   column: Column;
   leftOut: number;
+  leftOutSum: number;
+  /** The sum of all values, as text. */
+  totalText: string;
 }
 
 const MAX_BARS = 200;
@@ -33,8 +36,12 @@ export function barData(table: ResultTable, spec: DisplaySpec): Bars | string {
     return [{ label: plainText(row[labelAt] ?? null, labelColumn), group: groupAt < 0 ? "" : String(row[groupAt] ?? ""), value, text: formatCell(row[valueAt] ?? null, column) }];
   });
   bars.sort((a, b) => b.value - a.value);
-  return { bars: bars.slice(0, MAX_BARS), column, leftOut: Math.max(bars.length - MAX_BARS, 0) };
+  const sum = (list: readonly Bar[]) => list.reduce((total, bar) => total + bar.value, 0);
+  return { bars: bars.slice(0, MAX_BARS), column, leftOut: Math.max(bars.length - MAX_BARS, 0), leftOutSum: sum(bars.slice(MAX_BARS)), totalText: formatCell(sum(bars), column) };
 }
+
+/** Whether a bar chart's bars lie; they do unless the vis spec says otherwise. */
+export const isHorizontal = (spec: DisplaySpec): boolean => nested(spec, "bar").horizontal !== false;
 
 /** Values counted into bins of round widths; with `prebinCount` the rows are bins already. */
 export function histogramData(table: ResultTable, spec: DisplaySpec): Bars | string {
@@ -49,7 +56,7 @@ export function histogramData(table: ResultTable, spec: DisplaySpec): Bars | str
     return value === null || !Number.isFinite(value) ? [] : [[value, countAt < 0 ? 1 : (toNumber(row[countAt]) ?? 0)]];
   });
   const count: Column = { name: "count", type: "INT64", semanticType: "NONE" };
-  if (pairs.length === 0) return { bars: [], column: count, leftOut: 0 };
+  if (pairs.length === 0) return { bars: [], column: count, leftOut: 0, leftOutSum: 0, totalText: "0" };
   const maxBins = Math.min(Math.max(Number(fields.maxbins) || 10, 1), 100);
   const low = Math.min(...pairs.map(([value]) => value));
   const high = Math.max(...pairs.map(([value]) => value));
@@ -64,7 +71,7 @@ export function histogramData(table: ResultTable, spec: DisplaySpec): Bars | str
   const bars = [...bins].sort((a, b) => a[0] - b[0]).map(([bin, value]) => ({
     label: `${formatCell(first + bin * step, column)} – ${formatCell(first + (bin + 1) * step, column)}`, group: "", value, text: formatCell(value, count),
   })); // prettier-ignore
-  return { bars, column: count, leftOut: 0 };
+  return { bars, column: count, leftOut: 0, leftOutSum: 0, totalText: formatCell(pairs.reduce((total, [, weight]) => total + weight, 0), count) };
 }
 
 /** The next greater of 1, 2, 5 times a power of ten. */

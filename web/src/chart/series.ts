@@ -68,8 +68,8 @@ const collator = new Intl.Collator("en", { numeric: true });
 
 function align(points: Map<string, Map<number, number>>, stacked: boolean): Pick<ChartData, "times" | "series" | "leftOut"> {
   let times = [...new Set([...points.values()].flatMap((own) => [...own.keys()]))].sort((a, b) => a - b);
-  // The first and the last bin of summed charts are cut by the window and would look like a drop.
-  if (stacked && times.length > 4) times = times.slice(1, -1);
+  // The first and the last bin are cut by the window and would look like a drop.
+  if (times.length > 4 && (stacked || isBinned(times))) times = times.slice(1, -1);
   const all = [...points].map(([name, own]): TimeSeries => {
     const present = times.filter((time) => own.has(time));
     const mean = present.reduce((sum, time) => sum + (own.get(time) ?? 0), 0) / Math.max(present.length, 1);
@@ -79,6 +79,12 @@ function align(points: Map<string, Map<number, number>>, stacked: boolean): Pick
   // By name, so that a series keeps its place and colour from one run to the next.
   const series = all.slice(0, MAX_SERIES).sort((a, b) => collator.compare(a.name, b.name));
   return { times, series, leftOut: Math.max(all.length - MAX_SERIES, 0) };
+}
+
+/** Whether times are starts of bins: all of them multiples of the smallest step, of five seconds or more. */
+export function isBinned(times: readonly number[]): boolean {
+  const step = Math.min(...times.slice(1).map((time, index) => time - (times[index] as number)));
+  return step >= 5 && times.every((time) => Math.abs(time / step - Math.round(time / step)) < 1e-6);
 }
 
 /**

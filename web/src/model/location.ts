@@ -86,3 +86,15 @@ export function linkPlace(from: Place, script: string | null, args: Args = {}): 
   const kept: Args = start !== undefined ? { start_time: start } : {};
   return { script, args: { ...kept, ...args }, view: keptView(from.view) };
 }
+
+/** The time from `from` to `to`, in milliseconds since the epoch, as the argument `name` and the end. */
+export function rangePlace(place: Place, name: string, from: number, to: number): Place {
+  const length = Math.max(to - from, 1);
+  return { ...place, args: { ...place.args, [name]: length < 10_000 ? `-${Math.ceil(length)}ms` : `-${Math.ceil(length / 1000)}s` }, view: { ...place.view, until: Math.round(to) } };
+}
+
+/** The time back from now again. */
+export function livePlace(place: Place, name: string, start: string): Place {
+  const { until: _, ...view } = place.view;
+  return { ...place, args: { ...place.args, [name]: start }, view };
+}

@@ -9,7 +9,7 @@ import { clockTime } from "../model/zone";
 import { PlaceLink } from "../table/CellView";
 import { behind, behindSince, type Group, sentence } from "./groups";
 
-const SHOWN = 4;
+const SHOWN = 3;
 
 interface Props {
   status: Status | null;
@@ -45,14 +45,15 @@ function lines({ status, failure, groups, executedAt, traffic }: Props): ReactNo
   }
   return (
     <>
-      {worst.slice(0, SHOWN).map((group) => <Line key={group.name} group={group} executedAt={executedAt} />)}
+      {worst.slice(0, SHOWN).map((group, index) => <Line key={group.name} group={group} executedAt={executedAt} first={index === 0} />)}
       {worst.length > SHOWN && <MoreLine count={worst.length - SHOWN} />}
       {about}
     </>
   );
 }
 
-function Line({ group, executedAt }: { group: Group; executedAt: number }) {
+/** The first says why; the others have it in the table. */
+function Line({ group, executedAt, first }: { group: Group; executedAt: number; first: boolean }) {
   const page = usePage();
   const since = behindSince(group, executedAt);
   const has = (script: string) => page.scripts.some((each) => each.name === script);
@@ -62,7 +63,7 @@ function Line({ group, executedAt }: { group: Group; executedAt: number }) {
       <span className={`state-${group.verdict?.state ?? "unknown"}`}><i className="dot" /> <b className="answer-word">{group.verdict?.word}</b></span>{" "}
       {has("px/kafka_group") ? <PlaceLink place={linkPlace(page.place, "px/kafka_group", { group_id: group.name })} text={name} title="why" /> : <b>{name}</b>}{" "}
       {sentence(group)}{since !== null && <span className="muted" title="the oldest record it has not read is from then">, since {clockTime(since)}</span>}
-      {group.reason !== "" && <span className="answer-reason muted">{visible(group.reason)}</span>}
+      {first && group.reason !== "" && <span className="answer-reason muted">{visible(group.reason)}</span>}
     </p>
   );
 }

@@ -26,14 +26,19 @@ export function Overview({ data, status, failure }: Props) {
   const { feeds } = data;
   const groupsTable = useMemo(() => groupTable(feeds.groups), [feeds.groups.result]); // eslint-disable-line react-hooks/exhaustive-deps -- a feed is its result
   const groups = useMemo(() => (groupsTable ? groupsOf(groupsTable) : null), [groupsTable]);
+  const page = usePage();
+  const failing = Object.values(feeds).filter((feed) => feed.error !== null);
+  // Without the server nothing is new; a script that fails leaves the others as they are.
+  const lost = failing.find((feed) => feed.error?.kind === "unreachable")?.error ?? undefined;
   const results = Object.values(feeds).map((feed) => feed.result);
   const composed = useMemo(() => compose(feeds), results); // eslint-disable-line react-hooks/exhaustive-deps -- the same
   return (
     <>
-      {data.live.error && <Problem error={data.live.error} stale={composed.tables.length > 0} onRetry={data.runNow} />}
+      {lost && <Problem error={lost} stale={composed.tables.length > 0} onRetry={data.runNow} />}
       <Answer status={status} failure={failure} groups={groups} executedAt={feeds.groups.result?.executedAt ?? 0} traffic={flowSentence(feeds.flow.result) ?? ""} />
       <Tiles data={data} status={status} groups={groups === null ? null : groups.length} behindCount={behind(groups ?? []).length} />
-      {composed.tables.length > 0 ? <WidgetGrid result={composed} faded={data.live.error !== null} dense /> : <div className="skeleton" aria-label="running"><div /><div /></div>}
+      {!lost && failing.map(({ script, error }) => <p key={script} className="note level-warning" role="status"><PlaceLink place={linkPlace(page.place, script)} text={script ?? ""} /> failed: {error?.message}{error?.hint ? `; ${error.hint}` : ""}</p>)}
+      {composed.tables.length > 0 ? <WidgetGrid result={composed} faded={lost !== undefined} dense /> : <div className="skeleton" aria-label="running"><div /><div /></div>}
     </>
   );
 }

@@ -6,7 +6,7 @@ import type { Feed, FeedName } from "./useOverview";
 
 const TABLE = "types.px.dev/px.vispb.Table";
 
-const GROUP_COLUMNS = ["status", "group", "group_id", "lag", "lag_seconds", "trend", "time_to_drain", "members", "topics", "kind", "state", "reason"];
+const GROUP_COLUMNS = ["status", "group", "group_id", "lag_seconds", "lag", "trend", "time_to_drain", "topics", "reason", "members", "kind", "state"];
 const TOPIC_COLUMNS = ["topic", "produce_rate", "record_rate", "consume_rate", "partitions", "producers", "consumers", "groups", "errors"];
 const BROKER_COLUMNS = ["broker", "request_rate", "throughput", "errors", "clients"];
 const CLIENT_COLUMNS = ["client_id", "client", "software", "software_name", "software_version", "version", "connections", "requests", "errors", "upgrade", "problem", "tls"];

@@ -46,7 +46,8 @@ export function useOverview(place: Place, home: boolean, scripts: readonly Scrip
   const rebalances = useFeed("rebalances", asked, home, slower);
   const all = { groups, topics, flow, brokers, clients, errors, rebalances };
   const lives = Object.values(all).filter((each) => each.feed.script !== null).map((each) => each.live);
-  const first = lives.find((each) => each.error !== null);
+  // One script that fails is told where it would stand; the page fails when none answers.
+  const first = lives.every((each) => each.error !== null) ? lives[0] : undefined;
   const received = lives.map((each) => each.receivedAt).filter((at) => at > 0);
   return {
     feeds: Object.fromEntries(Object.entries(all).map(([name, each]) => [name, each.feed])) as Record<FeedName, Feed>,

@@ -119,7 +119,7 @@ export function App() {
     <Page value={page}>
       <div className={`page${editorOpen ? " with-editor" : ""}`}>
         <TopBar
-          script={home || catalogue ? null : script} edited={!scratch && (place.view.pxl !== undefined || place.view.vis !== undefined)} variables={variables} missing={missing.length > 0} live={live} intervalMs={intervalMs}
+          script={home || catalogue ? null : script} running={!catalogue} edited={!scratch && (place.view.pxl !== undefined || place.view.vis !== undefined)} variables={variables} missing={missing.length > 0} live={live} intervalMs={intervalMs}
           status={status} failure={statusFailure} open={{ editor: editorOpen, data: open.data }} onRun={runNow} onPause={pause} onToggle={toggle}
         />
         <div className="body">

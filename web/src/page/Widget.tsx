@@ -1,18 +1,24 @@
 /** One widget: its frame, what it shows, and what it says when it cannot. */
-import { Component, type ReactNode, useState } from "react";
+import { Component, lazy, type ReactNode, Suspense, useState } from "react";
 import type { ResultTable, RunResult, WidgetSpec } from "../api";
-import { barData, type Bars, histogramData } from "../chart/bars";
+import { barData, type Bars, histogramData, isHorizontal } from "../chart/bars";
 import { BarView } from "../chart/BarView";
+import { ColumnView } from "../chart/ColumnView";
+import { PieView } from "../chart/PieView";
+import { GaugeView, StatView } from "../chart/SingleValue";
 import { TimeChart } from "../chart/TimeChart";
+import { FlameGraph } from "../flame/FlameGraph";
 import { GraphWidget } from "../graph/GraphWidget";
 import { usePage } from "../model/context";
-import { formatCell, grouped } from "../model/format";
+import { grouped } from "../model/format";
 import { linkPlace } from "../model/location";
 import { PlaceLink } from "../table/CellView";
 import { DataTable } from "../table/DataTable";
 import { Empty } from "./Empty";
 import { Icon } from "./Icon";
 import { TableMenu } from "./TableMenu";
+
+const VegaChart = lazy(() => import("../vega/VegaChart"));
 
 interface Props {
   widget: WidgetSpec;
@@ -53,7 +59,7 @@ export function Widget({ widget, result, range, alone }: Props) {
         <Guard key={result.script}>
           {!table ? <p className="none">The script gave no table “{widget.table}”. It gave {result.tables.map((each) => each.name).join(", ") || "none"}.</p>
             : table.rows.length === 0 && kind !== "TextChart" ? everythingEmpty(result) ? <p className="none muted">no rows</p> : <Empty table={table} result={result} />
-              : <Content kind={kind} widget={widget} table={table} range={range} filter={filter} />}
+              : <Content kind={kind} widget={widget} table={table} tables={result.tables} range={range} filter={filter} />}
         </Guard>
       </div>
     </section>
@@ -63,11 +69,16 @@ export function Widget({ widget, result, range, alone }: Props) {
 /** Whether the run gave tables and not one of them has a row. */
 export const everythingEmpty = (result: RunResult): boolean => result.tables.length > 1 && result.tables.every((table) => table.rows.length === 0);
 
-const isTable = (kind: string): boolean => !["Graph", "RequestGraph", "TimeseriesChart", "BarChart", "PieChart", "HistogramChart", "StatChart", "GaugeChart", "TextChart"].includes(kind);
+const isTable = (kind: string): boolean => !["Graph", "RequestGraph", "TimeseriesChart", "BarChart", "PieChart", "HistogramChart", "StatChart", "GaugeChart", "TextChart", "VegaChart", "StackTraceFlameGraph"].includes(kind);
 
 export const rowCount = (table: ResultTable): string => `${grouped(table.numRows)} row${table.numRows === 1 ? "" : "s"}`;
 
-function Content({ kind, widget, table, range, filter }: { kind: string; widget: WidgetSpec; table: ResultTable; range: [number, number] | null; filter: string }) {
+function axisLabel(spec: Record<string, unknown>, axis: string): string {
+  const label = (spec[axis] as { label?: unknown } | null | undefined)?.label;
+  return typeof label === "string" ? label : "";
+}
+
+function Content({ kind, widget, table, tables, range, filter }: { kind: string; widget: WidgetSpec; table: ResultTable; tables: readonly ResultTable[]; range: [number, number] | null; filter: string }) {
   const spec = widget.displaySpec;
   const gutter = typeof spec.gutterColumn === "string" ? spec.gutterColumn : undefined;
   const asTable = <DataTable table={table} name={widget.name} filter={filter} gutter={gutter} />;
@@ -81,13 +92,19 @@ function Content({ kind, widget, table, range, filter }: { kind: string; widget:
     case "TimeseriesChart":
       return <TimeChart table={table} spec={spec} name={widget.name} range={range} />;
     case "BarChart":
+      return <BarsOr data={barData(table, spec)} draw={(data) => (isHorizontal(spec) ? <BarView data={data} name={widget.name} /> : <ColumnView data={data} name={widget.name} label={axisLabel(spec, "xAxis")} />)} />;
     case "PieChart":
-      return <BarsOr data={barData(table, spec)} name={widget.name} />;
+      return <BarsOr data={barData(table, spec)} draw={(data) => <PieView data={data} name={widget.name} />} />;
     case "HistogramChart":
-      return <BarsOr data={histogramData(table, spec)} name={widget.name} />;
+      return <BarsOr data={histogramData(table, spec)} draw={(data) => <ColumnView data={data} name={widget.name} label={axisLabel(spec, "xAxis")} />} />;
     case "StatChart":
+      return <StatView table={table} spec={spec} name={widget.name} />;
     case "GaugeChart":
-      return <Stat table={table} spec={spec} />;
+      return <GaugeView table={table} spec={spec} name={widget.name} />;
+    case "StackTraceFlameGraph":
+      return <FlameGraph table={table} spec={spec} name={widget.name} />;
+    case "VegaChart":
+      return <Suspense fallback={<p className="none muted">loading the chart…</p>}><VegaChart tables={tables} table={table} spec={spec} name={widget.name} /></Suspense>;
     case "TextChart":
       return <p className="text-chart">{typeof spec.body === "string" ? spec.body : ""}</p>;
     default:
@@ -95,17 +112,8 @@ function Content({ kind, widget, table, range, filter }: { kind: string; widget:
   }
 }
 
-function BarsOr({ data, name }: { data: Bars | string; name: string }) {
-  return typeof data === "string" ? <p className="none">The chart cannot be drawn: {data}. The data drawer (d) has the rows.</p> : <BarView data={data} name={name} />;
-}
-
-function Stat({ table, spec }: { table: ResultTable; spec: Record<string, unknown> }) {
-  const fields = (spec.stat ?? spec.gauge ?? spec) as { value?: string };
-  const at = table.columns.findIndex((column) => column.name === fields.value);
-  const column = table.columns[at] ?? table.columns[0];
-  const row = table.rows[table.rows.length - 1];
-  if (!column || !row) return null;
-  return <p className="stat">{formatCell(row[Math.max(at, 0)] ?? null, column)}<span className="muted">{column.name}</span></p>;
+function BarsOr({ data, draw }: { data: Bars | string; draw: (data: Bars) => ReactNode }) {
+  return typeof data === "string" ? <p className="none">The chart cannot be drawn: {data}. The data drawer (d) has the rows.</p> : draw(data);
 }
 
 /** A fault in one widget leaves the others. */
