@@ -3,23 +3,23 @@
 //! The first style has Kafka's names and values to the letter, so that the two can be compared field by
 //! field; what is ours stands beside them under names that no message has.
 
+mod compression;
+mod embedded;
 mod json;
+mod protobuf;
 mod secrets;
 mod snake;
+mod telemetry;
 
 use kafkascope_wire::batch::{Batch, Batches, TimestampType};
-use kafkascope_wire::blobs::{Blob, decode_blob};
 use kafkascope_wire::fields::{self, f};
-use kafkascope_wire::{
-    Direction, FieldId, Node, Outcome, Tape, Value, View, apis, decode, errors, header,
-};
+use kafkascope_wire::{Direction, FieldId, Node, Tape, Value, View, errors};
 
+pub use embedded::{ENVELOPE, Enveloped};
 pub use json::{write_int, write_string};
 
-const JOIN_GROUP: i16 = 11;
-const SYNC_GROUP: i16 = 14;
-const DESCRIBE_GROUPS: i16 = 15;
-const ENVELOPE: i16 = 58;
+use embedded::Within;
+
 const SHARE_FETCH: i16 = 78;
 
 /// How names and values are written.
@@ -58,6 +58,28 @@ pub fn write_body(
         view,
         topic_name,
         tags: Vec::new(),
+        within: Within::Message,
+    }
+    .body(&tape.nodes);
+}
+
+/// Appends the JSON of an Envelope's response, of which only its request says how to read what is inside.
+pub fn write_envelope_answer(
+    out: &mut String,
+    style: Style,
+    tape: &Tape,
+    view: &View,
+    topic_name: TopicName,
+    asked: Option<Enveloped>,
+) {
+    Writer {
+        out,
+        style,
+        api_key: ENVELOPE,
+        view,
+        topic_name,
+        tags: Vec::new(),
+        within: asked.map_or(Within::Message, Within::Envelope),
     }
     .body(&tape.nodes);
 }
@@ -65,6 +87,15 @@ pub fn write_body(
 struct Level {
     array: bool,
     empty: bool,
+}
+
+impl Level {
+    fn object() -> Level {
+        Level {
+            array: false,
+            empty: true,
+        }
+    }
 }
 
 struct Writer<'w, 'v> {
@@ -75,6 +106,7 @@ struct Writer<'w, 'v> {
     topic_name: TopicName<'w>,
     /// Unknown tagged fields of the open structs: depth, tag, size.
     tags: Vec<(usize, u32, u32)>,
+    within: Within,
 }
 
 impl Writer<'_, '_> {
@@ -144,7 +176,7 @@ impl Writer<'_, '_> {
                         );
                     }
                     if !level.array {
-                        self.blob(level, nodes, i);
+                        self.embedded(level, nodes, i);
                     }
                 }
                 Value::Records { size, captured, .. } => self.records(level, node, size, captured),
@@ -348,106 +380,6 @@ impl Writer<'_, '_> {
             self.key(&mut level, self.pick(camel, snake), "");
             json::write_int(self.out, value);
         }
-        self.out.push('}');
-    }
-
-    /// What the members of a consumer group tell each other, beside its bytes.
-    fn blob(&mut self, level: &mut Level, nodes: &[Node], i: usize) {
-        let blob = match (self.api_key, nodes[i].field) {
-            (JOIN_GROUP, f::METADATA) | (DESCRIBE_GROUPS, f::MEMBER_METADATA) => {
-                Blob::ConsumerSubscription
-            }
-            (SYNC_GROUP, f::ASSIGNMENT) | (DESCRIBE_GROUPS, f::MEMBER_ASSIGNMENT) => {
-                Blob::ConsumerAssignment
-            }
-            (ENVELOPE, f::REQUEST_DATA) => return self.enveloped(level, &nodes[i]),
-            _ => return,
-        };
-        // Other types of groups, as Kafka Connect's, have other encodings.
-        let kind = nodes[..i]
-            .iter()
-            .rev()
-            .find(|n| n.field == f::PROTOCOL_TYPE)
-            .and_then(|n| self.view.str(n.value));
-        let Some(bytes) = self
-            .view
-            .bytes(nodes[i].value)
-            .filter(|_| kind.is_none_or(|k| k == "consumer"))
-        else {
-            return;
-        };
-        let mut tape = Tape::default();
-        let (version, outcome) = decode_blob(blob, bytes, &mut tape);
-        if outcome != Outcome::Complete || version < 0 {
-            return;
-        }
-        self.key(
-            level,
-            self.name(nodes[i].field),
-            self.pick("Decoded", "_decoded"),
-        );
-        self.inner(self.api_key, &View::whole(bytes), &tape);
-    }
-
-    fn inner(&mut self, api_key: i16, view: &View, tape: &Tape) {
-        Writer {
-            out: self.out,
-            style: self.style,
-            api_key,
-            view,
-            topic_name: self.topic_name,
-            tags: Vec::new(),
-        }
-        .body(&tape.nodes);
-    }
-
-    /// The request that a broker passes on to the controller: the request log has this one, not its envelope.
-    fn enveloped(&mut self, level: &mut Level, node: &Node) {
-        let Some(bytes) = self.view.bytes(node.value) else {
-            return;
-        };
-        let view = View::whole(bytes);
-        // An envelope in an envelope is no request of Kafka's, and could be nested without end.
-        let Some(header) = header::request(&view).filter(|h| h.api_key != ENVELOPE) else {
-            return;
-        };
-        let mut tape = Tape::default();
-        let outcome = decode(
-            header.api_key,
-            header.api_version,
-            Direction::Request,
-            &view,
-            header.body_at,
-            &mut tape,
-        );
-        if outcome == Outcome::UnknownVersion {
-            return;
-        }
-        self.key(
-            level,
-            self.name(node.field),
-            self.pick("Decoded", "_decoded"),
-        );
-        let mut level = Level {
-            array: false,
-            empty: true,
-        };
-        self.out.push('{');
-        self.key(&mut level, self.pick("apiKey", "api_key"), "");
-        json::write_int(self.out, i64::from(header.api_key));
-        self.key(&mut level, self.pick("apiName", "api_name"), "");
-        json::write_string(self.out, apis::name(header.api_key));
-        self.key(&mut level, self.pick("apiVersion", "api_version"), "");
-        json::write_int(self.out, i64::from(header.api_version));
-        self.key(&mut level, self.pick("correlationId", "correlation_id"), "");
-        json::write_int(self.out, i64::from(header.correlation_id));
-        self.key(&mut level, self.pick("clientId", "client_id"), "");
-        match header.client_id {
-            Some(id) => json::write_string(self.out, &String::from_utf8_lossy(id)),
-            None => self.out.push_str("null"),
-        }
-        self.key(&mut level, "request", "");
-        self.inner(header.api_key, &view, &tape);
         self.out.push('}');
     }
 }

@@ -5,7 +5,7 @@ use kafkascope_stream::ConnId;
 use kafkascope_wire::{Direction, Exchange, Outcome, Tape, decode};
 
 use crate::{
-    body::{Style, write_body},
+    body::{ENVELOPE, Enveloped, Style, write_body, write_envelope_answer},
     commits,
     conn::Conn,
     connections::Connections,
@@ -95,6 +95,13 @@ impl Connections {
                 .filter(|b| b.complete || !b.tape.nodes.is_empty())
                 .filter(|_| version >= 0)
             {
+                if key == ENVELOPE && direction == Direction::Response {
+                    let request = seen.call.request;
+                    let asked = request.and_then(|r| Enveloped::of(r.root(), &r.view));
+                    let out = &mut self.bodies[i];
+                    write_envelope_answer(out, Style::Snake, body.tape, &body.view, &name, asked);
+                    continue;
+                }
                 write_body(
                     &mut self.bodies[i],
                     Style::Snake,

@@ -15,7 +15,10 @@ use kafkascope_wire::{
     Direction, Exchange, Message, Outcome, Side, Tape, Value, apis, decode, fields,
 };
 
-use crate::body::{Style, is_record_set, write_body, write_int, write_string};
+use crate::body::{
+    ENVELOPE, Enveloped, Style, is_record_set, write_body, write_envelope_answer, write_int,
+    write_string,
+};
 use names::Names;
 use order::{Line, Order};
 
@@ -293,6 +296,20 @@ impl Lines {
             match (message, outcomes[i]) {
                 (Some(_), _) if exchange.raw_sasl => out.push_str("{\"authBytes\":\"<masked>\"}"),
                 (None, _) | (_, None | Some(Outcome::UnknownVersion)) => out.push_str("null"),
+                (Some(message), _)
+                    if exchange.api_key == ENVELOPE && direction == Direction::Response =>
+                {
+                    let request = exchange.request.as_ref();
+                    let asked = request.and_then(|r| Enveloped::of(tapes[0].root(), &r.view()));
+                    write_envelope_answer(
+                        &mut out,
+                        Style::RequestLog,
+                        &tapes[i],
+                        &message.view(),
+                        &topic_name,
+                        asked,
+                    );
+                }
                 (Some(message), _) => write_body(
                     &mut out,
                     Style::RequestLog,

@@ -1,9 +1,15 @@
-//! Encoded values inside messages: what members of a classic group tell each other.
+//! Encoded values inside messages: what members of a classic group tell each other, and whom a forwarded request is from.
 
 use std::sync::OnceLock;
 
 use crate::{
-    cursor::Cursor, decode::run, outcome::Outcome, plan::Plans, schema, tape::Tape, view::View,
+    cursor::{Cursor, Fault},
+    decode::run,
+    outcome::Outcome,
+    plan::Plans,
+    schema,
+    tape::Tape,
+    view::View,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -12,17 +18,58 @@ pub enum Blob {
     ConsumerSubscription,
     /// SyncGroup's `assignment`, DescribeGroups' `memberAssignment`, for protocol type `consumer`.
     ConsumerAssignment,
+    /// The same two for protocol type `connect` (KIP-415); an assignment is a subscription's `allocation`, too.
+    ConnectSubscription,
+    ConnectAssignment,
+    /// A subscription's `userData` of the assignor `sticky`, `cooperative-sticky` or, from Kafka Streams, `stream`.
+    StickyUserData,
+    CooperativeStickyUserData,
+    StreamsUserData,
+    /// Envelope's `requestPrincipal`, as the default principal builder writes it (KIP-590).
+    Principal,
+}
+
+/// How a blob says its version.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Version {
+    Int16,
+    Int32,
+    /// Not at all: the newest that reads to the end.
+    Unsaid,
 }
 
 impl Blob {
+    pub const ALL: [Blob; 8] = [
+        Blob::ConsumerSubscription,
+        Blob::ConsumerAssignment,
+        Blob::ConnectSubscription,
+        Blob::ConnectAssignment,
+        Blob::StickyUserData,
+        Blob::CooperativeStickyUserData,
+        Blob::StreamsUserData,
+        Blob::Principal,
+    ];
+
+    fn of(self) -> (&'static str, Version) {
+        match self {
+            Blob::ConsumerSubscription => ("ConsumerProtocolSubscription", Version::Int16),
+            Blob::ConsumerAssignment => ("ConsumerProtocolAssignment", Version::Int16),
+            Blob::ConnectSubscription => ("ConnectProtocolSubscription", Version::Int16),
+            Blob::ConnectAssignment => ("ConnectProtocolAssignment", Version::Int16),
+            Blob::StickyUserData => ("StickyAssignorUserData", Version::Unsaid),
+            Blob::CooperativeStickyUserData => {
+                ("CooperativeStickyAssignorUserData", Version::Unsaid)
+            }
+            Blob::StreamsUserData => ("StreamsSubscriptionInfo", Version::Int32),
+            Blob::Principal => ("DefaultPrincipalData", Version::Int16),
+        }
+    }
+
     fn plans(self) -> Option<&'static Plans> {
-        static PLANS: [OnceLock<Option<Plans>>; 2] = [OnceLock::new(), OnceLock::new()];
-        let (slot, name) = match self {
-            Blob::ConsumerSubscription => (0, "ConsumerProtocolSubscription"),
-            Blob::ConsumerAssignment => (1, "ConsumerProtocolAssignment"),
-        };
-        PLANS[slot]
-            .get_or_init(|| schema::message(name).map(Plans::new))
+        static PLANS: [OnceLock<Option<Plans>>; Blob::ALL.len()] =
+            [const { OnceLock::new() }; Blob::ALL.len()];
+        PLANS[self as usize]
+            .get_or_init(|| schema::message(self.of().0).map(Plans::new))
             .as_ref()
     }
 }
@@ -33,7 +80,29 @@ impl Blob {
 pub fn decode_blob(blob: Blob, bytes: &[u8], tape: &mut Tape) -> (i16, Outcome) {
     tape.nodes.clear();
     let view = View::whole(bytes);
-    let Ok(version) = Cursor::new(&view, 0).i16() else {
+    let Some(plans) = blob.plans() else {
+        return (-1, Outcome::UnknownVersion);
+    };
+    let versions = plans.message.versions;
+    let mut cursor = Cursor::new(&view, 0);
+    let version = match blob.of().1 {
+        Version::Int16 => cursor.i16(),
+        Version::Int32 => cursor
+            .i32()
+            .and_then(|v| i16::try_from(v).map_err(|_| Fault::Bad("no version"))),
+        Version::Unsaid => {
+            for version in (versions.low..=versions.high).rev() {
+                if let Some(plan) = plans.get(version)
+                    && run(plan, &view, 0, tape, true) == Outcome::Complete
+                {
+                    return (version, Outcome::Complete);
+                }
+                tape.nodes.clear();
+            }
+            Err(Fault::Bad("no version"))
+        }
+    };
+    let Ok(version) = version else {
         return (
             -1,
             Outcome::Malformed {
@@ -43,13 +112,9 @@ pub fn decode_blob(blob: Blob, bytes: &[u8], tape: &mut Tape) -> (i16, Outcome) 
             },
         );
     };
-    let Some(plans) = blob.plans() else {
-        return (version, Outcome::UnknownVersion);
-    };
-    let newest = plans.message.versions.high;
-    match plans.get(version.min(newest)) {
+    match plans.get(version.min(versions.high)) {
         // Old clients append bytes of their own, newer versions fields.
-        Some(plan) => (version, run(plan, &view, 2, tape, false)),
+        Some(plan) => (version, run(plan, &view, cursor.at, tape, false)),
         None => (version, Outcome::UnknownVersion),
     }
 }
@@ -95,5 +160,98 @@ mod tests {
             decode_blob(Blob::ConsumerAssignment, b"\0", &mut tape).1,
             Outcome::Malformed { .. }
         ));
+    }
+
+    fn read(blob: Blob, bytes: &[u8]) -> Option<i16> {
+        let mut tape = Tape::default();
+        let (version, outcome) = decode_blob(blob, bytes, &mut tape);
+        (outcome == Outcome::Complete).then_some(version)
+    }
+
+    #[test]
+    fn each_blob_in_its_versions() {
+        let worker = b"\0\0\0\x05http:\0\0\0\0\0\0\0\x07";
+        let mut cooperative = worker.to_vec();
+        cooperative[1] = 1;
+        let (none, some) = (&b"\xff\xff\xff\xff"[..], &b"\0\0\0\x02\0\x01"[..]);
+        let given = b"\0\x01\0\0\0\x01w\0\x01u\0\0\0\0\0\0\0\x07\0\0\0\x01\0\x01c\0\0\0\x01\xff\xff\xff\xff";
+        let sticky = b"\0\0\0\x01\0\x01t\0\0\0\x01\0\0\0\x03";
+        let mut streams = b"\0\0\0\x0b\0\0\0\x0b".to_vec();
+        streams.extend([7; 16]);
+        streams.extend(
+            b"\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x09\xff\xff\x01\0\0\0\0\0\0\0\0",
+        );
+        for (case, blob, bytes, version) in [
+            (
+                "a worker of Connect",
+                Blob::ConnectSubscription,
+                worker.to_vec(),
+                Some(0),
+            ),
+            (
+                "a cooperative one",
+                Blob::ConnectSubscription,
+                [&cooperative, none].concat(),
+                Some(1),
+            ),
+            (
+                "with an allocation",
+                Blob::ConnectSubscription,
+                [&cooperative, some].concat(),
+                Some(1),
+            ),
+            (
+                "a worker's tasks",
+                Blob::ConnectAssignment,
+                [&given[..], none, b"\0\0\0\0"].concat(),
+                Some(1),
+            ),
+            ("cut", Blob::ConnectAssignment, given.to_vec(), None),
+            (
+                "sticky, old",
+                Blob::StickyUserData,
+                sticky.to_vec(),
+                Some(0),
+            ),
+            (
+                "sticky with its generation",
+                Blob::StickyUserData,
+                [&sticky[..], b"\0\0\0\x05"].concat(),
+                Some(1),
+            ),
+            (
+                "sticky and more",
+                Blob::StickyUserData,
+                [&sticky[..], b"\0\0\0\x05\0"].concat(),
+                None,
+            ),
+            (
+                "a generation",
+                Blob::CooperativeStickyUserData,
+                b"\0\0\0\x05".to_vec(),
+                Some(0),
+            ),
+            (
+                "no generation",
+                Blob::CooperativeStickyUserData,
+                b"\0\0\x05".to_vec(),
+                None,
+            ),
+            ("Streams", Blob::StreamsUserData, streams, Some(11)),
+            (
+                "Streams of no version",
+                Blob::StreamsUserData,
+                b"\0\x01\0\0".to_vec(),
+                None,
+            ),
+            (
+                "a principal",
+                Blob::Principal,
+                b"\0\0\x05User\x06alice\0\0".to_vec(),
+                Some(0),
+            ),
+        ] {
+            assert_eq!(read(blob, &bytes), version, "{case}");
+        }
     }
 }
