@@ -41,8 +41,10 @@ TELLING = pa.array([*told.APIS, *transactions.APIS, *HEARTBEATS], pa.int64())
 
 #: Rows that wait for the next step; beyond, the oldest are dropped and counted.
 MAX_WAITING_ROWS = 2_000_000
-#: What nothing happened to is written again after this long.
+#: What nothing happened to is written again after this long at most, and sooner where that is few rows.
 REFRESH_NS = 60 * SECOND
+SOONEST_NS = 5 * SECOND
+QUIET_ROWS_PER_S = 100
 #: Rows a second that are written at most in the long run, of partitions and of groups.
 LAG_ROWS_PER_S = 2_000
 GROUP_ROWS_PER_S = 500
@@ -221,7 +223,10 @@ class Monitor:
         status = np.fromiter((verdict.status.number for verdict in judged.verdicts), np.int64, len(slots))
         behind = pc.greater(pc.fill_null(table["lag_seconds"], 0.0), 0.0).to_numpy()
         least = max(SECOND // 2, len(slots) * SECOND // LAG_ROWS_PER_S)
-        due: npt.NDArray[np.bool_] = (age >= REFRESH_NS) | (status != self._written_status[slots]) | ((changed | (behind & (age >= 10 * SECOND))) & (age >= least))
+        due: npt.NDArray[np.bool_] = (age >= _refresh_ns(len(slots))) | (status != self._written_status[slots]) | ((changed | (behind & (age >= 10 * SECOND))) & (age >= least))
+        # All partitions of a topic at once: only then is their sum at a moment true.
+        topics = (self.tracker.pairs.group[slots] << 32) | self.tracker.parts.topic[self.tracker.pairs.at[slots]]
+        due |= np.isin(topics, np.unique(topics[due]))
         self._written_at[slots[due]] = now_ns
         self._written_status[slots[due]] = status[due]
         self.tracker.changed = set(self.tracker.pairs.at[slots[changed & ~due]].tolist())
@@ -229,6 +234,7 @@ class Monitor:
 
     def _groups_due(self, groups: pa.Table, now_ns: int) -> pa.Table:
         least = max(SECOND // 2, groups.num_rows * SECOND // GROUP_ROWS_PER_S)
+        refresh = _refresh_ns(groups.num_rows)
         due, seen = [], set()
         fields = [groups[name].to_pylist() for name in ("cluster_id", "group_id", "state", "members", "lag", "partitions", "status")]
         behind = pc.greater(pc.fill_null(groups["lag_seconds"], 0.0), 0.0).to_pylist()
@@ -237,7 +243,7 @@ class Monitor:
             seen.add(key)
             at, before = self._groups_written.get(key, (0, None))
             age = now_ns - at
-            if age >= REFRESH_NS or (age >= least and (before != rest or (behind[row] and age >= 5 * SECOND))):
+            if age >= refresh or (age >= least and (before != rest or (behind[row] and age >= 5 * SECOND))):
                 due.append(row)
                 self._groups_written[key] = (now_ns, rest)
         table = groups.take(pa.array(due, pa.int64()))
@@ -286,6 +292,9 @@ _NOTHING_READ = Verdict(Status.OK, "No commit and no read of this group was seen
 def _with_findings(verdict: Verdict, findings: Sequence[Finding]) -> Verdict:
     """The verdict by commits, or what commits cannot tell where that is worse."""
     if not findings:
+        if verdict.status is Status.OK and verdict.current_lag:
+            left = "1 record is" if verdict.current_lag == 1 else f"{verdict.current_lag} records are"
+            return Verdict(verdict.status, f"{verdict.reason[:-1]}; {left} left to read.", verdict.current_lag)
         return verdict
     grave = [f for f in findings if f.kind in _GRAVE]
     status = Status.ERR if grave else Status.WARN
@@ -294,6 +303,10 @@ def _with_findings(verdict: Verdict, findings: Sequence[Finding]) -> Verdict:
     told_ = (grave or list(findings))[0]
     more = f" ({len(findings) - 1} more)" if len(findings) > 1 else ""
     return Verdict(status, told_.reason + more, verdict.current_lag)
+
+
+def _refresh_ns(rows: int) -> int:
+    return min(REFRESH_NS, max(SOONEST_NS, rows * SECOND // QUIET_ROWS_PER_S))
 
 
 def _lag_table(partitions: pa.Table, judged: judge.Judged, now_ns: int) -> pa.Table:

@@ -11,6 +11,7 @@ from kafkascope.cli.errors import FAILED, WRONG_USE, CommandError, check_files
 
 def run_on_captures(files: Sequence[str], library: Any, request: dict[str, Any], vis: Mapping[str, Any] | None) -> tuple[list[out.Output], list[str]]:
     """The result tables of a script over ``files``, and what was not seen. ``start_time`` reaches over the whole capture unless given."""
+    from kafkascope.server.analysis import Analysis
     from kafkascope.server.errors import ApiError
     from kafkascope.server.service import Service
 
@@ -19,7 +20,8 @@ def run_on_captures(files: Sequence[str], library: Any, request: dict[str, Any],
         if any(v.get("name") == "start_time" for v in (vis or {}).get("variables") or []):
             whole = f"-{(last_ns - first_ns) // 1_000_000_000 + 2}s"
             request["args"].setdefault("start_time", whole)
-        service = Service(store.engine(), library, now_ns=lambda: last_ns + 1)
+        analysis = Analysis(store, captured=(first_ns, last_ns))
+        service = Service(store.engine(), library, now_ns=lambda: last_ns + 1, prepare=analysis.prepare)
         try:
             results = service.results(request)
         except ApiError as error:

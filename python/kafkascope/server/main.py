@@ -37,6 +37,7 @@ def main(fd: int, ready_fd: int | None, ingest_socket: str, captures: tuple[str,
     from kafkascope import _core, pxl
     from kafkascope.agent import captures as capture_files
     from kafkascope.scripts import Library, ScriptError
+    from kafkascope.server.analysis import Analysis
     from kafkascope.server.app import create_app
     from kafkascope.server.service import Service
     from kafkascope.store import Store
@@ -58,7 +59,9 @@ def main(fd: int, ready_fd: int | None, ingest_socket: str, captures: tuple[str,
         click.echo(f"px: {note}", err=True)
     # Of a capture, now is its end.
     now_ns = time.time_ns if loaded is None else (lambda end=loaded.last_ns + 1: end)
-    service = Service(store.engine(), library, store_stats=store.stats, source=source, now_ns=now_ns,
+    analysis = Analysis(store, captured=(loaded.first_ns, loaded.last_ns) if loaded is not None else None)
+    analysis.start()
+    service = Service(store.engine(), library, prepare=analysis.prepare, store_stats=store.stats, source=source, now_ns=now_ns,
                       limits=pxl.Limits(timeout_s=config["server.query_timeout"], max_rows=config["server.max_rows"]))  # fmt: skip
     app = create_app(service, allowed_hosts=config["server.allow_host"], token=config["server.token"] or None)
     try:
@@ -66,6 +69,7 @@ def main(fd: int, ready_fd: int | None, ingest_socket: str, captures: tuple[str,
     finally:
         if ingest is not None:
             ingest.close()
+        analysis.close()
         store.close()
 
 

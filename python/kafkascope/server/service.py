@@ -26,7 +26,8 @@ class Service:
     """Answers for one store. Thread-safe: calls come from worker threads."""
 
     def __init__(self, engine: Any, library: Library, *, store_stats: Callable[[], Mapping[str, Any]] | None = None, source: str = "",
-                 limits: pxl.Limits | None = None, now_ns: Callable[[], int] = time.time_ns) -> None:
+                 limits: pxl.Limits | None = None, now_ns: Callable[[], int] = time.time_ns,
+                 prepare: Callable[[frozenset[str]], None] | None = None) -> None:
         self.engine = engine
         self.library = library
         self.source = source
@@ -34,6 +35,7 @@ class Service:
         self._stats = store_stats or dict
         self._limits = limits or pxl.Limits(timeout_s=RUN_TIMEOUT_S, max_rows=MAX_ROWS)
         self._now_ns = now_ns
+        self._prepare = prepare
         self._refreshed = float("-inf")
 
     # ---- scripts ----
@@ -107,6 +109,8 @@ class Service:
             calls = visspec.calls(spec, given)
             program = pxl.compile(text, engine.relations(), funcs=calls, now_ns=now_ns)
             compiled = time.perf_counter()
+            if self._prepare is not None:
+                self._prepare(frozenset().union(*(program.reads(output) for output in program.outputs)))
             results = pxl.run(program, engine, limits=self._limits)
         except visspec.ArgumentError as error:
             raise ApiError("argument", error.message, error.hint) from error

@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -74,6 +74,8 @@ class Store:
         self._engine: DuckDBEngine | None = None
         self._engine_lock = threading.Lock()
         self._names: tuple[pa.Table | None, pa.Table] = (None, _no_names())
+        #: Called with each table's name and batch once it is kept, in the thread that brought it; must return at once.
+        self.listeners: list[Callable[[str, pa.RecordBatch], None]] = []
         self.observed: dict[str, ObservedTable] = {}
         self.newest: dict[str, NewestTable] = {}
         if folder is not None:
@@ -170,6 +172,8 @@ class Store:
             raise UnknownTable(f"rows of '{table}' are computed and not stored")
         if failure is not None:
             self._disk_refused(failure)
+        for listener in self.listeners:
+            listener(table, rows)
 
     def positions(self) -> dict[str, dict[str, int]]:
         """Of each table the sequence number that is stored of each sender."""

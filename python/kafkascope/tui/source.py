@@ -86,13 +86,15 @@ class CaptureSource:
     def __init__(self, files: Sequence[str], library: Any, *, max_rows: int | None = None) -> None:
         from kafkascope.cli.capture import load_captures
         from kafkascope.pxl import Limits
+        from kafkascope.server.analysis import Analysis
         from kafkascope.server.service import MAX_ROWS, RUN_TIMEOUT_S, Service
 
         self._store, self._first_ns, self._last_ns, notes = load_captures(files)
         self.notes: Sequence[str] = notes
         self.label = ", ".join(file.rsplit("/", 1)[-1] for file in files)
         limits = Limits(timeout_s=RUN_TIMEOUT_S, max_rows=max_rows or MAX_ROWS)
-        self._service = Service(self._store.engine(), library, limits=limits, now_ns=lambda: self._last_ns + 1)
+        analysis = Analysis(self._store, captured=(self._first_ns, self._last_ns))
+        self._service = Service(self._store.engine(), library, limits=limits, now_ns=lambda: self._last_ns + 1, prepare=analysis.prepare)
 
     def scripts(self) -> list[dict[str, Any]]:
         whole = f"-{(self._last_ns - self._first_ns) // 1_000_000_000 + 2}s"

@@ -1,0 +1,106 @@
+"""The analysis beside a server: a thread that gives new rows to a monitor and stores what it yields; over a capture, once, when somebody asks."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from kafkascope.analysis import replay
+from kafkascope.analysis.monitor import Monitor, Snapshot
+from kafkascope.store import Store
+from kafkascope.store.errors import StoreError
+
+#: Between two steps; a step that takes long makes the pause longer, so that the analysis takes at most a tenth of a core.
+INTERVAL_S = 2.0
+_SHARE = 10
+#: A snapshot this young is shared by those who ask.
+_FRESH_NS = 1_000_000_000
+
+
+class Analysis:
+    """Lag, verdicts, rebalances and findings of a store, kept up to date. ``after`` is called with each step's snapshot.
+
+    With ``captured`` (first and last time of a packet capture) the rows are gone through once, on the first ``prepare``.
+    """
+
+    def __init__(self, store: Store, *, interval_s: float = INTERVAL_S, captured: tuple[int, int] | None = None, after: Callable[[Snapshot], None] | None = None) -> None:
+        self.store = store
+        self.monitor = Monitor()
+        self.steps = 0
+        self.step_s = 0.0
+        self.problem: str | None = None
+        self._captured = captured
+        self._filled = False
+        self._after = after
+        self._interval_s = interval_s
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin; rows that are stored from now on are taken, and those of the last minutes."""
+        if self._captured is not None:
+            return
+        self.store.listeners.append(self.monitor.offer)
+        self._thread = threading.Thread(target=self._run, name="analysis", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop, and wait for the step under way."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=30)
+
+    def prepare(self, tables: Iterable[str]) -> None:
+        """See to it that these tables have their rows: of a capture they are computed when the first query wants them."""
+        if self._captured is None or self._filled or replay.TABLES.isdisjoint(tables):
+            return
+        with self._lock:
+            if not self._filled:
+                self.monitor = replay.fill(self.store, first_ns=self._captured[0], last_ns=self._captured[1])
+                self._filled = True
+
+    def snapshot(self, now_ns: int) -> Snapshot:
+        """Everything as of now; of a capture as of its end."""
+        if self._captured is not None:
+            self.prepare(replay.TABLES)
+            assert self.monitor.last is not None
+            return self.monitor.last
+        with self._lock:
+            last = self.monitor.last
+            return last if last is not None and now_ns - last.now_ns < _FRESH_NS else self.monitor.snapshot(now_ns)
+
+    def stats(self) -> dict[str, Any]:
+        """What is held, what limits cost, how long a step takes."""
+        return {**self.monitor.stats(), "steps": self.steps, "stepMs": round(self.step_s * 1e3, 1), "problem": self.problem}
+
+    def _run(self) -> None:
+        try:
+            # Rows that came in since ``start`` are in the store as well; taken twice they change nothing but a window's fill.
+            with self._lock:
+                replay.warm(self.store.engine(), self.monitor, now_ns=time.time_ns())
+        except StoreError as error:
+            self.problem = f"the rows from before the start were not read: {error.message}"
+        while not self._stop.wait(max(self._interval_s, self.step_s * _SHARE)):
+            self.step()
+
+    def step(self) -> None:
+        """Take in what came, store what it yields."""
+        began = time.perf_counter()
+        try:
+            with self._lock:
+                now_ns = time.time_ns()
+                for name, table in self.monitor.step(now_ns).items():
+                    for batch in table.combine_chunks().to_batches():
+                        self.store.append(name, batch)
+                snapshot = self.monitor.last
+            if self._after is not None and snapshot is not None:
+                self._after(snapshot)
+            self.problem = None
+        except Exception as error:
+            # The thread must outlive any surprise; the server's status shows it.
+            self.problem = f"{type(error).__name__}: {error}"
+        self.steps += 1
+        self.step_s = time.perf_counter() - began
