@@ -190,7 +190,7 @@ def test_a_link_in_the_place_of_the_ready_file_is_not_followed(linked, tmp_path)
 
 def test_without_a_server_it_is_wrong_use(capfd):
     assert main(["--source", "none", "--log", "text"]) == 2
-    assert "give --server-socket PATH" in capfd.readouterr().err
+    assert "no server: give --send-to" in capfd.readouterr().err
 
 
 def test_a_short_id_stays_the_same():

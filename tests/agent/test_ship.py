@@ -17,6 +17,7 @@ from kafkascope.metadata import rows
 from kafkascope.store import Store
 from kafkascope.store.errors import StoreError
 from kafkascope.store.ingest import IngestServer
+from kafkascope.tokens import Token
 
 
 def batch(count=10, start=1000):
@@ -211,3 +212,88 @@ def test_a_token_is_asked_for_over_tcp(store, given, arrives):
 def test_other_hosts_are_let_in_only_with_a_token(store):
     with pytest.raises(StoreError, match="no token is set"):
         IngestServer(store, "grpc+tcp://0.0.0.0:0")
+    with pytest.raises(StoreError, match="no certificate"):
+        IngestServer(store, "grpc+tcp://0.0.0.0:0", token="t")
+
+
+# ---- between hosts: TLS and a token that may change ----
+
+
+@pytest.fixture(scope="module")
+def certificate():
+    from kafkascope.deploy.certificates import make
+
+    return make(["localhost", "127.0.0.1"])
+
+
+def test_tls_with_a_certificate_of_our_own_and_a_token_from_a_file(store, tmp_path, certificate):
+    (tmp_path / "token").write_text("first\n")
+    server = IngestServer(store, "grpc+tls://127.0.0.1:0", token=Token(file=str(tmp_path / "token")), certificate=(certificate.certificate, certificate.key))
+    shipper = Shipper(f"grpc+tls://localhost:{server.port}", token=Token(file=str(tmp_path / "token")), root_certificate=certificate.authority)
+    shipper.submit("kafka_produce", batch(10))
+    assert shipper.flush(5) and produced(store) == 10
+    shipper.close()
+    server.close()
+
+
+@pytest.mark.parametrize("other", ["authority", "name"])
+def test_a_server_with_another_certificate_gets_nothing(store, certificate, other):
+    from kafkascope.deploy.certificates import make
+
+    said = []
+    shown = make(["localhost"]) if other == "authority" else make(["elsewhere.example"])
+    trusted = certificate.authority if other == "authority" else shown.authority
+    server = IngestServer(store, "grpc+tls://127.0.0.1:0", token="t", certificate=(shown.certificate, shown.key))
+    shipper = Shipper(f"grpc+tls://localhost:{server.port}", token="t", root_certificate=trusted, log=said.append)
+    shipper.submit("kafka_produce", batch(10))
+    assert not shipper.flush(1)
+    assert produced(store) == 0 and any("cannot be reached" in line for line in said)
+    shipper.close(timeout_s=0.1)
+    server.close()
+
+
+def test_a_revoked_token_ends_the_stream_and_a_new_one_goes_on_without_loss(store, tmp_path, monkeypatch):
+    monkeypatch.setattr("kafkascope.tokens._LOOK_S", 0.0)
+    said = []
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    ours.write_text("old")
+    theirs.write_text("old")
+    server = IngestServer(store, "grpc+tcp://127.0.0.1:0", token=Token(file=str(theirs)))
+    shipper = Shipper(f"grpc+tcp://127.0.0.1:{server.port}", token=Token(file=str(ours)), log=said.append)
+    shipper.submit("kafka_produce", batch(10))
+    assert shipper.flush(5)
+    theirs.write_text("new")
+    shipper.submit("kafka_produce", batch(10))
+    assert not shipper.flush(1) and produced(store) == 10
+    assert any("token is missing, wrong or revoked" in line for line in said)
+    ours.write_text("new")
+    assert shipper.flush(10) and produced(store) == 20
+    theirs.write_text("")
+    shipper.submit("kafka_produce", batch(10))
+    assert not shipper.flush(0.5) and produced(store) == 20
+    shipper.close(timeout_s=0.1)
+    server.close()
+
+
+def test_what_one_agent_learned_of_topics_the_others_hear(store, socket):
+    server = IngestServer(store, socket)
+    first, second = Shipper(socket, asid=1), Shipper(socket, asid=2)
+    first.submit("kafka_topic_names", rows.build("kafka_topic_names", [{"time_": 1, "topic_id": "id-1", "topic": "order", "source": "log_directory"}]))
+    assert first.flush(5)
+    for _ in range(2):
+        second.submit("md_agent", rows.build("md_agent", [{"time_": 1, "agent_id": "b"}]))
+        assert second.flush(5)
+    assert second.take_learned() == [("id-1", "order")]
+    assert second.take_learned() == []
+    first.close(), second.close()
+    server.close()
+
+
+def test_the_clock_is_compared_with_the_servers(store, socket):
+    server, shipper = IngestServer(store, socket), Shipper(socket)
+    for _ in range(5):
+        shipper.submit("kafka_produce", batch(1))
+        assert shipper.flush(5)
+    assert abs(shipper.clock.offset_ns) < 50_000_000
+    shipper.close()
+    server.close()

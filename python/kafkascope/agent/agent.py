@@ -8,11 +8,12 @@ import time
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kafkascope.agent.buffer import DiskBuffer
 from kafkascope.agent.ship import Shipper
 from kafkascope.metadata import rows
 from kafkascope.metadata.execs import ExecWatcher
@@ -20,11 +21,14 @@ from kafkascope.metadata.host import machine_id
 from kafkascope.metadata.pods import PodsFolder
 from kafkascope.metadata.proc import Proc
 from kafkascope.metadata.sampler import Sampler
+from kafkascope.tokens import Token
+
+if TYPE_CHECKING:
+    from kafkascope.metadata.kubernetes.node import NodePods
 
 POLL_MS = 50
 HEARTBEAT_NS = 1_000_000_000
 _UPID_COLUMNS = ("upid", "remote_upid", "client_upid", "broker_upid")
-SOURCES = ("auto", "ebpf", "packet", "none")
 
 
 class Pipeline(Protocol):
@@ -45,12 +49,16 @@ class Settings:
     server: str
     source: str = "auto"
     asid: int = 1
-    token: str | None = None
+    token: Token | None = None
     root_certificate: bytes | None = None
     interfaces: tuple[str, ...] = ()
     exclude_pids: tuple[int, ...] = ()
     queue_bytes: int = 64 << 20
+    #: Where what does not fit into memory waits while the server is away.
+    buffer: DiskBuffer | None = None
     pods_folder: str | None = None
+    #: Of the node, as Kubernetes calls it; empty for the host's name.
+    node: str = ""
     #: Stays the same over restarts, so that a server shows one agent and not its every run.
     agent_id: str = ""
 
@@ -71,16 +79,17 @@ class Agent:
     """Polls the capture, follows the host, ships both. Runs in the caller's thread until ``stop``."""
 
     def __init__(self, settings: Settings, *, pipeline: Pipeline | None, sampler: Sampler | None = None, shipper: Shipper | None = None,
-                 log: logging.Logger | None = None) -> None:
+                 node_pods: NodePods | None = None, log: logging.Logger | None = None) -> None:
         self.settings = settings
-        self._agent_id = settings.agent_id or str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{settings.asid}.{machine_id()}"))
+        self._agent_id = settings.agent_id or str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{settings.asid}.{settings.node or machine_id()}"))
+        self._node_pods = node_pods
         self.log = log or logging.getLogger("kafkascope.agent")
         self._pipeline = pipeline
         self._server_run = ""
         self._execs: ExecWatcher | None = None
         self.sampler = sampler or self._sampler()
         self.shipper = shipper or Shipper(settings.server, token=settings.token, root_certificate=settings.root_certificate, max_bytes=settings.queue_bytes,
-                                          asid=settings.asid, log=self.log.info)  # fmt: skip
+                                          buffer=settings.buffer, asid=settings.asid, log=self.log.info)  # fmt: skip
         self.started_ns = time.time_ns()
         self._next_heartbeat_ns = 0
         self._stop = False
@@ -92,7 +101,8 @@ class Agent:
         self._execs = ExecWatcher(proc)
         if (reason := self._execs.start()) is not None:
             self.log.info("processes that live less than a second may stay without a name: %s", reason)
-        return Sampler(self.settings.asid, proc=proc, pods=PodsFolder(self.settings.pods_folder, self.log.warning), execs=self._execs, log=self.log.warning)
+        return Sampler(self.settings.asid, proc=proc, pods=PodsFolder(self.settings.pods_folder, self.log.warning), node=self.settings.node, node_pods=self._node_pods,
+                       execs=self._execs, log=self.log.warning)  # fmt: skip
 
     def run(self) -> None:
         """Until ``stop``: one round every 50 ms. Raises the core's ``CaptureError`` when the capture breaks."""
@@ -114,7 +124,7 @@ class Agent:
             self._server_run = self.shipper.server_run
             self.sampler.tell_everything_again()
         self._ship(self.sampler.due())
-        topics = self.sampler.take_topic_names()
+        topics = self.sampler.take_topic_names() + self.shipper.take_learned()
         if topics and self._pipeline is not None:
             self._pipeline.learn_topics(topics)
         now = time.time_ns()
@@ -131,6 +141,8 @@ class Agent:
                 self._ship_captured(captured)
         if self._execs is not None:
             self._execs.close()
+        if self._node_pods is not None:
+            self._node_pods.close()
         left = self.shipper.close()
         if left:
             self.log.warning("rows could not be shipped", extra={"rows": left})
@@ -184,5 +196,11 @@ class Agent:
             found.append(f"{self._dropped_total} rows not shipped")
         if self.sampler.processes.not_followed:
             found.append("more processes than it follows")
+        if clock := self.shipper.clock.words():
+            found.append(clock)
+        if waiting := self.shipper.buffered_bytes:
+            found.append(f"{waiting >> 10} KiB wait on disk")
+        if self._node_pods is not None:
+            found += self._node_pods.problems
         found += [f"{path}: {problem}" for path, problem in sorted(self.sampler.pods.problems.items())]
         return "; ".join(found)

@@ -1,8 +1,7 @@
-"""The agent as a program."""
+"""The agent as a program: ``px agent``, and the one that ``px up`` starts."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import logging
 import os
@@ -11,72 +10,136 @@ import sys
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
 
 from kafkascope.agent import log as lines
-from kafkascope.agent.agent import SOURCES, Agent, Settings, open_pipeline
+from kafkascope.agent.agent import Agent, Settings, open_pipeline
+from kafkascope.agent.buffer import DiskBuffer
+from kafkascope.cli.config import configured
+from kafkascope.cli.errors import FAILED, WRONG_USE, CommandError
+from kafkascope.config import Config
 from kafkascope.metadata.host import machine_id
+from kafkascope.tokens import Token
+
+if TYPE_CHECKING:
+    from kafkascope.metadata.kubernetes.node import NodePods
 
 #: Beside the server's socket: made when the capture runs.
 READY = "agent.ready"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Capture and ship until SIGTERM; the exit code: 0 stopped, 1 cannot capture, 2 wrong use."""
-    args = _parser().parse_args(argv)
-    logger = lines.set_up(args.log)
-    address = args.server_socket or args.server
+@click.command("agent")
+@configured("agent.send_to", "agent.ca", "agent.agent_token", "agent.agent_token_file", "agent.source", "agent.asid", "agent.memory_buffer", "agent.buffer", "agent.buffer_bytes",
+            "kubernetes.kubernetes", "kubernetes.kubeconfig", "kubernetes.context", "kubernetes.node")  # fmt: skip
+@click.option("--server-socket", metavar="PATH", help="Unix socket of a server on this host, instead of --send-to.")
+@click.option("--interface", "interfaces", multiple=True, metavar="NAME", help="Interface for packet capture. May be repeated.")
+@click.option("--exclude-pid", "exclude_pids", multiple=True, type=int, metavar="PID", help="A process to leave out. May be repeated.")
+@click.option("--pods-folder", metavar="DIR", help="Folder of pod descriptions, for pods that no Kubernetes knows.")
+@click.option("--log", type=click.Choice(["text", "json"]), help="Form of log lines; default: text on a terminal.")
+def agent(config: Config, server_socket: str | None, interfaces: tuple[str, ...], exclude_pids: tuple[int, ...], pods_folder: str | None, log: str | None) -> int:
+    """Capture Kafka on this host and send it to a server; ends with Ctrl-C.
+
+    \b
+    Examples:
+      sudo px agent --send-to kafkascope.example:8766 --ca ca.pem --agent-token-file token
+      sudo px agent --send-to kafkascope.example:8766 --buffer /var/lib/kafkascope-agent
+    """
+    logger = lines.set_up(log or ("text" if sys.stderr.isatty() else "json"))
+    address = server_socket or location(config["agent.send_to"])
     if not address:
-        logger.error("no server: give --server-socket PATH or --server ADDRESS")
-        return 2
+        raise CommandError("no server: give --send-to HOST:PORT, or --server-socket PATH", "a server is started with `px server`", WRONG_USE)
+    node_pods = _node_pods(config, logger)
     settings = Settings(
-        server=address, source=args.source, asid=args.asid if args.asid is not None else own_asid(), token=os.environ.get("KAFKASCOPE_TOKEN"),
-        root_certificate=Path(args.certificate).read_bytes() if args.certificate else None, interfaces=tuple(args.interface), exclude_pids=tuple(args.exclude_pid),
-        pods_folder=args.pods_folder,
+        server=address, source=config["agent.source"], asid=config["agent.asid"] or own_asid(config["kubernetes.node"]),
+        token=Token(config["agent.agent_token"], config["agent.agent_token_file"]), root_certificate=_certificate(config["agent.ca"]), interfaces=interfaces,
+        exclude_pids=exclude_pids, queue_bytes=config["agent.memory_buffer"], buffer=_buffer(config), pods_folder=pods_folder, node=config["kubernetes.node"],
     )  # fmt: skip
     try:
         pipeline = open_pipeline(settings)
     except Exception as error:
         _say(logger, error)
-        return 1
-    agent = Agent(settings, pipeline=pipeline, log=logger)
+        return FAILED
+    running = Agent(settings, pipeline=pipeline, node_pods=node_pods, log=logger)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: agent.stop())
-    ready = Path(args.server_socket).with_name(READY) if args.server_socket else None
+        signal.signal(number, lambda *_: running.stop())
+    ready = Path(server_socket).with_name(READY) if server_socket else None
     logger.info("started", extra={"hook": pipeline.hook if pipeline is not None else "none", "asid": settings.asid, "server": address, "pid": os.getpid()})
     try:
         if ready is not None:
             _mark(ready)
-        agent.run()
+        running.run()
     except Exception as error:
         _say(logger, error)
-        return 1
+        return FAILED
     finally:
         if ready is not None:
             with contextlib.suppress(OSError):
                 ready.unlink()
-        agent.close()
-        logger.info("stopped", extra={"rows": agent.shipper.rows_sent})
+        running.close()
+        logger.info("stopped", extra={"rows": running.shipper.rows_sent})
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="px agent", description="Capture Kafka on this host, sample its processes, ship both to a server.")
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--server-socket", metavar="PATH", help="Unix socket of a server on this host")
-    where.add_argument("--server", metavar="ADDRESS", help="grpc+tls://host:port of a server; its token in KAFKASCOPE_TOKEN")
-    parser.add_argument("--certificate", metavar="FILE", help="certificate that the server's is signed by")
-    parser.add_argument("--source", choices=SOURCES, default="auto", help="how to capture; none only samples the host")
-    parser.add_argument("--interface", action="append", default=[], metavar="NAME", help="interface for packet capture; may come several times")
-    parser.add_argument("--asid", type=int, metavar="N", help="short id of this agent, unique among the agents of a server")
-    parser.add_argument("--exclude-pid", action="append", type=int, default=[], metavar="PID", help="a process to leave out; may come several times")
-    parser.add_argument("--pods-folder", metavar="PATH", help="folder of pod descriptions (KAFKASCOPE_PODS_D)")
-    parser.add_argument("--log", choices=("text", "json"), default="text" if sys.stderr.isatty() else "json")
-    return parser
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run until SIGTERM; the exit code: 0 stopped, 1 cannot capture, 2 wrong use."""
+    try:
+        return int(agent.main(args=list(argv) if argv is not None else None, prog_name="px agent", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
 
 
-def own_asid() -> int:
+def location(address: str) -> str:
+    """Flight's form of ``host:port``: with TLS, unless another scheme is written."""
+    return address if not address or "://" in address else f"grpc+tls://{address}"
+
+
+def own_asid(node: str = "") -> int:
     """A short id that stays the same on this machine and differs between machines."""
-    return zlib.crc32(machine_id().encode()) & 0x7FFF_FFFF or 1
+    return zlib.crc32((node or machine_id()).encode()) & 0x7FFF_FFFF or 1
+
+
+def _certificate(path: str) -> bytes | None:
+    if not path:
+        return None
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise CommandError(f"--ca {path} cannot be read: {error.strerror}", "it is the certificate (PEM) that the server's is signed by", WRONG_USE) from error
+    if b"BEGIN CERTIFICATE" not in content:
+        raise CommandError(f"--ca {path} is not a PEM certificate", "it begins with -----BEGIN CERTIFICATE-----", WRONG_USE)
+    return content
+
+
+def _buffer(config: Config) -> DiskBuffer | None:
+    folder = config["agent.buffer"]
+    if not folder:
+        return None
+    try:
+        return DiskBuffer(Path(folder), config["agent.buffer_bytes"])
+    except OSError as error:
+        raise CommandError(f"--buffer {folder} cannot be used: {error.strerror}", "give a folder that this user may write", FAILED) from error
+
+
+def _node_pods(config: Config, logger: logging.Logger) -> NodePods | None:
+    """The node's pods from the API server; ``None`` outside a cluster, unless told otherwise."""
+    from kafkascope.metadata.kubernetes.api import Api, KubernetesError, in_cluster
+
+    mode = config["kubernetes.kubernetes"]
+    if mode == "off" or (mode == "auto" and not in_cluster()):
+        return None
+    from kafkascope.metadata.kubernetes.node import NodePods
+
+    node = config["kubernetes.node"]
+    if not node:
+        raise CommandError("which node is this? Its pods are asked for by name", "give --node NAME (in a pod: from the field spec.nodeName)", WRONG_USE)
+    try:
+        api = Api.connect(config["kubernetes.kubeconfig"] or None, config["kubernetes.context"] or None)
+    except KubernetesError as error:
+        raise CommandError(error.message, error.hint, FAILED) from error
+    return NodePods(api, node, log=lambda text: logger.warning("%s", text))
 
 
 def _mark(ready: Path) -> None:

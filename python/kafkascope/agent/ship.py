@@ -1,4 +1,4 @@
-"""The agent's side of the link to a store: a bounded queue, sent over Arrow Flight, sent again until acknowledged."""
+"""The agent's side of the link to a store: a bounded queue in memory and on disk, sent over Arrow Flight, sent again until acknowledged."""
 
 from __future__ import annotations
 
@@ -16,11 +16,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.flight as flight
 
+from kafkascope.agent.buffer import DiskBuffer, Waiting
+from kafkascope.agent.clock import ClockOffset
+from kafkascope.tokens import Token
+
 #: Batches on the way at once.
 _WINDOW = 32
 _IDLE_STREAM_S = 2.0
 _BACK_OFF_S = (0.1, 5.0)
-_CALL_TIMEOUT_S = 30.0
+#: Topic names that wait to be taken; a server tells them again to an agent that starts anew.
+_LEARNED = 100_000
 
 
 @dataclass(slots=True)
@@ -28,7 +33,10 @@ class _Item:
     table: str
     batch: pa.RecordBatch
     bytes: int
+    session: str
     sequence: int
+    #: It came from the disk and is still there.
+    on_disk: bool = False
 
 
 @dataclass(slots=True)
@@ -39,17 +47,19 @@ class _Stream:
 
 
 class Shipper:
-    """Sends batches in the background. When the store is away the queue fills up to ``max_bytes``; what comes then is dropped and counted.
+    """Sends batches in the background. When the store is away the queue fills up to ``max_bytes``, then ``buffer``; what comes then is dropped and counted.
 
     ``address`` is the path of a Unix socket, or ``grpc+tcp://…`` or ``grpc+tls://…``.
     """
 
-    def __init__(self, address: str, *, token: str | None = None, root_certificate: bytes | None = None, max_bytes: int = 64 << 20,
-                 asid: int = 0, log: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, address: str, *, token: Token | str | None = None, root_certificate: bytes | None = None, max_bytes: int = 64 << 20,
+                 buffer: DiskBuffer | None = None, asid: int = 0, log: Callable[[str], None] = lambda _: None) -> None:
         self._location = address if address.startswith("grpc") else f"grpc+unix://{address}"
-        self._token = token
+        self._token = Token(token) if isinstance(token, str) else token
         self._root = root_certificate
         self._max_bytes = max_bytes
+        self._buffer = buffer
+        self._buffer_problem = ""
         self._log = log
         self._asid = asid
         self.session = uuid.uuid4().hex
@@ -61,7 +71,11 @@ class Shipper:
         self._closing = False
         self._client: Any = None
         self._streams: dict[str, _Stream] = {}
+        self._learned: list[tuple[str, str]] = []
+        self.clock = ClockOffset()
         self.connected = False
+        #: Why the store cannot be reached, empty while it can.
+        self.problem = ""
         #: Which run of a server acknowledged last: another one may have begun with nothing.
         self.server_run = ""
         self.rows_sent = 0
@@ -72,20 +86,39 @@ class Shipper:
         self._thread.start()
 
     def submit(self, table: str, batch: pa.RecordBatch) -> bool:
-        """Queue a batch; false when there was no room and its rows were dropped. Never waits."""
+        """Queue a batch; false when there was no room and its rows were dropped. Never waits for the store."""
         if batch.num_rows == 0:
             return True
         size = batch.nbytes
         with self._condition:
-            if self._closing or self._queued_bytes + size > self._max_bytes:
+            sequence = self._sequences.get(table, -1) + 1
+            if self._closing or not self._place(table, batch, size, sequence):
                 self.rows_dropped[table] = self.rows_dropped.get(table, 0) + batch.num_rows
                 return False
-            sequence = self._sequences.get(table, -1) + 1
             self._sequences[table] = sequence
-            self._queue.append(_Item(table, batch, size, sequence))
-            self._queued_bytes += size
             self._condition.notify()
         return True
+
+    def _place(self, table: str, batch: pa.RecordBatch, size: int, sequence: int) -> bool:
+        """Into memory; behind what is on disk, on disk, so that a table's batches stay in order."""
+        if not self._buffer and self._queued_bytes + size <= self._max_bytes:
+            self._queue.append(_Item(table, batch, size, self.session, sequence))
+            self._queued_bytes += size
+            return True
+        return self._to_disk(Waiting(table, batch, self.session, sequence))
+
+    def _to_disk(self, item: Waiting) -> bool:
+        if self._buffer is None:
+            return False
+        try:
+            stored = self._buffer.append(item)
+            problem = "" if stored else "the buffer on disk is full"
+        except OSError as error:
+            stored, problem = False, f"the buffer on disk cannot be written: {error.strerror or error}"
+        if problem != self._buffer_problem:
+            self._buffer_problem = problem
+            self._log(problem or "the buffer on disk takes rows again")
+        return stored
 
     def take_dropped(self) -> dict[str, int]:
         """Rows dropped or refused since the last call, by table."""
@@ -103,16 +136,27 @@ class Shipper:
             for table, count in rows.items():
                 self.rows_dropped[table] = self.rows_dropped.get(table, 0) + count
 
+    def take_learned(self) -> list[tuple[str, str]]:
+        """(topic id, name) that the server knows from other agents, each once."""
+        with self._condition:
+            found, self._learned = self._learned, []
+            return found
+
     @property
     def queued_bytes(self) -> int:
-        """Bytes that wait for their acknowledgement."""
+        """Bytes in memory that wait for their acknowledgement."""
         return self._queued_bytes
+
+    @property
+    def buffered_bytes(self) -> int:
+        """Bytes on disk that wait."""
+        return self._buffer.bytes if self._buffer is not None else 0
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until everything is acknowledged; false when that took too long."""
         end = time.monotonic() + timeout_s
         with self._condition:
-            while self._queue or self._unacknowledged:
+            while self._queue or self._unacknowledged or self._buffer:
                 left = end - time.monotonic()
                 if left <= 0:
                     return False
@@ -120,14 +164,29 @@ class Shipper:
         return True
 
     def close(self, timeout_s: float = 5.0) -> int:
-        """Send what is queued, stop; the number of rows that could not be sent."""
-        self.flush(timeout_s)
+        """Send what is queued, stop; the number of rows that could neither be sent nor kept on disk."""
+        # What is on disk waits there for the next start.
+        self.flush(timeout_s if not self._buffer else min(timeout_s, 1.0))
         with self._condition:
             self._closing = True
             self._condition.notify()
         self._thread.join(timeout=timeout_s)
         with self._condition:
-            return sum(item.batch.num_rows for item in (*self._unacknowledged, *self._queue))
+            left = [*self._unacknowledged, *self._queue]
+            if self._buffer is not None:
+                left = self._keep([item for item in left if not item.on_disk])
+                self._buffer.close()
+            return sum(item.batch.num_rows for item in left)
+
+    def _keep(self, items: list[_Item]) -> list[_Item]:
+        """Put what is in memory before what is on disk, as it is older; what could not be kept."""
+        assert self._buffer is not None
+        try:
+            kept = self._buffer.prepend([Waiting(item.table, item.batch, item.session, item.sequence) for item in items])
+        except OSError as error:
+            self._log(f"the buffer on disk cannot be written: {error.strerror or error}")
+            kept = False
+        return [] if kept else items
 
     # ---- the thread ----
 
@@ -135,7 +194,7 @@ class Shipper:
         back_off = _BACK_OFF_S[0]
         while True:
             with self._condition:
-                if not self._queue and not self._unacknowledged and not self._closing:
+                if not self._queue and not self._unacknowledged and not self._buffer and not self._closing:
                     self._condition.wait(_IDLE_STREAM_S / 2)
                 if self._closing:
                     break
@@ -156,34 +215,62 @@ class Shipper:
     def _exchange(self) -> None:
         """Send a window of batches and wait for their acknowledgements."""
         with self._condition:
+            self._refill()
             while self._queue and len(self._unacknowledged) < _WINDOW:
                 self._unacknowledged.append(self._queue.popleft())
             window = list(self._unacknowledged)
         self._close_streams(idle_s=_IDLE_STREAM_S)
+        sent_ns = time.time_ns()
         for item in window:
             stream = self._stream(item)
-            tag = json.dumps({"session": self.session, "asid": self._asid, "sequence": item.sequence}).encode()
+            tag = json.dumps({"session": item.session, "asid": self._asid, "sequence": item.sequence}).encode()
             stream.writer.write_with_metadata(item.batch, pa.py_buffer(tag))
         for item in window:
             raw = self._streams[item.table].reader.read()
             if raw is None:
                 raise pa.ArrowIOError("the store ended the stream")
             answer = json.loads(raw.to_pybytes())
-            self.server_run = answer.get("run", "")
-            with self._condition:
-                if "refused" in answer:
-                    self.rows_refused[item.table] = self.rows_refused.get(item.table, 0) + item.batch.num_rows
-                    self._log(f"the store refused {item.batch.num_rows} rows of {item.table}: {answer['refused']}")
-                else:
-                    self.rows_sent += item.batch.num_rows
-                self._unacknowledged.popleft()
-                self._queued_bytes -= item.bytes
-                self._condition.notify_all()
+            if len(window) == 1:
+                self.clock.heard(sent_ns, int(answer.get("now", 0)), time.time_ns())
+            self._acknowledged(item, answer)
+
+    def _acknowledged(self, item: _Item, answer: dict[str, Any]) -> None:
+        self.server_run = answer.get("run", "")
+        with self._condition:
+            if "refused" in answer:
+                self.rows_refused[item.table] = self.rows_refused.get(item.table, 0) + item.batch.num_rows
+                self._log(f"the store refused {item.batch.num_rows} rows of {item.table}: {answer['refused']}")
+            else:
+                self.rows_sent += item.batch.num_rows
+            if len(self._learned) < _LEARNED:
+                self._learned += [(str(topic_id), str(name)) for topic_id, name in answer.get("topics", ())]
+            self._unacknowledged.popleft()
+            self._queued_bytes -= item.bytes
+            self._forget()
+            self._condition.notify_all()
+
+    def _refill(self) -> None:
+        """Take from disk what was put there, as memory empties."""
+        while self._buffer and self._queued_bytes < self._max_bytes // 2:
+            try:
+                item = self._buffer.take()
+            except OSError as error:
+                raise OSError(f"the buffer on disk cannot be read: {error}") from error
+            if item is not None:
+                self._queue.append(_Item(item.table, item.batch, item.batch.nbytes, item.session, item.sequence, True))
+                self._queued_bytes += item.batch.nbytes
+        self._forget()
+
+    def _forget(self) -> None:
+        """What came from disk has arrived: its files may go."""
+        if self._buffer is not None and not self._queue and not self._unacknowledged:
+            self._buffer.forget()
 
     def _stream(self, item: _Item) -> _Stream:
         stream = self._streams.get(item.table)
         if stream is None:
-            options = flight.FlightCallOptions(headers=[(b"authorization", f"Bearer {self._token}".encode())] if self._token else [])
+            token = self._token.text if self._token is not None else ""
+            options = flight.FlightCallOptions(headers=[(b"authorization", f"Bearer {token}".encode())] if token else [])
             if self._client is None:
                 extra = {"tls_root_certs": self._root} if self._root is not None else {}
                 self._client = flight.connect(self._location, **extra)
@@ -193,6 +280,7 @@ class Shipper:
                 self.connected = True
                 self._log("connected to the store")
         stream.used = time.monotonic()
+        self.problem = ""
         return stream
 
     def _close_streams(self, idle_s: float | None = None) -> None:
@@ -204,8 +292,12 @@ class Shipper:
                     stream.writer.close()
 
     def _disconnect(self, error: BaseException) -> None:
+        problem = _words(error)
         if self.connected:
-            self._log(f"lost the store: {str(error)[:160] or type(error).__name__}")
+            self._log(f"lost the store: {problem}")
+        elif problem != self.problem:
+            self._log(f"the store cannot be reached: {problem}")
+        self.problem = problem
         self.connected = False
         self.reconnects += 1
         self._close_streams()
@@ -213,3 +305,9 @@ class Shipper:
         if client is not None:
             with contextlib.suppress(Exception):
                 client.close()
+
+
+def _words(error: BaseException) -> str:
+    """gRPC's error in few words."""
+    text = str(error).split(". gRPC client debug context")[0].splitlines()
+    return text[0][:200] if text else type(error).__name__

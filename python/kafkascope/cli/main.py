@@ -16,6 +16,8 @@ class Commands(click.Group):
 
     modules: ClassVar[dict[str, tuple[str, str]]] = {
         "up": ("kafkascope.cli.up", "up"),
+        "agent": ("kafkascope.agent.main", "agent"),
+        "server": ("kafkascope.cli.server", "server"),
         "run": ("kafkascope.cli.run", "run"),
         "script": ("kafkascope.cli.script", "script"),
         "scripts": ("kafkascope.cli.script", "script"),

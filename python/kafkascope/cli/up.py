@@ -49,7 +49,7 @@ def up(config: Config, captures: tuple[str, ...], demo: str | None) -> None:
                 raise
             click.echo(f"px: {error.message}. A recording of the demo is shown instead: names of pods and live rows are missing.", err=True)
             source, captures = "none", (str(RECORDED),)
-    data = None if captures or _in_memory(config) else (config["store.data"] or default_data())
+    data = None if captures or in_memory(config) else (config["store.data"] or default_data())
     settings = Settings(config, source, data, token, demo, tuple(str(Path(file).resolve()) for file in captures))
     with listening(host, port) as listener, Machine(settings, listener) as machine:
         machine.run()
@@ -79,7 +79,7 @@ def _check(config: Config, captures: tuple[str, ...]) -> None:
                 raise CommandError(f"{config.origin(key).where}: {error.message}", error.hint, WRONG_USE) from error
 
 
-def _in_memory(config: Config) -> bool:
+def in_memory(config: Config) -> bool:
     """``no_data`` holds unless a folder was named by something that goes before it."""
     return bool(config["store.no_data"]) and not (config["store.data"] and config.origin("store.data").level > config.origin("store.no_data").level)
 

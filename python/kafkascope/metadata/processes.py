@@ -82,14 +82,15 @@ def json_names(names: list[str]) -> str:
 class ProcessTable:
     """Finds processes, follows them, says what changed as rows of ``md_process``."""
 
-    def __init__(self, proc: Proc, asid: int, hostname: str, boot_ns: int, limit: int = _LIMIT, execs: ExecWatcher | None = None) -> None:
+    def __init__(self, proc: Proc, asid: int, hostname: str, boot_ns: int, limit: int = _LIMIT, execs: ExecWatcher | None = None, node_name: str = "") -> None:
         self._proc = proc
         self._execs = execs
         self._asid = asid
         self._hostname = hostname
         self._boot_ns = boot_ns
         self._limit = limit
-        self.node_name = hostname
+        self._given_node = node_name
+        self.node_name = node_name or hostname
         self.processes: dict[int, Process] = {}
         self.not_followed = 0
         self._host_netns = proc.netns(1)
@@ -103,7 +104,7 @@ class ProcessTable:
         """Pods and services are new: rows of the processes whose place changed."""
         self._index = _Index.of(world, self._host_netns)
         nodes = {pod.node for pod in world.pods.values() if pod.node}
-        if len(nodes) == 1:
+        if len(nodes) == 1 and not self._given_node:
             self.node_name = nodes.pop()
         return [self.row(p, now_ns) for p in self.processes.values() if self._place(p)]
 

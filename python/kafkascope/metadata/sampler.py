@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -13,10 +13,13 @@ from kafkascope.metadata.entities import Entities
 from kafkascope.metadata.execs import ExecWatcher
 from kafkascope.metadata.host import Host, this_host
 from kafkascope.metadata.logdirs import LogDirectories, TopicName
-from kafkascope.metadata.pods import PodsFolder
+from kafkascope.metadata.pods import PodsFolder, World
 from kafkascope.metadata.proc import Proc, boot_time_ns
 from kafkascope.metadata.processes import ProcessTable
 from kafkascope.metadata.stats import ProcessSampler, network_rows
+
+if TYPE_CHECKING:
+    from kafkascope.metadata.kubernetes.node import NodePods
 
 Batches = list[tuple[str, pa.RecordBatch]]
 
@@ -33,11 +36,13 @@ class Sampler:
     """Watches processes, pods, interfaces and log directories. Not thread-safe."""
 
     def __init__(self, asid: int, *, proc: Proc | None = None, pods: PodsFolder | None = None, host: Host | None = None, boot_ns: int | None = None,
-                 execs: ExecWatcher | None = None, log: Callable[[str], None] = lambda _: None) -> None:
+                 node: str = "", node_pods: NodePods | None = None, execs: ExecWatcher | None = None, log: Callable[[str], None] = lambda _: None) -> None:
         self.host = host or this_host()
         self._proc = proc or Proc()
         self.pods = pods or PodsFolder(log=log)
-        self.processes = ProcessTable(self._proc, asid, self.host.hostname, boot_time_ns() if boot_ns is None else boot_ns, execs=execs)
+        self.processes = ProcessTable(self._proc, asid, self.host.hostname, boot_time_ns() if boot_ns is None else boot_ns, execs=execs, node_name=node)
+        #: The server itself hears of these from the API server; here they name processes.
+        self._node_pods = node_pods
         self.stats = ProcessSampler(self._proc)
         self._entities = Entities()
         self._log_directories = LogDirectories(self._proc)
@@ -55,9 +60,11 @@ class Sampler:
         batches: Batches = []
         if now >= self._next_scan_ns or now < self._next_scan_ns - _SAMPLE_NS:
             began = time.thread_time_ns()
-            if self.pods.changed():
+            described = self.pods.changed()
+            if described:
                 _add(found, self._entities.update(self.pods.world, now))
-                _add(found, {"md_process": self.processes.set_world(self.pods.world, now)})
+            if (self._node_pods is not None and self._node_pods.changed()) or described:
+                _add(found, {"md_process": self.processes.set_world(self._world(), now)})
             _add(found, {"md_process": self.processes.scan(now)})
             # The list of thousands of processes is looked at less often; those that speak Kafka are looked up at once anyway.
             self._next_scan_ns = now + min(max(_SCAN_NS, (time.thread_time_ns() - began) * _SCAN_SHARE), _SAMPLE_NS)
@@ -77,10 +84,15 @@ class Sampler:
             self._next_again_ns = now + _AGAIN_NS
             self._node_told = ""
             self._everything(found, now)
-        if self._node_told != self.processes.node_name:
+        if self._node_pods is None and self._node_told != self.processes.node_name:
             self._node_told = self.processes.node_name
             _add(found, {"md_node": [self.host.node_row(now, self._node_told)]})
         return batches + _batches(found)
+
+    def _world(self) -> World:
+        if self._node_pods is None:
+            return self.pods.world
+        return World({**self._node_pods.world.pods, **self.pods.world.pods}, {**self._node_pods.world.services, **self.pods.world.services})
 
     def tell_everything_again(self) -> None:
         """The store may have lost what it was told: the next ``due`` tells it again."""

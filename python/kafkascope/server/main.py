@@ -9,13 +9,19 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
-from typing import NoReturn
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from kafkascope.cli.config import configured
 from kafkascope.config import Config
+from kafkascope.server.ingest import Ingest
+
+if TYPE_CHECKING:
+    from kafkascope.agent.captures import Loaded
+    from kafkascope.server.kubernetes import ClusterFeed
+    from kafkascope.store import Store
 
 
 @click.command()
@@ -24,7 +30,7 @@ from kafkascope.config import Config
 @click.option("--ingest-socket", required=True, help="Unix socket for agents.")
 @click.option("--capture", "captures", multiple=True, help="Serve these packet captures instead of what agents send.")
 @configured("store.data", "store.memory_limit", "store.retention_bytes", "store.retention_age", "store.table_retention_bytes", "store.table_retention_age",
-            "store.min_free_bytes", "server.scripts", "server.allow_host", "server.query_timeout", "server.max_rows")  # fmt: skip
+            "store.min_free_bytes", "server.scripts", "server.allow_host", "server.query_timeout", "server.max_rows", "kubernetes.kubernetes", "kubernetes.kubeconfig", "kubernetes.context")  # fmt: skip
 @click.option("--source", default="", help="What is captured, for people.")
 @click.option("--user", help="uid:gid to run as.")
 def main(fd: int, ready_fd: int | None, ingest_socket: str, captures: tuple[str, ...], config: Config, source: str, user: str | None) -> None:
@@ -34,43 +40,75 @@ def main(fd: int, ready_fd: int | None, ingest_socket: str, captures: tuple[str,
     if user is not None:
         uid, gid = (int(part) for part in user.split(":"))
         privileges.drop(uid, gid)
-    from kafkascope import _core, pxl
+    from kafkascope import _core
     from kafkascope.agent import captures as capture_files
+
+    try:
+        loaded = capture_files.load(captures) if captures else None
+    except _core.CaptureFileError as error:
+        _fail(*error.args)
+
+    def ready() -> None:
+        if ready_fd is not None:
+            os.write(ready_fd, b"1")
+            os.close(ready_fd)
+
+    serve(config, fd, Ingest(ingest_socket), loaded=loaded, data=config["store.data"] or None, source=source, ready=ready)
+
+
+def serve(config: Config, fd: int, ingest: Ingest, *, data: str | None, source: str, ready: Callable[[], None], loaded: Loaded | None = None) -> None:
+    """Serve on the listening socket ``fd`` until SIGTERM: what agents send, stored in ``data`` (``None``: in memory), or what was ``loaded`` of captures.
+
+    ``ready`` is called when queries are answered. Ends the process when it cannot begin.
+    """
+    from kafkascope import pxl
     from kafkascope.scripts import Library, ScriptError
     from kafkascope.server.analysis import Analysis
     from kafkascope.server.app import create_app
     from kafkascope.server.service import Service
     from kafkascope.store import Store
     from kafkascope.store.errors import StoreError
-    from kafkascope.store.ingest import IngestServer
+
+    with contextlib.ExitStack() as closing:
+        try:
+            library = Library.load(config["server.scripts"])
+            store = loaded.store if loaded is not None else Store.configured({**config, "store.data": data or ""})
+            closing.callback(store.close)
+            if loaded is None:
+                feed = _cluster_feed(config, store)
+                if feed is not None:
+                    closing.callback(feed.close)
+                closing.callback(ingest.open(store, feed.tell_again if feed is not None else lambda: None).close)
+        except (ScriptError, StoreError) as error:
+            _fail(error.message, error.hint)
+        for note in (*(f"skipped a script: {problem}" for problem in library.problems), *(loaded.notes if loaded is not None else ())):
+            click.echo(f"px: {note}", err=True)
+        # Of a capture, now is its end.
+        now_ns = time.time_ns if loaded is None else (lambda end=loaded.last_ns + 1: end)
+        analysis = Analysis(store, captured=(loaded.first_ns, loaded.last_ns) if loaded is not None else None)
+        closing.callback(analysis.close)
+        analysis.start()
+        service = Service(store.engine(), library, prepare=analysis.prepare, store_stats=store.stats, source=source, now_ns=now_ns,
+                          limits=pxl.Limits(timeout_s=config["server.query_timeout"], max_rows=config["server.max_rows"]))  # fmt: skip
+        app = create_app(service, allowed_hosts=config["server.allow_host"], token=config["server.token"] or None)
+        asyncio.run(_serve(app, socket.socket(fileno=fd), ready))
+
+
+def _cluster_feed(config: Config, store: Store) -> ClusterFeed | None:
+    """Pods and services from the API server; ``None`` outside a cluster, unless told otherwise."""
+    from kafkascope.metadata.kubernetes.api import Api, KubernetesError, in_cluster
+
+    mode = config["kubernetes.kubernetes"]
+    if mode == "off" or (mode == "auto" and not in_cluster()):
+        return None
+    from kafkascope.metadata.kubernetes.cluster import ClusterWatch
+    from kafkascope.server.kubernetes import ClusterFeed
 
     try:
-        library = Library.load(config["server.scripts"])
-        loaded = capture_files.load(captures) if captures else None
-        store = loaded.store if loaded is not None else Store.configured(config)
-        ingest = IngestServer(store, ingest_socket) if loaded is None else None
-    except (ScriptError, StoreError) as error:
+        api = Api.connect(config["kubernetes.kubeconfig"] or None, config["kubernetes.context"] or None)
+    except KubernetesError as error:
         _fail(error.message, error.hint)
-    except _core.CaptureFileError as error:
-        _fail(*error.args)
-    for problem in library.problems:
-        click.echo(f"px: skipped a script: {problem}", err=True)
-    for note in loaded.notes if loaded is not None else ():
-        click.echo(f"px: {note}", err=True)
-    # Of a capture, now is its end.
-    now_ns = time.time_ns if loaded is None else (lambda end=loaded.last_ns + 1: end)
-    analysis = Analysis(store, captured=(loaded.first_ns, loaded.last_ns) if loaded is not None else None)
-    analysis.start()
-    service = Service(store.engine(), library, prepare=analysis.prepare, store_stats=store.stats, source=source, now_ns=now_ns,
-                      limits=pxl.Limits(timeout_s=config["server.query_timeout"], max_rows=config["server.max_rows"]))  # fmt: skip
-    app = create_app(service, allowed_hosts=config["server.allow_host"], token=config["server.token"] or None)
-    try:
-        asyncio.run(_serve(app, socket.socket(fileno=fd), ready_fd))
-    finally:
-        if ingest is not None:
-            ingest.close()
-        analysis.close()
-        store.close()
+    return ClusterFeed(store, ClusterWatch(api, log=lambda text: click.echo(f"px: {text}", err=True)))
 
 
 def _fail(message: str, hint: str = "") -> NoReturn:
@@ -80,7 +118,7 @@ def _fail(message: str, hint: str = "") -> NoReturn:
     sys.exit(1)
 
 
-async def _serve(app: object, listener: socket.socket, ready_fd: int | None) -> None:
+async def _serve(app: object, listener: socket.socket, ready: Callable[[], None]) -> None:
     import uvicorn
 
     config = uvicorn.Config(app, log_level="warning", access_log=False, ws="websockets-sansio", ws_max_size=4 << 20, timeout_graceful_shutdown=2,  # type: ignore[arg-type]
@@ -99,9 +137,8 @@ async def _serve(app: object, listener: socket.socket, ready_fd: int | None) -> 
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not task.done():
         await asyncio.sleep(0.005)
-    if ready_fd is not None and server.started:
-        os.write(ready_fd, b"1")
-        os.close(ready_fd)
+    if server.started:
+        ready()
     await task
 
 

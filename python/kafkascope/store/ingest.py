@@ -6,12 +6,13 @@ out, so that an agent may send again whatever it has no acknowledgement for.
 
 from __future__ import annotations
 
-import hmac
 import json
 import os
 import threading
+import time
 import uuid
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,31 +21,38 @@ import pyarrow.flight as flight
 
 from kafkascope.store.errors import StoreError
 from kafkascope.store.store import Store
+from kafkascope.tokens import Token
 
 #: Sessions whose numbers are remembered; an older one would have to be sending again after this many newer ones.
 _SESSIONS = 4096
+_NAMES_AT_ONCE = 500
 
 
 class IngestServer:
     """Takes batches from agents into ``store`` until ``close``.
 
-    ``address`` is the path of a Unix socket, or ``grpc+tcp://…`` or ``grpc+tls://…``. A ``token`` must then come with every call;
-    without one, only loopback is listened on. Raises ``StoreError`` when the address cannot be used.
+    ``address`` is the path of a Unix socket, or ``grpc+tcp://…`` or ``grpc+tls://…``. A ``token`` must then come with every call, and a
+    ``certificate`` (certificate and key, PEM) protects it; without them, only loopback is listened on. ``joined`` is called when an agent
+    begins anew. Raises ``StoreError`` when the address cannot be used.
     """
 
-    def __init__(self, store: Store, address: str, *, token: str | None = None, certificate: tuple[bytes, bytes] | None = None) -> None:
+    def __init__(self, store: Store, address: str, *, token: Token | str | None = None, certificate: tuple[bytes, bytes] | None = None,
+                 joined: Callable[[], None] = lambda: None) -> None:
         self._path: Path | None = None
         location = address
         if not address.startswith("grpc"):
             self._path = Path(address)
             location = f"grpc+unix://{self._path.absolute()}"
             self._make_way(self._path)
-        elif token is None and not _loopback(address):
-            raise StoreError(f"{address} is reachable from other hosts and no token is set", "set KAFKASCOPE_TOKEN, or listen on 127.0.0.1")
+        elif not token and not _loopback(address):
+            raise StoreError(f"{address} is reachable from other hosts and no token is set", "set KAFKASCOPE_AGENT_TOKEN or --agent-token-file, or listen on 127.0.0.1")
+        elif certificate is None and not _loopback(address):
+            raise StoreError(f"{address} is reachable from other hosts and there is no certificate: the token would be readable on the way",
+                             "give --ingest-certificate and --ingest-key, or listen on 127.0.0.1")  # fmt: skip
         self._positions = _Positions(store.positions())
         old_umask = os.umask(0o177)
         try:
-            self._server = _Server(store, self._positions, location, token, certificate)
+            self._server = _Server(store, self._positions, location, Token(token) if isinstance(token, str) else token, certificate, joined)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise StoreError(f"cannot listen for agents on {address}: {_first_line(error)}", "is another server running?") from error
         finally:
@@ -120,9 +128,10 @@ class _Positions:
 
 
 class _Server(flight.FlightServerBase):  # type: ignore[misc]
-    def __init__(self, store: Store, positions: _Positions, location: str, token: str | None, certificate: tuple[bytes, bytes] | None) -> None:
+    def __init__(self, store: Store, positions: _Positions, location: str, token: Token | None, certificate: tuple[bytes, bytes] | None,
+                 joined: Callable[[], None]) -> None:
         options: dict[str, Any] = {}
-        if token is not None:
+        if token:
             options["middleware"] = {"token": _TokenFactory(token)}
         if certificate is not None:
             options["tls_certificates"] = [certificate]
@@ -131,14 +140,21 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
         self.counters = {"batches": 0, "rows": 0, "refused": 0, "repeated": 0}
         self._store = store
         self._positions = positions
+        self._joined = joined
+        self._names = _TopicNames(store)
         self._order = [threading.Lock() for _ in range(64)]
         super().__init__(location, **options)
 
     def do_put(self, context: Any, descriptor: Any, reader: Any, writer: Any) -> None:
         table = b"/".join(descriptor.path or []).decode("utf-8", "replace")
+        caller = context.get_middleware("token")
+        told = self._names.nobody
         for chunk in reader:
             if self.closing:
                 raise flight.FlightUnavailableError("the server stops")
+            if caller is not None:
+                # The token may have been replaced since the stream began.
+                caller.check()
             try:
                 tag = json.loads(chunk.app_metadata.to_pybytes())
                 session, sequence, asid = str(tag["session"]), int(tag["sequence"]), int(tag["asid"])
@@ -147,8 +163,14 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
                 raise flight.FlightServerError("a batch without session, sequence and agent: is the agent of another version?") from None
             if self._positions.is_new(session):
                 self._store.agent_started(asid)
-            answer = self._take(table, session, sequence, chunk.data)
-            writer.write(pa.py_buffer(json.dumps({**answer, "run": self._run}).encode()))
+                self._joined()
+            answer = {**self._take(table, session, sequence, chunk.data), "run": self._run, "now": time.time_ns()}
+            if table == "md_agent":
+                # One stream of each agent carries what the others learned.
+                told, names = self._names.after(told)
+                if names:
+                    answer["topics"] = names
+            writer.write(pa.py_buffer(json.dumps(answer).encode()))
 
     def _take(self, table: str, session: str, sequence: int, batch: Any) -> dict[str, Any]:
         # One agent has one stream per table; a second one appears while a broken one has not ended yet.
@@ -169,14 +191,54 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
             return {"sequence": sequence}
 
 
-class _TokenFactory(flight.ServerMiddlewareFactory):  # type: ignore[misc]
-    def __init__(self, token: str) -> None:
-        self._expected = f"Bearer {token}"
+class _TopicNames:
+    """The names of topic ids that any agent learned, for the others: a producer's node may never see what a broker's node saw."""
 
-    def start_call(self, info: Any, headers: Any) -> None:
-        given = (headers.get("authorization") or [""])[0]
-        if not hmac.compare_digest(str(given).encode(), self._expected.encode()):
-            raise flight.FlightUnauthenticatedError("the token is missing or wrong")
+    nobody = 0
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._seen: Any = None
+        self._known: set[str] = set()
+        self._names: list[tuple[str, str]] = []
+
+    def after(self, place: int) -> tuple[int, list[tuple[str, str]]]:
+        """Names that became known after ``place``, at most some hundreds, and the place to ask from next."""
+        with self._lock:
+            table = self._store.topic_names()
+            if table is not self._seen:
+                self._seen = table
+                for topic_id, name in zip(table.column("topic_id").to_pylist(), table.column("topic").to_pylist(), strict=True):
+                    if topic_id and name and topic_id not in self._known:
+                        self._known.add(topic_id)
+                        self._names.append((topic_id, name))
+            found = self._names[place : place + _NAMES_AT_ONCE]
+            return place + len(found), found
+
+
+class _TokenFactory(flight.ServerMiddlewareFactory):  # type: ignore[misc]
+    def __init__(self, token: Token) -> None:
+        self._token = token
+
+    def start_call(self, info: Any, headers: Any) -> Any:
+        given = str((headers.get("authorization") or [""])[0]).removeprefix("Bearer ")
+        caller = _Caller(self._token, given)
+        caller.check()
+        return caller
+
+
+class _Caller(flight.ServerMiddleware):  # type: ignore[misc]
+    """Who makes a call, for as long as it goes on."""
+
+    def __init__(self, token: Token, given: str) -> None:
+        self._token = token
+        self._given = given
+
+    def check(self) -> None:
+        """Refuse a token that does not hold now."""
+        if not self._token.fits(self._given):
+            raise flight.FlightUnauthenticatedError("the agent's token is missing, wrong or revoked")
 
 
 def _loopback(address: str) -> bool:

@@ -1,0 +1,1 @@
+"""Kafkascope on a Kubernetes cluster: put there, looked after, removed."""
