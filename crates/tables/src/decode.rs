@@ -25,7 +25,7 @@ const QUEUE: usize = 8;
 pub struct Summary {
     pub requests: u64,
     pub packets: u64,
-    /// Lines whose outcome is not `complete`, but for requests that want no response.
+    /// Lines whose outcome is not `complete`.
     pub incomplete: u64,
     pub unreadable_bytes: u64,
     /// Packets that the snap length cut.

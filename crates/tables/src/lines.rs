@@ -63,7 +63,7 @@ pub struct Unreadable {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LineStats {
     pub requests: u64,
-    /// Exchanges whose outcome is not `complete`; a request that wants no response is none.
+    /// Exchanges whose outcome is not `complete`.
     pub incomplete: u64,
     pub unreadable_bytes: u64,
     pub late: u64,
@@ -123,10 +123,7 @@ impl Lines {
         let mut verdict = verdict(exchange, outcomes);
         verdict.why = verdict.why.or(trailing);
         self.stats.requests += u64::from(exchange.request.is_some());
-        self.stats.incomplete += u64::from(
-            verdict.outcome != "complete"
-                && !(verdict.outcome == "no_response" && exchange.no_reply),
-        );
+        self.stats.incomplete += u64::from(verdict.outcome != "complete");
         for (direction, tape, message) in [
             (Direction::Request, &*request, &exchange.request),
             (Direction::Response, &*response, &exchange.response),
@@ -454,13 +451,14 @@ fn verdict(exchange: &Exchange, [request, response]: [Option<Outcome>; 2]) -> Ve
         return verdict;
     }
     if exchange.response.is_none() {
-        let why = if exchange.no_reply {
-            "acks=0 wants none"
+        // nothing is missing where none was wanted
+        let (outcome, why) = if exchange.no_reply {
+            ("complete", "acks=0: no response is sent")
         } else {
-            "none was seen"
+            ("no_response", "none was seen")
         };
         return Verdict {
-            outcome: "no_response",
+            outcome,
             why: Some(why.into()),
         };
     }

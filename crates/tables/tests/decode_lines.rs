@@ -257,7 +257,7 @@ fn requests_without_a_response_and_responses_without_a_request_are_lines() {
         .collect();
     let expected = [
         (Some("complete"), None),
-        (Some("no_response"), Some("acks=0 wants none")),
+        (Some("complete"), Some("acks=0: no response is sent")),
         (Some("no_response"), Some("none was seen")),
     ];
     assert_eq!(outcomes, expected);
