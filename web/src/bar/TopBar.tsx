@@ -12,6 +12,9 @@ import { LiveControls } from "./LiveControls";
 import { ScriptPicker } from "./ScriptPicker";
 import { TimePicker } from "./TimePicker";
 
+/** What the bar's buttons open and close. */
+export type Tool = "editor" | "data" | "help" | "move";
+
 interface Props {
   /** `null` where no script stands by itself: the start page, the list of scripts. */
   script: string | null;
@@ -24,10 +27,10 @@ interface Props {
   intervalMs: number;
   status: Status | null;
   failure: ErrorBody | null;
-  open: { editor: boolean; data: boolean };
+  open: { editor: boolean; data: boolean; move: boolean };
   onRun: () => void;
   onPause: () => void;
-  onToggle: (what: "editor" | "data" | "help") => void;
+  onToggle: (what: Tool) => void;
 }
 
 export function TopBar(props: Props) {
@@ -46,6 +49,7 @@ export function TopBar(props: Props) {
         <span className="tools">
           {props.script !== null && <button type="button" className="icon-button" data-testid="editor-toggle" aria-pressed={props.open.editor} title="editor  (e)" aria-label="editor" onClick={() => { props.onToggle("editor"); }}><Icon name="code" /></button>}
           {props.script !== null && <button type="button" className="icon-button" data-testid="drawer-toggle" aria-pressed={props.open.data} title="data  (d)" aria-label="data" onClick={() => { props.onToggle("data"); }}><Icon name="data" /></button>}
+          {props.script !== null && <button type="button" className="icon-button wide-only" data-testid="move-toggle" aria-pressed={props.open.move} title="move widgets  (w)" aria-label="move widgets" onClick={() => { props.onToggle("move"); }}><Icon name="move" /></button>}
           <button type="button" className="icon-button" data-testid="theme-toggle" title={theme === "dark" ? "light theme" : "dark theme"} aria-label={theme === "dark" ? "light theme" : "dark theme"} onClick={toggleTheme}><Icon name={theme === "dark" ? "sun" : "moon"} /></button>
           <button type="button" className="icon-button wide-only" title="keys  (?)" aria-label="keys" onClick={() => { props.onToggle("help"); }}><Icon name="help" /></button>
         </span>

@@ -1,8 +1,8 @@
 /** The editor of a script and its vis spec: Python's highlighting, completion from the server's tables, errors at their place. */
 import { autocompletion, type CompletionContext, type CompletionResult } from "@codemirror/autocomplete";
-import { json } from "@codemirror/lang-json";
+import { json, jsonLanguage, jsonParseLinter } from "@codemirror/lang-json";
 import { python, pythonLanguage } from "@codemirror/lang-python";
-import { type Diagnostic, setDiagnostics } from "@codemirror/lint";
+import { type Diagnostic, linter, setDiagnostics } from "@codemirror/lint";
 import { Compartment, Prec } from "@codemirror/state";
 import { keymap } from "@codemirror/view";
 import { basicSetup, EditorView } from "codemirror";
@@ -10,6 +10,8 @@ import { useEffect, useRef } from "react";
 import { api, type ErrorBody, type Schema } from "../api";
 import { useTheme } from "../model/theme";
 import { editorTheme } from "./theme";
+import { visCompletion } from "./visComplete";
+import { placeOfPath } from "./visPlace";
 
 let schema: Promise<Schema | null> | null = null;
 
@@ -30,18 +32,20 @@ async function complete(context: CompletionContext): Promise<CompletionResult | 
 interface Props {
   language: "pxl" | "vis";
   text: string;
+  /** The script beside the vis spec, for the names of its functions. */
+  pxl?: string;
   error: ErrorBody | null;
   onChange: (text: string) => void;
   onRun: () => void;
 }
 
-export function Editor({ language, text, error, onChange, onRun }: Props) {
+export function Editor({ language, text, pxl = "", error, onChange, onRun }: Props) {
   const theme = useTheme();
   const host = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | null>(null);
   const colors = useRef(new Compartment());
-  const latest = useRef({ onChange, onRun, text, theme });
-  useEffect(() => { latest.current = { onChange, onRun, text, theme }; });
+  const latest = useRef({ onChange, onRun, text, pxl, theme });
+  useEffect(() => { latest.current = { onChange, onRun, text, pxl, theme }; });
 
   useEffect(() => {
     if (!host.current) return;
@@ -51,7 +55,8 @@ export function Editor({ language, text, error, onChange, onRun }: Props) {
       extensions: [
         Prec.highest(keymap.of([{ key: "Mod-Enter", run: () => { latest.current.onRun(); return true; } }])),
         basicSetup,
-        language === "pxl" ? [python(), pythonLanguage.data.of({ autocomplete: complete }), autocompletion()] : json(),
+        language === "pxl" ? [python(), pythonLanguage.data.of({ autocomplete: complete }), autocompletion()]
+          : [json(), linter(jsonParseLinter()), jsonLanguage.data.of({ autocomplete: visCompletion(() => ({ vis: latest.current.text, pxl: latest.current.pxl })) }), autocompletion()],
         colors.current.of(editorTheme(latest.current.theme)),
         EditorView.contentAttributes.of({ "aria-label": language === "pxl" ? "PxL script" : "vis spec" }),
         EditorView.updateListener.of((update) => { if (update.docChanged) latest.current.onChange(update.state.doc.toString()); }),
@@ -74,7 +79,7 @@ export function Editor({ language, text, error, onChange, onRun }: Props) {
   useEffect(() => {
     const made = view.current;
     if (!made) return;
-    const found = error?.line !== undefined ? diagnostic(made, error) : null;
+    const found = error === null ? null : language === "vis" ? visDiagnostic(made, error) : error.line !== undefined ? diagnostic(made, error) : null;
     made.dispatch(setDiagnostics(made.state, found ? [found] : []));
     if (found) made.dispatch({ effects: EditorView.scrollIntoView(found.from, { y: "center" }) });
   }, [error, language]);
@@ -87,4 +92,9 @@ function diagnostic(view: EditorView, error: ErrorBody): Diagnostic {
   const from = Math.min(line.from + Math.max((error.column ?? 1) - 1, 0), line.to);
   const word = /^[\w.]+/.exec(view.state.doc.sliceString(from, line.to))?.[0].length ?? 1;
   return { from, to: Math.min(from + Math.max(word, 1), line.to), severity: "error", message: error.hint === "" ? error.message : `${error.message}\n${error.hint}` };
+}
+
+function visDiagnostic(view: EditorView, error: ErrorBody): Diagnostic | null {
+  const place = placeOfPath(view.state, error.message);
+  return place && { ...place, severity: "error", message: error.hint === "" ? error.message : `${error.message}\n${error.hint}` };
 }

@@ -39,6 +39,9 @@ export default function EditorPanel({ script, error, onRunSame, onClose }: Props
     setVis(place.view.vis ?? library.vis);
   }, [name, library.pxl, library.vis, place.view.pxl, place.view.vis]);
 
+  const ofVis = error !== null && error.message.startsWith("vis spec: ");
+  useEffect(() => { if (error !== null) setTab(ofVis ? "vis" : "pxl"); }, [error, ofVis]);
+
   const run = () => {
     if (vis.trim() !== "") {
       try {
@@ -68,7 +71,7 @@ export default function EditorPanel({ script, error, onRunSame, onClose }: Props
         <button type="button" className="primary" data-testid="editor-run" onClick={run} title="ctrl enter"><Icon name="run" /> Run</button>
         <button type="button" className="icon-button" onClick={onClose} title="close  (e)" aria-label="close editor"><Icon name="close" /></button>
       </header>
-      {tab === "pxl" ? <Editor key="pxl" language="pxl" text={pxl} error={error} onChange={setPxl} onRun={run} /> : <Editor key="vis" language="vis" text={vis} error={null} onChange={setVis} onRun={run} />}
+      {tab === "pxl" ? <Editor key="pxl" language="pxl" text={pxl} error={ofVis ? null : error} onChange={setPxl} onRun={run} /> : <Editor key="vis" language="vis" text={vis} pxl={pxl} error={ofVis ? error : null} onChange={setVis} onRun={run} />}
       {(visProblem ?? error) && (
         <p className="editor-error" role="alert" data-testid="editor-error">
           {visProblem !== null ? `vis spec: ${visProblem}` : <>{error?.line !== undefined && <b>{error.line}:{error.column ?? 1} </b>}{error?.message}{error?.hint ? <span className="muted">. {error.hint}</span> : null}</>}

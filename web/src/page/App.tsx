@@ -2,7 +2,7 @@
 import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react";
 import type { RunRequest, ScriptSummary, Variable } from "../api";
 import { SCRATCH } from "../bar/ScriptPicker";
-import { TopBar } from "../bar/TopBar";
+import { type Tool, TopBar } from "../bar/TopBar";
 import { missing as missingOf, toSend } from "../model/args";
 import { Page, type PageContext } from "../model/context";
 import { CATALOGUE, DEFAULT_REFRESH_MS, linkPlace, type Place } from "../model/location";
@@ -18,6 +18,7 @@ import { Catalogue } from "./Catalogue";
 import { DataDrawer } from "./DataDrawer";
 import { Help } from "./Help";
 import { Missing } from "./Missing";
+import { withPositions } from "./move";
 import { PageHead } from "./PageHead";
 import { Problem } from "./Problem";
 import { useKeys } from "./useKeys";
@@ -60,7 +61,7 @@ export function App() {
   const { scripts, failure: scriptsFailure, retry } = useScripts();
   const { status, failure: statusFailure } = useStatus();
   const pods = usePods();
-  const [open, setOpen] = useState({ editor: false, data: false, help: false });
+  const [open, setOpen] = useState({ editor: false, data: false, help: false, move: false });
   const [relativeTimes, setRelativeTimes] = useState(false);
   const [notice, setNotice] = useState<string | null>(null);
 
@@ -82,7 +83,7 @@ export function App() {
   const [live, runNow] = home ? [overview.live, overview.runNow] : [scriptLive, runScript];
   const groupsSeen = groupTable(overview.feeds.groups);
   const editorOpen = open.editor || (scratch && place.view.pxl === undefined);
-  const text = useScriptText(editorOpen && !scratch && summary ? script : null);
+  const text = useScriptText((editorOpen || open.move) && !scratch && summary ? script : null);
 
   useEffect(() => {
     document.title = home ? "Kafkascope" : `${catalogue ? "Scripts" : script} · Kafkascope`;
@@ -93,18 +94,18 @@ export function App() {
     return () => { clearTimeout(timer); };
   }, [notice]);
 
-  const toggle = (what: "editor" | "data" | "help") => { setOpen((old) => ({ ...old, [what]: !old[what] })); };
+  const toggle = (what: Tool) => { setOpen((old) => ({ ...old, [what]: !old[what] })); };
   const pause = () => { go({ ...place, view: { ...place.view, refresh: intervalMs === 0 ? DEFAULT_REFRESH_MS : 0 } }, true); };
   const toggleTimes = useCallback(() => { setRelativeTimes((old) => !old); }, []);
   const focus = (selector: string) => () => { document.querySelector<HTMLElement>(selector)?.focus(); };
   useKeys({
     "/": () => { document.querySelector<HTMLElement>('[data-shortcut="script"]')?.click(); },
-    r: runNow, p: pause, e: () => { toggle("editor"); }, d: () => { toggle("data"); }, t: toggleTimes, "?": () => { toggle("help"); },
+    r: runNow, p: pause, e: () => { toggle("editor"); }, w: () => { toggle("move"); }, d: () => { toggle("data"); }, t: toggleTimes, "?": () => { toggle("help"); },
     f: focus(".widget .filter input"),
     j: focus("main [role=grid]"), k: focus("main [role=grid]"),
     ...Object.fromEntries(SECTIONS.map((section) => [`g ${section.key}`, () => { go(linkPlace(place, section.script)); }])),
     Backspace: () => { history.back(); },
-    Escape: () => { setOpen({ editor: false, data: false, help: false }); },
+    Escape: () => { setOpen({ editor: false, data: false, help: false, move: false }); },
   }); // prettier-ignore
 
   const page: PageContext = useMemo(() => ({ place, go, scripts: scripts ?? [], pods, relativeTimes, toggleTimes, say: setNotice }), [place, go, scripts, pods, relativeTimes, toggleTimes]);
@@ -112,6 +113,8 @@ export function App() {
   const fits = live.answered !== null && live.answered.script === (scratch ? undefined : script);
   const result = fits ? live.result : null;
   const outdated = live.answered !== request && JSON.stringify(live.answered) !== JSON.stringify(request);
+  const shownVis = vis ?? text?.vis ?? null;
+  const narrow = open.move && matchMedia("(max-width: 760px)").matches;
   const error = scriptsFailure ?? (runnable ? live.error : null);
   const behindCount = useMemo(() => behind(groupsOf(groupsSeen)).length, [groupsSeen]);
 
@@ -120,7 +123,7 @@ export function App() {
       <div className={`page${editorOpen ? " with-editor" : ""}`}>
         <TopBar
           script={home || catalogue ? null : script} running={!catalogue} edited={!scratch && (place.view.pxl !== undefined || place.view.vis !== undefined)} variables={variables} missing={missing.length > 0} live={live} intervalMs={intervalMs}
-          status={status} failure={statusFailure} open={{ editor: editorOpen, data: open.data }} onRun={runNow} onPause={pause} onToggle={toggle}
+          status={status} failure={statusFailure} open={{ editor: editorOpen, data: open.data, move: open.move }} onRun={runNow} onPause={pause} onToggle={toggle}
         />
         <div className="body">
           <Rail status={status} behind={behindCount} groups={groupsSeen?.rows.length ?? null} />
@@ -131,8 +134,9 @@ export function App() {
             {error && <Problem error={error} stale={result !== null} onRetry={scriptsFailure ? retry : runNow} onEdit={error.kind === "script" ? () => { setOpen((old) => ({ ...old, editor: true })); } : undefined} />}
             {missing.length > 0 && <Missing variables={missing} />}
             {scratch && place.view.pxl === undefined && <p className="none">Write a script and run it with Ctrl+Enter.</p>}
+            {open.move && !home && !catalogue && <p className="note" role="status">{narrow ? "Widgets are moved on a wider screen." : shownVis ? "Drag a widget to move it, its corner to size it; arrow keys do the same. The address keeps the new places." : "This script has no vis spec: there is nothing to arrange."} <button type="button" className="link" onClick={() => { toggle("move"); }}>done</button>{place.view.vis !== undefined && <> <button type="button" className="link" onClick={() => { const { vis: _, ...view } = place.view; go({ ...place, view }); }}>as in the library</button></>}</p>}
             {result?.messages.filter((message) => message.level !== "info").map((message) => <p key={message.text} className={`note level-${message.level}`} role="status">{message.text}</p>)}
-            {result ? <WidgetGrid result={result} faded={outdated || error !== null} /> : runnable && !error && <Skeleton />}
+            {result ? <WidgetGrid result={result} faded={outdated || error !== null} onMove={open.move && !narrow && shownVis ? (positions) => { go({ ...place, view: { ...place.view, vis: JSON.stringify(withPositions(shownVis, positions), null, 2) } }, place.view.vis !== undefined); } : undefined} /> : runnable && !error && <Skeleton />}
           </main>
           {editorOpen && (!scratch && summary && !text ? <EditorWait /> : (
             <Suspense fallback={<EditorWait />}>

@@ -9,6 +9,8 @@ const KEYS: [string, string][] = [
   ["p", "pause or resume"],
   ["e", "editor"],
   ["d", "data drawer"],
+  ["w", "move and size widgets"],
+  ["backspace", "back to where you were"],
   ["f", "filter the first table"],
   ["t", "relative or absolute times"],
   ["j k", "next and previous row"],

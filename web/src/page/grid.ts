@@ -3,7 +3,7 @@ import type { Position } from "../api";
 
 export const COLUMNS = 12;
 
-const overlap = (a: Position, b: Position): boolean => a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
+export const overlaps = (a: Position, b: Position): boolean => a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
 
 /** Positions that fit the grid and do not overlap. What comes later in the list gives way. */
 export function place(positions: readonly Position[]): Position[] {
@@ -13,7 +13,7 @@ export function place(positions: readonly Position[]): Position[] {
     const wanted = positions[index] as Position;
     const w = Math.min(Math.max(Math.round(wanted.w) || 2, 2), COLUMNS);
     const position = { x: Math.min(Math.max(Math.round(wanted.x) || 0, 0), COLUMNS - w), y: Math.max(Math.round(wanted.y) || 0, 0), w, h: Math.max(Math.round(wanted.h) || 2, 2) };
-    while (placed.some((other) => overlap(position, other))) position.y += 1;
+    while (placed.some((other) => overlaps(position, other))) position.y += 1;
     placed[index] = position;
   }
   return placed;
