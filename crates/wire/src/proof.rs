@@ -67,7 +67,8 @@ pub(crate) fn may_be_request(bytes: &[u8]) -> bool {
         && b[6] == 0
         && b[8] < 0x80
         && (8..=MAX_SIZE).contains(&size)
-        && known(i16::from(b[5]), i16::from(b[7]))
+        && apis::api(i16::from(b[5])).is_some()
+        && i16::from(b[7]) < FAR_VERSION
 }
 
 fn may_be_prefix(bytes: &[u8]) -> bool {
@@ -77,6 +78,11 @@ fn may_be_prefix(bytes: &[u8]) -> bool {
             .get(5)
             .is_none_or(|b| apis::api(i16::from(*b)).is_some())
         && bytes.get(6).is_none_or(|b| *b == 0)
+}
+
+/// A version that a newer release may have; API versions before the first schema are nobody's.
+fn is_future(key: i16, version: i16) -> bool {
+    apis::api(key).is_some_and(|a| version > a.versions.high && version < FAR_VERSION)
 }
 
 fn known(key: i16, version: i16) -> bool {
@@ -142,10 +148,17 @@ pub(crate) fn request(bytes: &[u8], place: Place, tape: &mut Tape) -> Proof {
     if !(named || place.opening || place.second || place.aligned) {
         return Proof::No;
     }
-    if !known(header.api_key, header.api_version)
-        || !header.client_id.is_none_or(client_id_makes_sense)
-    {
+    if !header.client_id.is_none_or(client_id_makes_sense) {
         return Proof::No;
+    }
+    if !known(header.api_key, header.api_version) {
+        // nothing tells how to read its body, but the client's next request is like it
+        let numbered = named && is_future(header.api_key, header.api_version);
+        return match numbered && whole {
+            true => follows(&header, &bytes[4 + view.declared as usize..], open),
+            false if numbered => open,
+            false => Proof::No,
+        };
     }
     if !place.opening && view.data.len() > GLANCE {
         // Most candidates inside other data fail early; reading each to its end would cost too much.
@@ -227,6 +240,27 @@ pub(crate) fn request(bytes: &[u8], place: Place, tape: &mut Tape) -> Proof {
                 place.last && named && (place.opening || place.aligned) && tape.nodes.len() >= 16;
             if cut || long { Proof::Likely } else { open }
         }
+        _ => Proof::No,
+    }
+}
+
+/// Whether the bytes behind a request begin the same client's next one: its id again, and the next correlation id.
+fn follows(before: &header::RequestHeader, bytes: &[u8], open: Proof) -> Proof {
+    let mut hole = [Hole { at: 0, len: 0 }];
+    let Some((view, whole)) = view(bytes, &mut hole) else {
+        return open;
+    };
+    if !may_be_request(bytes) {
+        return Proof::No;
+    }
+    match header::request(&view) {
+        Some(next)
+            if next.client_id == before.client_id
+                && next.correlation_id == before.correlation_id.wrapping_add(1) =>
+        {
+            Proof::Yes
+        }
+        None if !whole => open,
         _ => Proof::No,
     }
 }

@@ -156,6 +156,37 @@ fn an_api_of_the_future_keeps_step() {
     );
 }
 
+/// A client newer than the schemas, on a connection older than the capture.
+#[test]
+fn versions_of_the_future_are_found_from_any_byte_on() {
+    let mut body = [0x55; 40];
+    body[0] = 0;
+    let up: Vec<u8> = (1..8)
+        .flat_map(|id| request(1, 25, id, "me", &body))
+        .collect();
+    let down: Vec<u8> = (1..8).flat_map(|id| response(id, &body)).collect();
+    let size = up.len() / 7;
+    for from in 0..up.len() - 3 * size {
+        let mut log = Log::default();
+        let mut s = Session::new(None, false);
+        let first = from.div_ceil(size);
+        for (i, piece) in up[from..].chunks(17).enumerate() {
+            s.data(true, i as i64, piece, &mut log.sink());
+        }
+        s.data(
+            false,
+            1000,
+            &down[first * down.len() / 7..],
+            &mut log.sink(),
+        );
+        s.close(2000, &mut log.sink());
+        let expected: Vec<_> = (first as i32 + 1..8)
+            .map(|id| (1, id, true, true))
+            .collect();
+        assert_eq!(log.pairs(), expected, "from {from}");
+    }
+}
+
 #[test]
 fn tls_is_seen_at_the_start_and_in_the_middle() {
     let mut log = Log::default();
