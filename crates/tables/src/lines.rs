@@ -257,6 +257,8 @@ impl Lines {
         out.push_str(",\"clientId\":");
         match &exchange.client_id {
             Some(id) => write_string(&mut out, id),
+            // Brokers take a null client id for an empty one, and log it so.
+            None if exchange.request.is_some() && !exchange.raw_sasl => out.push_str("\"\""),
             None => out.push_str("null"),
         }
         let declared = |m: &Option<Message>| m.as_ref().map(|m| i64::from(m.declared));

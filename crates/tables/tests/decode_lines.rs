@@ -198,6 +198,19 @@ fn a_line_has_everything_that_the_two_messages_say() {
 }
 
 #[test]
+fn a_null_client_id_is_an_empty_one_as_brokers_log_it() {
+    let mut capture = Capture::default();
+    let null = b"\0\x12\0\0\0\0\0\x05\xff\xff";
+    capture.open(0, 4000);
+    capture.client(0, 4000, null);
+    let answer = response(5, false, b"\0\0\0\0\0\x01\0\x03\0\0\0\x0c");
+    capture.broker(1, 4000, &answer);
+    let (lines, _) = capture.lines();
+    assert_eq!(lines[0]["correlationId"], 5);
+    assert_eq!(lines[0]["clientId"], "");
+}
+
+#[test]
 fn names_and_clusters_that_become_known_later_are_filled_in() {
     let mut capture = Capture::default();
     api_versions(&mut capture, 0, 4000);
