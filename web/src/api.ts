@@ -125,6 +125,8 @@ export interface Status {
 export interface Schema {
   tables: { name: string; description: string; columns: { name: string; type: string; semanticType: string; description: string }[] }[];
   functions: string[];
+  /** Names of Kafka's error codes, by code. */
+  kafkaErrors?: string[];
 }
 
 /** What the server says when a call fails; also what the page says when the server cannot be reached. */

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { Cell, Column, ResultTable } from "../src/api";
 import { toCsv, toJson } from "../src/table/export";
-import { filterRows, initialSort, rowKeys, sortRows } from "../src/table/rows";
+import { filterRows } from "../src/table/filter";
+import { initialSort, rowKeys, sortRows } from "../src/table/rows";
 import { fill } from "../src/table/widths";
 
 const column = (name: string, type: Column["type"] = "STRING", semanticType = "NONE"): Column => ({ name, type, semanticType });

@@ -11,6 +11,7 @@ from typing import Any
 
 from kafkascope import __version__, pxl
 from kafkascope.pxl import vis as visspec
+from kafkascope.pxl.lower.names import KAFKA_ERRORS
 from kafkascope.scripts import Library, Script, ScriptError
 from kafkascope.server import coverage, entities, jsonrows
 from kafkascope.server.errors import ApiError
@@ -150,13 +151,13 @@ class Service:
         return entities.find(self.engine, kind, query, limit, self._now_ns())
 
     def schema(self) -> dict[str, Any]:
-        """Tables, columns and function names, for completion in an editor."""
+        """Tables, columns and function names, for completion in an editor; Kafka's error names by code."""
         tables = [
             {"name": relation.name, "description": relation.description,
              "columns": [{"name": c.name, "type": c.type.name, "semanticType": c.semantic_type.name, "description": c.description} for c in relation.columns]}
             for relation in self.engine.relations().values()
         ]  # fmt: skip
-        return {"tables": tables, "functions": pxl.function_names()}
+        return {"tables": tables, "functions": pxl.function_names(), "kafkaErrors": [KAFKA_ERRORS[code] for code in sorted(KAFKA_ERRORS)]}
 
     def status(self) -> dict[str, Any]:
         """Version, source, agents, what is kept, what was not seen."""

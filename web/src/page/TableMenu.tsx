@@ -5,7 +5,13 @@ import { usePage } from "../model/context";
 import { copyText, download, toCsv, toJson } from "../table/export";
 import { Icon } from "./Icon";
 
-export function TableMenu({ table }: { table: ResultTable }) {
+interface Props {
+  table: ResultTable;
+  hidden?: ReadonlySet<string>;
+  onHide?: (hidden: ReadonlySet<string>) => void;
+}
+
+export function TableMenu({ table, hidden, onHide }: Props) {
   const page = usePage();
   const [open, setOpen] = useState(false);
   const root = useRef<HTMLSpanElement>(null);
@@ -40,6 +46,17 @@ export function TableMenu({ table }: { table: ResultTable }) {
           <button type="button" role="menuitem" onClick={() => { copy(json(), "JSON"); }}>copy as JSON</button>
           <button type="button" role="menuitem" onClick={() => { save(`${table.name}.csv`, "text/csv", csv()); }}>save CSV</button>
           <button type="button" role="menuitem" onClick={() => { save(`${table.name}.json`, "application/json", json()); }}>save JSON</button>
+          {onHide && (
+            <div className="menu-columns" role="group" aria-label="columns">
+              <p className="muted">columns</p>
+              {table.columns.map((column) => (
+                <button
+                  key={column.name} type="button" role="menuitemcheckbox" aria-checked={hidden?.has(column.name) !== true} data-testid={`hide-${column.name}`}
+                  onClick={() => { const next = new Set(hidden); if (!next.delete(column.name) && next.size < table.columns.length - 1) next.add(column.name); onHide(next); }}
+                ><span className="tick" aria-hidden="true">{hidden?.has(column.name) === true ? "" : "✓"}</span> {column.name}</button>
+              ))}
+            </div>
+          )}
         </div>
       )}
     </span>

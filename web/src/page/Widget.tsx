@@ -33,6 +33,7 @@ export const kindOf = (widget: WidgetSpec): string => (widget.displaySpec["@type
 export function Widget({ widget, result, range, alone }: Props) {
   const { place, go } = usePage();
   const [filter, setFilter] = useState("");
+  const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const table = result.tables.find((candidate) => candidate.name === widget.table);
   const kind = kindOf(widget);
   const tabular = isTable(kind);
@@ -49,21 +50,33 @@ export function Widget({ widget, result, range, alone }: Props) {
         <span className="spacer" />
         {tabular && table && (table.rows.length > 5 || filter !== "") && (
           <label className="filter"><Icon name="search" /><span className="sr">filter rows</span>
-            <input type="search" data-testid={`filter-${widget.name}`} placeholder="filter" value={filter} title="words; column:word looks in one column" onChange={(event) => { setFilter(event.target.value); }} onKeyDown={(event) => { if (event.key === "Escape") setFilter(""); }} />
+            <input type="search" data-testid={`filter-${widget.name}`} placeholder="filter" value={filter} list={`columns-${widget.name}`} title="words, -word, column = value, latency > 100ms" onChange={(event) => { setFilter(event.target.value); }} onKeyDown={(event) => { if (event.key === "Escape") setFilter(""); }} />
+            <datalist id={`columns-${widget.name}`}>{suggestions(table, filter).map((each) => <option key={each} value={each} />)}</datalist>
           </label>
         )}
-        {table && <TableMenu table={table} />}
+        {table && <TableMenu table={table} {...(tabular ? { hidden, onHide: setHidden } : {})} />}
         <button type="button" className="icon-button" onClick={maximise} title={alone ? "back to all widgets" : "show alone"} aria-label={alone ? "back to all widgets" : `show ${widget.name} alone`}><Icon name={alone ? "shrink" : "expand"} /></button>
       </header>
       <div className="widget-body">
         <Guard key={result.script}>
           {!table ? <p className="none">The script gave no table “{widget.table}”. It gave {result.tables.map((each) => each.name).join(", ") || "none"}.</p>
             : table.rows.length === 0 && kind !== "TextChart" ? everythingEmpty(result) ? <p className="none muted">no rows</p> : <Empty table={table} result={result} />
-              : <Content kind={kind} widget={widget} table={table} tables={result.tables} range={range} filter={filter} />}
+              : <Content kind={kind} widget={widget} table={table} tables={result.tables} range={range} filter={filter} hidden={hidden} onNarrow={(condition) => { setFilter((old) => (old.trim() === "" ? condition : `${old.trim()} ${condition}`)); }} />}
         </Guard>
       </div>
     </section>
   );
+}
+
+/** How the last word of a filter may go on: the names of columns, then the values that a column has. */
+function suggestions(table: ResultTable, filter: string): string[] {
+  const last = /\S*$/.exec(filter)?.[0] ?? "";
+  const before = filter.slice(0, filter.length - last.length);
+  const [, name = "", operator = ""] = /^([\w.]+)(=|:|!=)/.exec(last) ?? [];
+  const at = table.columns.findIndex((column) => column.name === name);
+  if (operator === "") return table.columns.filter((column) => column.name.startsWith(last)).map((column) => `${before}${column.name}${column.type === "STRING" ? "=" : ">"}`);
+  if (at < 0) return [];
+  return [...new Set(table.rows.slice(0, 2000).map((row) => String(row[at] ?? "")))].filter((value) => value !== "" && value.length < 60 && !/[\s"{[]/.test(value)).slice(0, 30).map((value) => `${before}${name}${operator}${value}`);
 }
 
 /** Whether the run gave tables and not one of them has a row. */
@@ -78,10 +91,10 @@ function axisLabel(spec: Record<string, unknown>, axis: string): string {
   return typeof label === "string" ? label : "";
 }
 
-function Content({ kind, widget, table, tables, range, filter }: { kind: string; widget: WidgetSpec; table: ResultTable; tables: readonly ResultTable[]; range: [number, number] | null; filter: string }) {
+function Content({ kind, widget, table, tables, range, filter, hidden, onNarrow }: { kind: string; widget: WidgetSpec; table: ResultTable; tables: readonly ResultTable[]; range: [number, number] | null; filter: string; hidden: ReadonlySet<string>; onNarrow: (condition: string) => void }) {
   const spec = widget.displaySpec;
   const gutter = typeof spec.gutterColumn === "string" ? spec.gutterColumn : undefined;
-  const asTable = <DataTable table={table} name={widget.name} filter={filter} gutter={gutter} />;
+  const asTable = <DataTable table={table} name={widget.name} filter={filter} gutter={gutter} hidden={hidden} onNarrow={onNarrow} />;
   switch (kind) {
     case "Table":
     case "":

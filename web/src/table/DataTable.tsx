@@ -6,7 +6,8 @@ import { grouped } from "../model/format";
 import { isQuantiles, quantiles, type Quantiles } from "../model/values";
 import { CellView, isNumeric } from "./CellView";
 import { RowDetail } from "./RowDetail";
-import { filterRows, initialSort, rowKeys, type Sort, sortRows } from "./rows";
+import { filterRows, parseFilter } from "./filter";
+import { initialSort, rowKeys, type Sort, sortRows } from "./rows";
 import { columnWidth, fill } from "./widths";
 
 const ROW_HEIGHT = 28;
@@ -16,9 +17,13 @@ interface Props {
   name: string;
   filter: string;
   gutter?: string | undefined;
+  /** Names of columns that are not shown; the detail of a row has them all. */
+  hidden?: ReadonlySet<string> | undefined;
+  /** Takes a condition to add to the filter, where there is a filter. */
+  onNarrow?: ((condition: string) => void) | undefined;
 }
 
-export function DataTable({ table: given, name, filter, gutter }: Props) {
+export function DataTable({ table: given, name, filter, gutter, hidden, onNarrow }: Props) {
   const table = useMemo(() => withGutter(given, gutter), [given, gutter]);
   const { columns, rows } = table;
   const shape = columns.map((column) => `${column.name}:${column.type}`).join();
@@ -33,9 +38,13 @@ export function DataTable({ table: given, name, filter, gutter }: Props) {
   const order = useMemo(() => sortRows(rows, columns, sort, percentile, filterRows(rows, columns, filter)), [rows, columns, sort?.column, sort?.descending, percentile, filter]); // eslint-disable-line react-hooks/exhaustive-deps -- a sort is its two fields
   const positions = useMemo(() => new Map(order.map((index, at) => [keys[index] ?? "", at])), [order, keys]);
   const widths = useWidths(table, shape, scroller);
-  const total = widths.values.reduce((sum, width) => sum + width, 0);
+  const shown = columns.flatMap((column, at) => (hidden?.has(column.name) === true ? [] : [at]));
+  const total = shown.reduce((sum, at) => sum + (widths.values[at] ?? 0), 0);
+  const problem = useMemo(() => parseFilter(filter, columns).problem, [filter, columns]);
   const virtual = useVirtualizer({ count: order.length, getScrollElement: () => scroller.current, estimateSize: () => ROW_HEIGHT, overscan: 12 });
   useAnchor(scroller, order, keys, positions);
+  const timeSorted = sort !== null && columns[sort.column]?.type === "TIME64NS" && sort.descending;
+  const news = useNews(scroller, order, keys, timeSorted);
 
   const scales = useMemo(() => columns.map((column, at) => (isQuantiles(column) ? Math.max(...rows.map((row) => quantiles(row[at] ?? null)?.p99 ?? 0), 0) : undefined)), [columns, rows]);
   const apiAt = columns.findIndex((column) => column.name === "req_cmd");
@@ -68,15 +77,15 @@ export function DataTable({ table: given, name, filter, gutter }: Props) {
     setSort({ shape, sort: { column, descending: sort?.column === column ? !sort.descending : isNumeric(columns[column] as Column) || isQuantiles(columns[column] as Column) } });
   };
 
-  const template = widths.values.map((width) => `${width}px`).join(" ");
+  const template = shown.map((at) => `${widths.values[at] ?? 64}px`).join(" ");
   return (
     <div className={`table-and-detail${selected ? " open" : ""}`}>
       <div
-        className="table" ref={scroller} role="grid" tabIndex={0} aria-label={name} aria-rowcount={order.length + 1} aria-colcount={columns.length}
+        className="table" ref={scroller} role="grid" tabIndex={0} aria-label={name} aria-rowcount={order.length + 1} aria-colcount={shown.length}
         data-testid={`table-${name}`} onKeyDown={onKey}
       >
         <div className="thead" role="row" style={{ gridTemplateColumns: template, width: total }}>
-          {columns.map((column, at) => (
+          {shown.map((at) => [columns[at] as Column, at] as const).map(([column, at]) => (
             <div key={column.name} role="columnheader" className={`th${isNumeric(column) ? " num" : ""}`} aria-sort={sort?.column === at ? (sort.descending ? "descending" : "ascending") : "none"}>
               <button type="button" data-testid={`sort-${column.name}`} title={`${column.name}: ${column.type}${column.semanticType === "NONE" ? "" : `, ${column.semanticType}`}`} onClick={() => { sortBy(at); }}>
                 <span className="th-name">{column.name}</span>{isQuantiles(column) ? <span className="muted"> {percentile}</span> : null}
@@ -98,7 +107,7 @@ export function DataTable({ table: given, name, filter, gutter }: Props) {
                 style={{ transform: `translateY(${item.start}px)`, gridTemplateColumns: template, height: ROW_HEIGHT, width: total }}
                 onClick={() => { if (getSelection()?.isCollapsed !== false) select(item.index); }}
               >
-                {columns.map((column, at) => (
+                {shown.map((at) => [columns[at] as Column, at] as const).map(([column, at]) => (
                   <div key={column.name} role="gridcell" className={`td${isNumeric(column) ? " num" : ""}`} data-column={column.name}>
                     <CellView value={row[at] ?? null} column={column} api={apiAt < 0 ? undefined : row[apiAt]} scale={scales[at]} percentile={percentile} onPercentile={setPercentile} />
                   </div>
@@ -107,9 +116,11 @@ export function DataTable({ table: given, name, filter, gutter }: Props) {
             );
           })}
         </div>
+        {problem !== null && <p className="filter-problem state-warn" role="status" data-testid="filter-problem">{problem}</p>}
         {order.length === 0 && <p className="none">{filter === "" ? "no rows" : `none of ${grouped(rows.length)} rows holds “${filter}”`}</p>}
       </div>
-      {selected && <RowDetail columns={selected.columns} row={selectedRow ?? selected.row} gone={selectedRow === undefined} onClose={() => { setSelected(null); scroller.current?.focus(); }} />}
+      {news > 0 && <button type="button" className="news" data-testid="news" onClick={() => { scroller.current?.scrollTo({ top: 0 }); }}>{grouped(news)} new above</button>}
+      {selected && <RowDetail columns={selected.columns} row={selectedRow ?? selected.row} gone={selectedRow === undefined} onClose={() => { setSelected(null); scroller.current?.focus(); }} onNarrow={onNarrow} />}
     </div>
   );
 }
@@ -135,6 +146,23 @@ function useAnchor(scroller: { current: HTMLDivElement | null }, order: number[]
     const now = key === undefined ? undefined : positions.get(key);
     if (now !== undefined && now !== top) element.scrollTop += (now - top) * ROW_HEIGHT;
   });
+}
+
+/** How many rows have come above what is read since the top was last seen; a table at its top follows. */
+function useNews(scroller: { current: HTMLDivElement | null }, order: number[], keys: string[], timeSorted: boolean): number {
+  const [top, setTop] = useState<string | null>(null);
+  const first = keys[order[0] ?? -1] ?? null;
+  useEffect(() => {
+    const element = scroller.current;
+    if (!element) return;
+    const look = () => { if (element.scrollTop < ROW_HEIGHT / 2) setTop(first); };
+    look();
+    element.addEventListener("scroll", look, { passive: true });
+    return () => { element.removeEventListener("scroll", look); };
+  }, [scroller, first]);
+  if (!timeSorted || top === null || top === first) return 0;
+  const at = order.findIndex((index) => keys[index] === top);
+  return at < 0 ? order.length : at;
 }
 
 function useWidths(table: ResultTable, shape: string, scroller: { current: HTMLDivElement | null }) {

@@ -1,6 +1,7 @@
 /** Nested values as a tree that opens and closes. */
 import { useState } from "react";
-import { visible } from "../model/format";
+import { absoluteTime, visible } from "../model/format";
+import { useKafkaErrors } from "../model/kafkaErrors";
 
 interface Props {
   value: unknown;
@@ -15,7 +16,7 @@ export function JsonTree({ value, name, depth = 3 }: Props) {
   const [open, setOpen] = useState(depth > 0);
   const [all, setAll] = useState(false);
   const key = name === undefined ? null : <><span className="json-key">{visible(name)}</span>: </>;
-  if (typeof value !== "object" || value === null) return <div className="json-line">{key}<Leaf value={value} /></div>;
+  if (typeof value !== "object" || value === null) return <div className="json-line">{key}<Leaf value={value} /><Kind name={name} value={value} /></div>;
   const entries = Array.isArray(value) ? value.map((item, index): [string, unknown] => [String(index), item]) : Object.entries(value);
   const [begin, end] = Array.isArray(value) ? ["[", "]"] : ["{", "}"];
   if (entries.length === 0) return <div className="json-line">{key}<span className="muted">{begin}{end}</span></div>;
@@ -39,6 +40,22 @@ export function JsonTree({ value, name, depth = 3 }: Props) {
 function preview(entries: [string, unknown][]): string {
   const names = entries.slice(0, 3).map(([name]) => name).join(", ");
   return entries.length > 3 ? `${names}, …` : names;
+}
+
+/** What a value is, in small letters: its type, the length of a text, the name behind an error's number. */
+function Kind({ name, value }: { name: string | undefined; value: unknown }) {
+  const errors = useKafkaErrors();
+  const text = kindText(name, value, errors);
+  return text === "" ? null : <span className="json-kind">{text}</span>;
+}
+
+export function kindText(name: string | undefined, value: unknown, errors: readonly string[]): string {
+  if (typeof value === "number" && name !== undefined && /(^|_)error_?code$/i.test(name)) return value === 0 ? "no error" : (errors[value] ?? (value === -1 ? "UNKNOWN_SERVER_ERROR" : "unknown error"));
+  if (typeof value === "number" && name !== undefined && /time(stamp)?(_ms)?$/i.test(name) && value > 1e12 && value < 1e13) return absoluteTime(value * 1e6);
+  if (typeof value === "number") return Number.isInteger(value) ? "int" : "float";
+  if (typeof value === "boolean") return "bool";
+  if (typeof value === "string") return /^[A-Za-z0-9_-]{22}$/.test(value) ? "uuid" : `string ${Array.from(value).length}`;
+  return "";
 }
 
 function Leaf({ value }: { value: unknown }) {

@@ -1,6 +1,6 @@
 /** Sorting, filtering and identity of a table's rows; no DOM here. */
 import type { Cell, Column, ResultTable } from "../api";
-import { isQuantiles, isReference, isStatus, plainText, type Quantiles, type SortKey, sortKey } from "../model/values";
+import { isQuantiles, isReference, isStatus, type Quantiles, type SortKey, sortKey } from "../model/values";
 
 export interface Sort {
   column: number;
@@ -38,23 +38,6 @@ export function sortRows(rows: readonly Cell[][], columns: readonly Column[], so
     if (a === null || b === null) return a === b ? x - y : a === null ? 1 : -1;
     return sign * compare(a, b) || x - y;
   });
-}
-
-/** Rows that hold every word of the query; `column:word` looks in one column only. */
-export function filterRows(rows: readonly Cell[][], columns: readonly Column[], query: string): number[] {
-  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
-  if (words.length === 0) return rows.map((_, index) => index);
-  const tests = words.map((word) => {
-    const [name, ...rest] = word.split(":");
-    const only = rest.length > 0 ? columns.findIndex((column) => column.name.toLowerCase() === name) : -1;
-    return only >= 0 ? { only, text: rest.join(":") } : { only: -1, text: word };
-  });
-  const kept: number[] = [];
-  rows.forEach((row, index) => {
-    const texts = columns.map((column, at) => plainText(row[at] ?? null, column).toLowerCase());
-    if (tests.every(({ only, text }) => (only >= 0 ? (texts[only] ?? "").includes(text) : texts.some((candidate) => candidate.includes(text))))) kept.push(index);
-  });
-  return kept;
 }
 
 /** A row's identity from one run to the next: what names it, not what is measured. Equal names are told apart by their order. */
