@@ -27,7 +27,7 @@ INL __u32 limit_of(struct sock_state *ss, struct dir_state *d, const __u8 *p, in
 	return cfg_other_cap;
 }
 
-enum { BATCH_HEADER = 61, BATCH_OVERHEAD = 12, WINDOW = 256 };
+enum { BATCH_HEADER = 61, BATCH_OVERHEAD = 12, WINDOW = 256, IOV_HOP = 512 };
 
 /* Is there, at e->d + at, the header of a record batch of at most left bytes? Its length in bytes, or 0. */
 ONCE int batch_at(struct ev *e, __u32 at, __u32 left)
@@ -44,9 +44,9 @@ ONCE int batch_at(struct ev *e, __u32 at, __u32 left)
 	return records && records <= last + 1 ? length + BATCH_OVERHEAD : 0;
 }
 
-/* A batch larger than cfg_hop that begins in the first bytes of what is left of a message: the bytes up to the end
+/* A batch larger than hop that begins in the first bytes of what is left of a message: the bytes up to the end
  * of its header, with the place of the batch's end in e->z; 0 where there is none. have bytes are in e->d. */
-ONCE int find_batch(struct ev *e, __u32 have, __u32 left)
+ONCE int find_batch(struct ev *e, __u32 have, __u32 left, __u32 hop)
 {
 	if (!e)
 		return 0;
@@ -59,7 +59,7 @@ ONCE int find_batch(struct ev *e, __u32 have, __u32 left)
 		if (!length)
 			continue;
 		e->z = i + length;
-		return length > cfg_hop ? (int)(i + BATCH_HEADER) : 0;
+		return length > hop ? (int)(i + BATCH_HEADER) : 0;
 	}
 	return 0;
 }
@@ -116,12 +116,13 @@ ONCE int step(struct sock_state *ss, struct src *s, struct ev *e, __u32 pos, __u
 	if (d->off < d->resume && use > d->resume - d->off)
 		use = d->resume - d->off;
 	if (d->off < d->lim && d->off >= d->resume && !blind) {
-		if (d->records && cfg_hop && body > cfg_hop) {
+		/* A batch that lies in pieces costs more to copy than to hop over. */
+		if (d->records && cfg_hop && body > (s->iov ? IOV_HOP : cfg_hop)) {
 			__u32 want = WINDOW + BATCH_HEADER, head;
 			if (want > use)
 				want = use;
 			int got = take(s, e, pos, want, held);
-			head = got > 0 ? find_batch(e, got + held, body + held) : 0;
+			head = got > 0 ? find_batch(e, got + held, body + held, s->iov ? IOV_HOP : cfg_hop) : 0;
 			if (head > held && head <= want + held) {
 				use = head - held;
 				d->resume = d->off + e->z - held;
@@ -149,7 +150,9 @@ ONCE int step(struct sock_state *ss, struct src *s, struct ev *e, __u32 pos, __u
 		int got = take(s, e, pos, keep, held);
 		if (got < 0)
 			got = 0;
-		if (got < keep)
+		if (got && got < keep)
+			use = got; /* the rest is another turn's */
+		else if (!got)
 			s->bad = d->unread = 1;
 		segment(e, d, seq, use + held);
 		e->h.cap = got + held;

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The system call's user memory as one stream of bytes: a plain buffer, or up to 16 iovecs. */
+/* The system call's user memory as one stream of bytes: a plain buffer, or iovecs. librdkafka sends each
+ * record as iovecs of its own, hundreds in a call. */
 #ifndef SOURCE_H
 #define SOURCE_H
 
 struct src {
 	__u64 ptr, n;
+	__u64 at;   /* position in the stream of the iovec `i` */
+	__u32 i, block;
+	__u32 skip; /* bytes of it that are before the place at hand */
 	__u32 iov;
 	__u32 lead; /* bytes from its start that the other end of the connection has told */
 	__u32 bad;  /* some bytes were not told: they could not be read, or the ring was full */
 	__u32 pos;  /* bytes that were followed */
+	__u32 z;
 };
 struct call { __u64 nr, a2, a3; };
 
@@ -18,7 +23,8 @@ INL int src_of(const struct call *r, struct src *s, int tx)
 	int sends = 0;
 	s->ptr = r->a2;
 	s->n = 1;
-	s->iov = s->lead = s->bad = s->pos = 0;
+	s->at = 0;
+	s->i = s->block = s->skip = s->iov = s->lead = s->bad = s->pos = s->z = 0;
 	switch (r->nr) {
 	case NR_read: case NR_recvfrom: break;
 	case NR_write: case NR_sendto: sends = 1; break;
@@ -52,49 +58,98 @@ INL int src_of(const struct call *r, struct src *s, int tx)
 	return sends == tx ? 0 : -1;
 }
 
-/* Copies up to want bytes from stream position pos to e->d + at; the bytes copied. */
-ONCE int take(struct src *s, struct ev *e, __u32 pos32, __u32 want32, __u32 at32)
+/* Where in e->v the iovec i is, which is fetched with its neighbours; negative where there is none. */
+ONCE int iovec_at(struct src *s, struct ev *e, __u32 i)
+{
+	if (!s || !e || i >= s->n)
+		return -1;
+	__u32 block = i / IOVECS + 1;
+	if (s->block != block) {
+		__u64 first = i - i % IOVECS, many = s->n - first;
+		s->block = 0;
+		barrier_var(many);
+		if (many > IOVECS)
+			many = IOVECS;
+		if (bpf_probe_read_user(e->v, many * sizeof(struct iovec), (void *)(s->ptr + first * sizeof(struct iovec))))
+			return -1;
+		s->block = block;
+	}
+	return i % IOVECS;
+}
+
+/* Goes on to the iovec with the stream position pos. */
+ONCE int seek(struct src *s, struct ev *e, __u32 pos)
 {
 	if (!s || !e)
+		return -1;
+	if (pos < s->at)
+		s->at = s->i = 0;
+	for (int k = 0; k < IOV_MAX; k++) {
+		int slot = iovec_at(s, e, s->i);
+		if (slot < 0)
+			return -1;
+		__u64 end = s->at + e->v[slot & (IOVECS - 1)].iov_len;
+		if (pos < end)
+			return 0;
+		s->at = end;
+		s->i++;
+	}
+	return -1;
+}
+
+/* Copies the k-th iovec from the place at hand on, at most left bytes of it, to e->d + at; the bytes copied, negative
+ * where there are none. */
+ONCE int piece(struct src *s, struct ev *e, __u32 k, __u32 at, __u32 left)
+{
+	if (!s || !e || at > CHUNK + HELD)
+		return -1;
+	int slot = iovec_at(s, e, s->i + k);
+	if (slot < 0)
+		return -1;
+	struct iovec *v = &e->v[slot & (IOVECS - 1)];
+	__u64 len = v->iov_len, skip = k ? 0 : s->skip;
+	len = len > skip ? len - skip : 0;
+	if (len > left)
+		len = left;
+	barrier_var(len);
+	if (len > CHUNK)
+		len = CHUNK;
+	__u64 to = at;
+	barrier_var(to);
+	if (to > CHUNK + HELD)
+		return -1;
+	if (len && bpf_probe_read_user(e->d + to, len, (void *)((__u64)v->iov_base + skip)))
+		return -1;
+	return len;
+}
+
+/* Copies up to want bytes from stream position pos to e->d + at; the bytes copied, fewer where they lie in too many
+ * pieces for one turn. */
+ONCE int take(struct src *s, struct ev *e, __u32 pos, __u32 want32, __u32 at32)
+{
+	if (!s || !e || at32 > HELD)
 		return 0;
-	__u64 pos = pos32, want = want32, at = at32, got = 0;
-	if (at > HELD)
-		return 0;
-	if (want > CHUNK)
-		want = CHUNK;
+	__u64 want = want32 > CHUNK ? CHUNK : want32, at = at32;
 	if (!s->iov) {
 		barrier_var(want);
 		if (want > CHUNK)
+			return 0;
+		barrier_var(at);
+		if (at > HELD)
 			return 0;
 		if (bpf_probe_read_user(e->d + at, want, (void *)(s->ptr + pos)))
 			return 0;
 		return want;
 	}
-	for (int i = 0; i < 16; i++) {
-		struct iovec v;
-		if ((__u64)i >= s->n || got >= want)
+	if (seek(s, e, pos) < 0)
+		return 0;
+	__u32 got = 0;
+	s->skip = pos - (__u32)s->at;
+	for (__u32 k = 0; k < PIECES && got < want; k++) {
+		int n = piece(s, e, k, at32 + got, want - got);
+		if (n < 0)
 			break;
-		if (bpf_probe_read_user(&v, sizeof v, (void *)(s->ptr + i * sizeof v)))
-			break;
-		__u64 len = v.iov_len;
-		if (pos >= len) {
-			pos -= len;
-			continue;
-		}
-		len -= pos;
-		__u64 left = want - got;
-		if (len > left)
-			len = left;
-		barrier_var(len);
-		if (len > CHUNK)
-			len = CHUNK;
-		barrier_var(got);
-		if (got >= CHUNK)
-			break;
-		if (bpf_probe_read_user(e->d + at + got, len, (void *)((__u64)v.iov_base + pos)))
-			break;
-		got += len;
-		pos = 0;
+		got += n;
 	}
 	return got;
 }

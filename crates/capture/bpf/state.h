@@ -30,7 +30,9 @@ struct hdr { /* 88 bytes, read by src/ebpf/record.rs */
 	__u8 laddr[16], raddr[16];
 };
 _Static_assert(sizeof(struct hdr) == 88, "as record.rs reads it");
+enum { IOVECS = 32, PIECES = 64, IOV_MAX = 1024 };
 struct ev {
+	struct iovec v[IOVECS]; /* some of the call's, see source.h */
 	__u32 base, z; /* sequence number of the payload's first byte */
 	struct hdr h;
 	__u8 d[2 * CHUNK + HELD];

@@ -374,6 +374,26 @@ fn of_large_batches_only_the_headers_are_kept() {
     }
 }
 
+/// The sender's end is enough, in however many pieces of memory a message lies.
+#[test]
+#[ignore = "needs root and eBPF"]
+fn a_message_in_hundreds_of_pieces_is_followed() {
+    let _alone = alone();
+    for hook in Hook::ALL {
+        let settings = Settings {
+            hook: Some(hook),
+            ..Settings::default()
+        };
+        let o = run_with(&settings, "pieces", "127.0.0.1", None);
+        let sent = check(&o, true, &o.sent).send;
+        let missing: Vec<u32> = (0..sent.end)
+            .filter(|i| !sent.bytes.contains_key(i))
+            .collect();
+        assert!(missing.iter().all(|&i| o.sent[i as usize] == 2));
+        assert_eq!(missing.len(), 16_000 - 61);
+    }
+}
+
 #[test]
 #[ignore = "needs root and eBPF"]
 fn sendfile_is_a_length_for_the_sender_and_bytes_for_the_receiver() {

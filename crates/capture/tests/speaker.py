@@ -133,6 +133,19 @@ def batches(talk):
     talk.answer(ANSWER)
 
 
+def pieces(talk):
+    """Each record in a piece of its own, as librdkafka sends: a large batch, a small one, and fields after them."""
+    large, small = batch(0, 400, 16000), batch(400, 3, 450)
+    body = b"fields" * 9 + large + b"more" + small + b"end"
+    message = request(0, 9, 10, b"speaker", body)
+    at = message.index(large) + 61
+    cuts = [0, at, *range(at + 20, at + len(large) - 61, 40), *range(at + len(large), len(message) - 1, 6), len(message)]
+    parts = [message[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+    parts.insert(5, b"")
+    talk.ask(message, 8, write=lambda _: talk.client.sendmsg(parts))
+    talk.answer(response(10, b"ok"))
+
+
 def sendfile(talk):
     talk.ask(request(1, 12, 9, b"speaker", b"f" * 60))
     records = b"batch" * 2000
