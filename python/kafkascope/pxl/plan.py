@@ -121,6 +121,27 @@ class Unnest(Node):
         return f"unnest {self.name}={show(self.array)}"
 
 
+@dataclass(frozen=True, eq=False)
+class Spread(Node):
+    """One row for each of ``values``, which is the column ``name``."""
+
+    input: Node
+    name: str
+    values: tuple[Expr, ...]
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return (self.input,)
+
+    @cached_property
+    def schema(self) -> Schema:
+        first = self.values[0]
+        return {**self.input.schema, self.name: Column(self.name, first.type, first.semantic, any(v.nullable for v in self.values))}
+
+    def describe(self) -> str:
+        return f"spread {self.name}=[{', '.join(show(v) for v in self.values)}]"
+
+
 @dataclass(frozen=True, slots=True)
 class Measure:
     """One output of an aggregation."""
@@ -257,7 +278,7 @@ def order_of(node: Node) -> tuple[tuple[str, bool], ...]:
         return node.keys
     if isinstance(node, Filter):
         return order_of(node.input)
-    if isinstance(node, Unnest):
+    if isinstance(node, (Unnest, Spread)):
         order = order_of(node.input)
         return order if all(name != node.name for name, _ in order) else ()
     if isinstance(node, Project):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,16 @@ from typing import Any
 from kafkascope.pxl import derived
 from kafkascope.pxl.expr import Call, Column, Expr, Literal, Lookup
 from kafkascope.pxl.functions.metadata import RELATIONS
-from kafkascope.pxl.lower.duckdb_functions import DEFAULTS, SQL_TYPES, aggregate, call, identifier, literal, quoted
+from kafkascope.pxl.lower.duckdb_functions import (
+    DEFAULTS,
+    SQL_TYPES,
+    aggregate,
+    call,
+    elements,
+    identifier,
+    literal,
+    quoted,
+)
 from kafkascope.pxl.lower.duckdb_metadata import LOOKUPS
 from kafkascope.pxl.plan import (
     Aggregate,
@@ -22,6 +32,7 @@ from kafkascope.pxl.plan import (
     Project,
     Scan,
     Sort,
+    Spread,
     Unnest,
     Values,
     order_of,
@@ -60,14 +71,13 @@ class _Lowering:
 
     def run(self, roots: Sequence[Node], max_rows: int) -> Lowered:
         nodes = list(post_order(roots))
-        uses = readers(roots)
+        kept = _kept(nodes, roots)
         for node in nodes:
             if _of_nothing(node) or any(id(child) in self.nothing for child in node.inputs):
                 self.nothing.add(id(node))
             body = getattr(self, f"_{type(node).__name__.lower()}")(node)
             name = self.names[id(node)] = f"n{len(self.names)}"
-            materialized = uses[id(node)] > 1 and _is_work(node)
-            self.parts.append(f"{name} AS {'' if materialized else 'NOT '}MATERIALIZED ({body})")
+            self.parts.append(f"{name} AS {'' if id(node) in kept else 'NOT '}MATERIALIZED ({body})")
         orders = tuple(order_of(root) or ((("time_", False),) if "time_" in root.schema else ()) for root in roots)
         finals = [self._final(root, order, max_rows) for root, order in zip(roots, orders, strict=True)]
         if len(finals) > 1:
@@ -117,6 +127,12 @@ class _Lowering:
         elements = f"TRY(json_extract_string({scope.sql(node.array)}, '$[*]'))"
         element = f"coalesce(unnest({elements}), '') AS {identifier(node.name)}"
         return f"SELECT {', '.join([*kept, element])} FROM {self.names[id(node.input)]} AS t{scope.joins()}"
+
+    def _spread(self, node: Spread) -> str:
+        scope = _Lookups(self, node)
+        kept = [f"t.{identifier(n)}" for n in node.schema if n != node.name]
+        values = elements(node.values, scope.sql)
+        return f"SELECT {', '.join([*kept, f'unnest({values}) AS {identifier(node.name)}'])} FROM {self.names[id(node.input)]} AS t{scope.joins()}"
 
     def _aggregate(self, node: Aggregate) -> str:
         known = node.input.schema
@@ -193,9 +209,26 @@ def _of_nothing(node: Node) -> bool:
     return isinstance(node, Aggregate) and not node.keys and any(m.fn in ("min", "max") for m in node.measures)
 
 
-def _is_work(node: Node) -> bool:
-    """Whether keeping the rows is cheaper than computing them again."""
-    return not isinstance(node, (Scan, Values)) and any(isinstance(n, (Aggregate, Join, Limit)) for n in post_order([node]))
+#: A node is computed at most so often before its rows are kept instead.
+_MOST_COPIES = 8
+
+
+def _kept(nodes: list[Node], roots: Sequence[Node]) -> set[int]:
+    """The nodes whose rows are kept for all that read them: where that is cheaper than computing them again, or a copy of each would be too many."""
+    uses = readers(roots)
+    work: set[int] = set()
+    for node in nodes:
+        if isinstance(node, (Aggregate, Join, Limit, Unnest, Spread)) or any(id(child) in work for child in node.inputs):
+            work.add(id(node))
+    copies = Counter(map(id, roots))
+    kept: set[int] = set()
+    for node in reversed(nodes):
+        if uses[id(node)] > 1 and not isinstance(node, (Scan, Values)) and (id(node) in work or copies[id(node)] > _MOST_COPIES):
+            kept.add(id(node))
+            copies[id(node)] = 1
+        for child in node.inputs:
+            copies[id(child)] += copies[id(node)]
+    return kept
 
 
 def _order_by(keys: tuple[tuple[str, bool], ...]) -> str:

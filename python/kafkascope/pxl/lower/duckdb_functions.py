@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kafkascope.pxl.expr import Call, Column, Expr, Literal
@@ -160,6 +160,19 @@ def _pluck_array(expr: Call, args: list[str]) -> str:
     else:
         text = f"CASE WHEN {args[1]} >= 0 THEN TRY(json_extract_string({args[0]}, '$[' || {args[1]} || ']')) END"
     return _object_only(expr, args, text, "''")
+
+
+def elements(values: Sequence[Expr], sql: Callable[[Expr], str]) -> str:
+    """A list of the values. Those that are elements of one JSON array are read out of it at once."""
+    first = values[0]
+    same = isinstance(first, Call) and first.fn == "pluck_array" and not first.args[0].nullable
+    indexes = [v.args[1].value for v in values if isinstance(v, Call) and v.fn == "pluck_array" and isinstance(v.args[1], Literal) and v.args[0] == first.args[0]] if same else []  # type: ignore[union-attr]
+    if len(indexes) < len(values) or min(indexes) < 0:
+        return f"[{', '.join(map(sql, values))}]"
+    paths = ", ".join(f"'$[{int(index)}]'" for index in indexes)
+    none = ", ".join(["''"] * len(indexes))
+    array = sql(first.args[0])  # type: ignore[union-attr]
+    return f"coalesce(list_transform(TRY(json_extract_string({array}, [{paths}])), lambda element: coalesce(element, '')), [{none}])"
 
 
 def _substring(expr: Call, args: list[str]) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kafkascope.pxl.plan import Graph, Node, post_order
-from kafkascope.pxl.rules import columns, filters, limits, timerange
+from kafkascope.pxl.rules import columns, filters, limits, spread, timerange
 from kafkascope.pxl.rules.rebuild import over
 
-RULES = (filters.push_down, limits.push_down, timerange.narrow_scans, columns.prune)
+RULES = (spread.gather, filters.push_down, limits.push_down, timerange.narrow_scans, columns.prune)
 
 
 def intern(roots: Sequence[Node], graph: Graph) -> list[Node]:

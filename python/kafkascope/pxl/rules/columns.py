@@ -17,6 +17,7 @@ from kafkascope.pxl.plan import (
     Project,
     Scan,
     Sort,
+    Spread,
     Unnest,
     Values,
     post_order,
@@ -52,6 +53,8 @@ def _require(node: Node, needed: dict[int, set[str]]) -> None:
         needed[id(node.input)] |= wanted | columns(node.condition)
     elif isinstance(node, Unnest):
         needed[id(node.input)] |= (wanted - {node.name}) | columns(node.array)
+    elif isinstance(node, Spread):
+        needed[id(node.input)] |= (wanted - {node.name}).union(*(columns(v) for v in node.values))
     elif isinstance(node, Aggregate):
         needed[id(node.input)] |= set(node.keys) | {a for m in node.measures if m.name in wanted for a in m.args}
     elif isinstance(node, Join):

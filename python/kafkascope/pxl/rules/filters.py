@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from kafkascope.pxl.expr import Call as _Call
 from kafkascope.pxl.expr import Column, Expr, Literal, columns, conjuncts, has_lookup, substitute
-from kafkascope.pxl.plan import Aggregate, Append, Filter, Graph, Join, Node, Project, Sort, Unnest, post_order
+from kafkascope.pxl.plan import Aggregate, Append, Filter, Graph, Join, Node, Project, Sort, Spread, Unnest, post_order
 from kafkascope.pxl.rules.rebuild import over, readers
 from kafkascope.pxl.types import DataType
 
@@ -49,11 +49,11 @@ def _push(node: Node, conditions: list[Expr], graph: Graph, fixed: set[int]) -> 
                 here.append(condition)
         if below:
             node = Project(_push(node.input, below, graph, fixed), node.items)
-    elif isinstance(node, Unnest):
+    elif isinstance(node, (Unnest, Spread)):
         below = [c for c in conditions if node.name not in columns(c)]
         here = [c for c in conditions if node.name in columns(c)]
         if below:
-            node = Unnest(_push(node.input, below, graph, fixed), node.name, node.array)
+            node = over(node, (_push(node.input, below, graph, fixed),))
     elif isinstance(node, Aggregate) and node.keys:
         below = [c for c in conditions if columns(c) and columns(c) <= set(node.keys)]
         here = [c for c in conditions if not (columns(c) and columns(c) <= set(node.keys))]

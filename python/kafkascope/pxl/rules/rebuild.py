@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kafkascope.pxl.plan import Aggregate, Append, Filter, Join, Limit, Node, Project, Sort, Unnest, post_order
+from kafkascope.pxl.plan import Aggregate, Append, Filter, Join, Limit, Node, Project, Sort, Spread, Unnest, post_order
 
 
 def over(node: Node, inputs: tuple[Node, ...]) -> Node:
@@ -17,7 +17,7 @@ def over(node: Node, inputs: tuple[Node, ...]) -> Node:
         return replace(node, left=inputs[0], right=inputs[1])
     if isinstance(node, Append):
         return replace(node, parts=inputs)
-    if isinstance(node, (Project, Filter, Aggregate, Sort, Limit, Unnest)):
+    if isinstance(node, (Project, Filter, Aggregate, Sort, Limit, Unnest, Spread)):
         return replace(node, input=inputs[0])
     return node
 
