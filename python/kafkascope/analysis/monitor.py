@@ -22,6 +22,7 @@ from kafkascope.analysis import judge, lag, told, transactions
 from kafkascope.analysis.findings.finding import Finding
 from kafkascope.analysis.membership import HEARTBEATS, Memberships
 from kafkascope.analysis.tracker import SECOND, Tracker
+from kafkascope.analysis.traffic import EVENT_COLUMNS, Traffic
 from kafkascope.analysis.verdict import Status, Verdict
 from kafkascope.analysis.watch import Watch
 from kafkascope.store import catalogue
@@ -29,8 +30,8 @@ from kafkascope.store import catalogue
 #: Columns of each table that are needed; what else comes is not kept.
 NEEDED: Mapping[str, tuple[str, ...]] = {
     "kafka_commits": (*lag.INPUTS["commits"], "member_id", "generation", "client_id", "client_addr"),
-    "kafka_fetch": (*lag.INPUTS["fetch"], "client_id", "client_addr"),
-    "kafka_produce": (*lag.INPUTS["produce"], "transactional_id", "client_id"),
+    "kafka_fetch": (*lag.INPUTS["fetch"], "client_id", "client_addr", "bytes"),
+    "kafka_produce": (*lag.INPUTS["produce"], "transactional_id", "client_id", "bytes"),
     "kafka_group_events": tuple(catalogue.load()["kafka_group_events"].by_name),
     "kafka_events.beta": (
         "time_", "cluster_id", "req_cmd", "req_cmd_name", "req_body", "resp", "latency", "error_code", "throttle_ms", "client_id", "trace_role", "local_addr", "remote_addr",
@@ -71,11 +72,13 @@ class Monitor:
         self.tracker = Tracker()
         self.memberships = Memberships()
         self.watch = Watch()
+        self.traffic = Traffic()
         self.rows_dropped = 0
         self.last: Snapshot | None = None
         self._allowed_lag = allowed_lag
         self._lock = threading.Lock()
         self._waiting: dict[str, deque[pa.RecordBatch]] = {name: deque() for name in NEEDED}
+        self._requests: deque[pa.RecordBatch] = deque()
         self._waiting_rows = 0
         self._written_at: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         self._written_status: npt.NDArray[np.int64] = np.zeros(0, np.int64)
@@ -92,24 +95,31 @@ class Monitor:
             return
         batch = batch.select([name for name in columns if name in batch.schema.names])
         if table == "kafka_events.beta":
+            counted = batch.select(list(EVENT_COLUMNS))
             batch = batch.filter(pc.or_(pc.is_in(batch["req_cmd"], TELLING), pc.greater(pc.fill_null(batch["throttle_ms"], 0), 0)))
-        if batch.num_rows == 0:
-            return
         with self._lock:
-            self._waiting[table].append(batch)
-            self._waiting_rows += batch.num_rows
+            if table == "kafka_events.beta":
+                self._requests.append(counted)
+                self._waiting_rows += counted.num_rows
+            if batch.num_rows:
+                self._waiting[table].append(batch)
+                self._waiting_rows += batch.num_rows
             while self._waiting_rows > MAX_WAITING_ROWS:
-                longest = max(self._waiting.values(), key=len)
+                longest = max((*self._waiting.values(), self._requests), key=len)
                 lost = longest.popleft().num_rows
                 self._waiting_rows -= lost
                 self.rows_dropped += lost
 
     def _take_waiting(self) -> dict[str, pa.Table]:
         with self._lock:
+            requests = list(self._requests)
+            self._requests.clear()
             waiting = {name: list(batches) for name, batches in self._waiting.items()}
             for batches in self._waiting.values():
                 batches.clear()
             self._waiting_rows = 0
+        if requests:
+            self.traffic.take_events(pa.Table.from_batches(requests))
         relations = catalogue.load()
         return {
             name: pa.Table.from_batches(batches) if batches else pa.schema([relations[name].schema.field(c) for c in NEEDED[name]]).empty_table()
@@ -134,6 +144,7 @@ class Monitor:
         deletions = told.deletions(telling)
         commits, fetch, produce = tables["kafka_commits"], tables["kafka_fetch"], tables["kafka_produce"]
         self.tracker.take(lag.Rows(commits=commits, fetch=fetch, produce=produce, ends=told.ends(telling), deletions=deletions, transactions=ended))
+        self.traffic.take_rows(self.tracker, produce, fetch)
         if len(self.tracker.clusters) == 2:
             self.memberships.know_cluster(self.tracker.clusters.texts[1])
         self.memberships.take_events(tables["kafka_group_events"])

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from kafkascope.analysis.monitor import NEEDED, TELLING, Monitor, rebalance_rows
 from kafkascope.analysis.observed import Engine
 from kafkascope.analysis.tracker import SECOND
+from kafkascope.analysis.traffic import EVENT_COLUMNS
 
 #: The tables that are filled.
 TABLES = frozenset({"kafka_lag", "kafka_group_lag", "kafka_findings", "kafka_rebalances"})
@@ -32,8 +33,11 @@ class Store(Protocol):
 
 def fill(store: Store, *, first_ns: int, last_ns: int) -> Monitor:
     """Goes through a store's rows in order, as if they came in now, and writes what a server would have written."""
-    tables = read(store.engine(), start_ns=None, end_ns=None)
     monitor = Monitor()
+    engine = store.engine()
+    tables = read(engine, start_ns=None, end_ns=None)
+    every_request = engine.scan("kafka_events.beta", None, None, list(EVENT_COLUMNS))
+    monitor.traffic.take_events(engine.execute(every_request, timeout_s=60.0))
     every = max(EVERY_NS, (last_ns - first_ns) // MOMENTS)
     # Round moments: whoever looks at several captures of one time finds the same.
     moments = [*range((first_ns // every + 1) * every, last_ns, every), last_ns]

@@ -134,6 +134,24 @@ class Tracker:
             self.parts.slot_of[key] = slot
         self._topic_ids = {(1, topic): topic_id for (_, topic), topic_id in self._topic_ids.items()}
 
+    def topic_name(self, topic: str, topic_id: str) -> str:
+        """A topic's name, its id while the name is not known."""
+        return topic or self._names.get(topic_id, topic_id)
+
+    def cluster_of(self, slot: int) -> str:
+        """The cluster's id of a partition's slot."""
+        return self.clusters.texts[self.parts.cluster[slot]]
+
+    def places(self, rows: pa.Table) -> Ints:
+        """The slots of rows that were taken: of their cluster_id, topic, topic_id and partition; -1 where there is none any more."""
+        table = {name: rows[name].combine_chunks() for name in ("topic", "topic_id")}
+        cluster = self.clusters.numbers(rows["cluster_id"])
+        if len(self.clusters) == 2:
+            cluster[:] = 1
+        keys = _part_key(cluster, self._topic_keys(table), rows["partition"].to_numpy())
+        unique, inverse = np.unique(keys, return_inverse=True)
+        return np.fromiter((self.parts.slot_of.get(key, -1) for key in unique.tolist()), np.int64, len(unique))[inverse]
+
     def _topic_keys(self, table: dict[str, Any]) -> Ints:
         """The number of each row's topic: its name, or its id while the name is not known."""
         by_name = self.topics.numbers(table["topic"])

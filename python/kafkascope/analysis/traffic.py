@@ -1,0 +1,170 @@
+"""Counters of requests, records and delays since the start, for metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kafkascope.analysis.ranges import OffsetRanges
+from kafkascope.analysis.tracker import Tracker
+from kafkascope.pxl.lower.names import KAFKA_ERRORS
+
+Ints = npt.NDArray[np.int64]
+
+#: Upper bounds in seconds, those of OpenTelemetry's messaging conventions and two more for consumers that are far behind.
+BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 60.0, 600.0)
+#: Clients, topics and (topic, group) with counters of their own; what comes later is counted under ``OTHER``.
+MAX_KEYS = 5_000
+OTHER = "(other)"
+
+#: Columns of ``kafka_events.beta`` that are counted.
+EVENT_COLUMNS = ("time_", "req_cmd_name", "client_id", "error_code", "latency", "throttle_ms")
+
+
+@dataclass(slots=True)
+class Exemplar:
+    """One observation of a bucket: what it was, how much, when (seconds since the epoch)."""
+
+    labels: tuple[tuple[str, str], ...]
+    value: float
+    at: float
+
+
+@dataclass(slots=True)
+class Histogram:
+    """Counts by bucket of ``BOUNDS``, the last one for everything beyond."""
+
+    counts: Ints = field(default_factory=lambda: np.zeros(len(BOUNDS) + 1, np.int64))
+    sum: float = 0.0
+    exemplars: dict[int, Exemplar] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Topic:
+    """What was written to a topic and read from it by consumers; an unknown number of records counts none."""
+
+    produced_bytes: int = 0
+    produced_records: int = 0
+    consumed_bytes: int = 0
+    consumed_records: int = 0
+
+
+@dataclass(slots=True)
+class Client:
+    """Requests of a client id by API; errors are responses with an error."""
+
+    requests: int = 0
+    errors: int = 0
+    throttled_s: float = 0.0
+
+
+class Traffic:
+    """Everything that only grows."""
+
+    def __init__(self) -> None:
+        self.topics: dict[tuple[str, str], Topic] = {}
+        self.clients: dict[tuple[str, str], Client] = {}
+        self.errors: dict[tuple[str, str], int] = {}
+        self.requests: dict[str, Histogram] = {}
+        self.delivery: dict[tuple[str, str, str], Histogram] = {}
+        self.overflowed = 0
+
+    def take_events(self, events: pa.Table) -> None:
+        """Rows of ``kafka_events.beta`` with ``EVENT_COLUMNS``."""
+        if events.num_rows == 0:
+            return
+        failed = pc.greater(pc.fill_null(pc.not_equal(events["error_code"], 0), False).cast(pa.int8()), 0)
+        table = events.append_column("failed", failed.cast(pa.int64()))
+        for row in table.group_by(["client_id", "req_cmd_name"]).aggregate([("time_", "count"), ("failed", "sum"), ("throttle_ms", "sum")]).to_pylist():
+            client = self.clients.get((row["client_id"], row["req_cmd_name"])) or self._client(row["client_id"], row["req_cmd_name"])
+            client.requests += row["time__count"]
+            client.errors += row["failed_sum"]
+            client.throttled_s += (row["throttle_ms_sum"] or 0) / 1000
+        wrong = table.filter(failed)
+        for row in wrong.group_by(["req_cmd_name", "error_code"]).aggregate([("time_", "count")]).to_pylist():
+            key = (row["req_cmd_name"], KAFKA_ERRORS.get(row["error_code"], str(row["error_code"])))
+            self.errors[key] = self.errors.get(key, 0) + row["time__count"]
+        encoded = table["req_cmd_name"].combine_chunks().dictionary_encode()
+        codes = encoded.indices.to_numpy(zero_copy_only=False)
+        seconds = table["latency"].to_numpy() / 1e9
+        answered = table["error_code"].is_valid().to_numpy()
+        for code, api in enumerate(encoded.dictionary.to_pylist()):
+            mine = (codes == code) & answered
+            if mine.any():
+                _observe(self.requests.setdefault(api, Histogram()), seconds[mine])
+
+    def _client(self, client_id: str, api: str) -> Client:
+        if len(self.clients) >= MAX_KEYS:
+            self.overflowed += 1
+            client_id = OTHER
+        return self.clients.setdefault((client_id, api), Client())
+
+    def _topic(self, cluster: str, topic: str) -> Topic:
+        key = (cluster, topic)
+        if key not in self.topics and len(self.topics) >= MAX_KEYS:
+            self.overflowed += 1
+            key = ("", OTHER)
+        return self.topics.setdefault(key, Topic())
+
+    def take_rows(self, tracker: Tracker, produce: pa.Table, fetch: pa.Table) -> None:
+        """Rows of ``kafka_produce`` and ``kafka_fetch``, after the tracker took them."""
+        good = produce.filter(pc.equal(pc.fill_null(produce["error_code"], 0), 0))
+        for row in good.group_by(["cluster_id", "topic", "topic_id"]).aggregate([("bytes", "sum"), ("records", "sum")]).to_pylist():
+            topic = self._topic(row["cluster_id"], tracker.topic_name(row["topic"], row["topic_id"]))
+            topic.produced_bytes += row["bytes_sum"] or 0
+            topic.produced_records += row["records_sum"] or 0
+        read = fetch.filter(pc.and_(pc.less(fetch["replica_id"], 0), pc.and_(pc.equal(fetch["error_code"], 0), pc.greater(fetch["bytes"], 0))))
+        for row in read.group_by(["cluster_id", "topic", "topic_id"]).aggregate([("bytes", "sum"), ("records", "sum")]).to_pylist():
+            topic = self._topic(row["cluster_id"], tracker.topic_name(row["topic"], row["topic_id"]))
+            topic.consumed_bytes += row["bytes_sum"] or 0
+            topic.consumed_records += row["records_sum"] or 0
+        self._take_deliveries(tracker, read)
+
+    def _take_deliveries(self, tracker: Tracker, read: pa.Table) -> None:
+        """From the answer to the Produce that brought a batch's first record to the answer of the Fetch that delivered it."""
+        read = read.filter(pc.and_(pc.is_valid(read["first_offset"]), pc.and_(pc.is_valid(read["response_time"]), pc.not_equal(read["group_id"], ""))))
+        if read.num_rows == 0:
+            return
+        slots, first, at = tracker.places(read), read["first_offset"].to_numpy(), read["response_time"].to_numpy()
+        appended = _found(tracker.appended, slots, first)
+        rows = np.flatnonzero(appended > 0)
+        if len(rows) == 0:
+            return
+        slots, first, at, partitions = slots[rows], first[rows], at[rows], read["partition"].to_numpy()[rows]
+        seconds = np.maximum(at - appended[rows], 0) / 1e9
+        group = tracker.groups.numbers(read["group_id"])[rows]
+        place = tracker.parts.topic[slots]
+        keys, inverse = np.unique((group << 32) | place, return_inverse=True)
+        for number, key in enumerate(keys.tolist()):
+            mine = np.flatnonzero(inverse == number)
+            histogram = self._delivery(tracker.cluster_of(int(slots[mine[0]])), tracker.topics.texts[key & 0xFFFFFFFF], tracker.groups.texts[key >> 32])
+            buckets = _observe(histogram, seconds[mine])
+            # Of each bucket the newest is the example.
+            for bucket, last in zip(*(part.tolist() for part in np.unique(buckets[::-1], return_index=True)), strict=True):
+                row = mine[len(mine) - 1 - last]
+                labels = (("partition", str(partitions[row])), ("offset", str(first[row])))
+                histogram.exemplars[bucket] = Exemplar(labels, float(seconds[row]), float(at[row]) / 1e9)
+
+    def _delivery(self, cluster: str, topic: str, group: str) -> Histogram:
+        key = (cluster, topic, group)
+        if key not in self.delivery and len(self.delivery) >= MAX_KEYS:
+            self.overflowed += 1
+            key = ("", OTHER, OTHER)
+        return self.delivery.setdefault(key, Histogram())
+
+
+def _found(log: OffsetRanges, slots: Ints, offsets: Ints) -> Ints:
+    """When each offset was appended; 0 where that was not seen."""
+    times, _ = log.find(np.maximum(slots, 0), offsets)
+    return np.where(slots >= 0, times, 0)
+
+
+def _observe(histogram: Histogram, seconds: npt.NDArray[np.float64]) -> Ints:
+    buckets = np.searchsorted(BOUNDS, seconds, "left")
+    histogram.counts += np.bincount(buckets, minlength=len(BOUNDS) + 1)
+    histogram.sum += float(seconds.sum())
+    return buckets
