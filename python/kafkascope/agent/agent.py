@@ -7,7 +7,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
@@ -17,7 +17,7 @@ from kafkascope.agent.buffer import DiskBuffer
 from kafkascope.agent.ship import Shipper
 from kafkascope.metadata import rows
 from kafkascope.metadata.execs import ExecWatcher
-from kafkascope.metadata.host import machine_id
+from kafkascope.metadata.host import machine_id, this_host
 from kafkascope.metadata.pods import PodsFolder
 from kafkascope.metadata.proc import Proc
 from kafkascope.metadata.sampler import Sampler
@@ -91,6 +91,8 @@ class Agent:
         self.shipper = shipper or Shipper(settings.server, token=settings.token, root_certificate=settings.root_certificate, max_bytes=settings.queue_bytes,
                                           buffer=settings.buffer, asid=settings.asid, log=self.log.info)  # fmt: skip
         self.started_ns = time.time_ns()
+        #: When the last round ended, by the monotonic clock: an agent that hangs is started again.
+        self.alive_s = time.monotonic()
         self._next_heartbeat_ns = 0
         self._stop = False
         self._dropped_total = 0
@@ -98,10 +100,14 @@ class Agent:
 
     def _sampler(self) -> Sampler:
         proc = Proc()
+        host = this_host()
+        if self.settings.node:
+            # In a pod the host's name is the pod's.
+            host = replace(host, hostname=self.settings.node)
         self._execs = ExecWatcher(proc)
         if (reason := self._execs.start()) is not None:
             self.log.info("processes that live less than a second may stay without a name: %s", reason)
-        return Sampler(self.settings.asid, proc=proc, pods=PodsFolder(self.settings.pods_folder, self.log.warning), node=self.settings.node, node_pods=self._node_pods,
+        return Sampler(self.settings.asid, proc=proc, host=host, pods=PodsFolder(self.settings.pods_folder, self.log.warning), node=self.settings.node, node_pods=self._node_pods,
                        execs=self._execs, log=self.log.warning)  # fmt: skip
 
     def run(self) -> None:
@@ -131,6 +137,18 @@ class Agent:
         if not 0 <= self._next_heartbeat_ns - now <= HEARTBEAT_NS:
             self._next_heartbeat_ns = now + HEARTBEAT_NS
             self._heartbeat(now, "AGENT_STATE_HEALTHY")
+        self.alive_s = time.monotonic()
+
+    def counters(self) -> dict[str, float]:
+        """What the agent did and what waits, for its own metrics."""
+        shipper = self.shipper
+        found = {
+            "rows_sent_total": shipper.rows_sent, "rows_dropped_total": self._dropped_total, "reconnects_total": shipper.reconnects, "queued_bytes": shipper.queued_bytes,
+            "buffered_bytes": shipper.buffered_bytes, "connected": int(shipper.connected), "processes": len(self.sampler.processes.processes),
+            "processes_not_followed_total": self.sampler.processes.not_followed, "clock_offset_seconds": (shipper.clock.offset_ns or 0) / 1e9,
+        }  # fmt: skip
+        capture = self._pipeline.stats() if self._pipeline is not None else {}
+        return {**found, **{f"capture_{name}": value for name, value in capture.items()}}
 
     def close(self) -> None:
         """Ship what the capture still holds, say goodbye, stop."""

@@ -17,6 +17,7 @@ import click
 from kafkascope.agent import log as lines
 from kafkascope.agent.agent import Agent, Settings, open_pipeline
 from kafkascope.agent.buffer import DiskBuffer
+from kafkascope.agent.health import Health
 from kafkascope.cli.config import configured
 from kafkascope.cli.errors import FAILED, WRONG_USE, CommandError
 from kafkascope.config import Config
@@ -31,7 +32,7 @@ READY = "agent.ready"
 
 
 @click.command("agent")
-@configured("agent.send_to", "agent.ca", "agent.agent_token", "agent.agent_token_file", "agent.source", "agent.asid", "agent.memory_buffer", "agent.buffer", "agent.buffer_bytes",
+@configured("agent.send_to", "agent.ca", "agent.agent_token", "agent.agent_token_file", "agent.source", "agent.health", "agent.asid", "agent.memory_buffer", "agent.buffer", "agent.buffer_bytes",
             "kubernetes.kubernetes", "kubernetes.kubeconfig", "kubernetes.context", "kubernetes.node")  # fmt: skip
 @click.option("--server-socket", metavar="PATH", help="Unix socket of a server on this host, instead of --send-to.")
 @click.option("--interface", "interfaces", multiple=True, metavar="NAME", help="Interface for packet capture. May be repeated.")
@@ -64,6 +65,7 @@ def agent(config: Config, server_socket: str | None, interfaces: tuple[str, ...]
     running = Agent(settings, pipeline=pipeline, node_pods=node_pods, log=logger)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: running.stop())
+    health = _health(config, running)
     ready = Path(server_socket).with_name(READY) if server_socket else None
     logger.info("started", extra={"hook": pipeline.hook if pipeline is not None else "none", "asid": settings.asid, "server": address, "pid": os.getpid()})
     try:
@@ -77,6 +79,8 @@ def agent(config: Config, server_socket: str | None, interfaces: tuple[str, ...]
         if ready is not None:
             with contextlib.suppress(OSError):
                 ready.unlink()
+        if health is not None:
+            health.close()
         running.close()
         logger.info("stopped", extra={"rows": running.shipper.rows_sent})
     return 0
@@ -121,6 +125,17 @@ def _buffer(config: Config) -> DiskBuffer | None:
         return DiskBuffer(Path(folder), config["agent.buffer_bytes"])
     except OSError as error:
         raise CommandError(f"--buffer {folder} cannot be used: {error.strerror}", "give a folder that this user may write", FAILED) from error
+
+
+def _health(config: Config, running: Agent) -> Health | None:
+    address = config["agent.health"]
+    if not address:
+        return None
+    host, _, port = address.rpartition(":")
+    try:
+        return Health(host.strip("[]") or "127.0.0.1", int(port), running)
+    except (OSError, ValueError, OverflowError) as error:
+        raise CommandError(f"--health {address} cannot be listened on: {getattr(error, 'strerror', None) or error}", "expected HOST:PORT with a free port", WRONG_USE) from error
 
 
 def _node_pods(config: Config, logger: logging.Logger) -> NodePods | None:

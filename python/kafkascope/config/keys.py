@@ -58,6 +58,7 @@ _KEYS = (
     Key("agent.ca", kinds.FILE, "", "Certificate (PEM) that the server's is signed by.", shown="the system's authorities"),
     Key("agent.agent_token", kinds.TEXT, "", "Token between agents and their server.", secret=True),
     Key("agent.agent_token_file", kinds.FILE, "", "File with the agent token; read again when it changes, so that a token can be replaced or revoked."),
+    Key("agent.health", kinds.TEXT, "", "Address to answer /healthz, /readyz and /metrics of the agent itself on.", shown="none"),
     Key("agent.asid", kinds.integer(0, 0x7FFF_FFFF), 0, "Short id of this agent, unique among the agents of a server.", shown="made from the node's or the machine's name"),
     Key("agent.memory_buffer", kinds.SIZE, "32MB", "Memory for what waits to be sent."),
     Key("agent.buffer", kinds.DIR, "", "Folder for what does not fit into memory while the server is away; it survives a restart.", shown="none: what does not fit is dropped and counted"),

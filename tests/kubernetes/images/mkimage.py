@@ -1,13 +1,5 @@
-#!/usr/bin/env python3
-"""Make an image as a one-layer OCI archive, from files of this host: no registry, no builder.
+"""An image as a one-layer OCI archive, from files of this host: no registry, no builder. Import: ctr -n k8s.io images import OUT.tar"""
 
-  mkimage.py OUT.tar NAME:TAG [--copy HOST[:GUEST]] [--elf HOST[:GUEST]] [--link TARGET:GUEST] [--dir GUEST[:MODE]]
-             [--env K=V] [--entry JSON] [--cwd DIR] [--user UID:GID]
-
---elf also copies the shared libraries that ldd names, at their own paths. Import: ctr -n k8s.io images import OUT.tar
-"""
-
-import argparse
 import hashlib
 import io
 import json
@@ -74,66 +66,52 @@ class Layer:
                 if os.path.exists(path):
                     self.copy(path, guest.rstrip("/") + "/" + name)
 
+    def text(self, guest, content, mode=0o644):
+        if (entry := self._new(guest)) is not None:
+            entry.size, entry.mode = len(content.encode()), mode
+            self.tar.addfile(entry, io.BytesIO(content.encode()))
+
     def elf(self, host, guest):
         self.file(host, guest)
-        needed = subprocess.run(["ldd", host], capture_output=True, text=True).stdout
+        self.libraries(host)
+
+    def libraries(self, host, *own):
+        """The shared libraries that a program needs, at their own places; those of the folders ``own`` are copied by the caller."""
+        search = {**os.environ, "LD_LIBRARY_PATH": ":".join(map(str, own))} if own else None
+        needed = subprocess.run(["ldd", str(host)], capture_output=True, text=True, env=search).stdout
         for library in re.findall(r"(?:=> )?(/\S+) \(0x", needed):
-            self.file(os.path.realpath(library), library)
-
-
-def pair(text):
-    host, _, guest = text.partition(":")
-    return host, guest or host
+            if library.startswith(("/lib", "/usr/lib")):
+                self.file(os.path.realpath(library), library)
 
 
 def descriptor(kind, content):
     return {"mediaType": f"application/vnd.oci.image.{kind}", "digest": "sha256:" + sha(content), "size": len(content)}
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("out")
-    parser.add_argument("name")
-    for option in ("copy", "elf", "link", "dir", "env"):
-        parser.add_argument("--" + option, action="append", default=[])
-    parser.add_argument("--entry", default="[]")
-    parser.add_argument("--cwd", default="/")
-    parser.add_argument("--user", default="")
-    args = parser.parse_args()
+def write(out, name, fill, *, entry, env=(), user="", cwd="/"):
+    """Write the archive ``out`` of image ``name``; ``fill`` puts the files into its layer."""
     with tempfile.TemporaryFile() as file:
         layer = Layer(file)
-        for text in args.dir:
-            path, _, mode = text.partition(":")
-            layer.dir(path, int(mode or "755", 8))
-        for text in args.elf:
-            layer.elf(*pair(text))
-        for text in args.copy:
-            layer.copy(*pair(text))
-        for text in args.link:
-            layer.link(*pair(text))
+        fill(layer)
         layer.tar.close()
         file.seek(0)
         content = file.read()
     config = json.dumps({
         "architecture": "arm64" if os.uname().machine == "aarch64" else "amd64", "os": "linux",
-        "config": {"Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", *args.env], "Entrypoint": json.loads(args.entry), "WorkingDir": args.cwd, "User": args.user},
+        "config": {"Env": list(env), "Entrypoint": entry, "WorkingDir": cwd, "User": user},
         "rootfs": {"type": "layers", "diff_ids": ["sha256:" + sha(content)]},
     }).encode()  # fmt: skip
     manifest = json.dumps({
         "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "config": descriptor("config.v1+json", config), "layers": [descriptor("layer.v1.tar", content)],
     }).encode()  # fmt: skip
-    entry = descriptor("manifest.v1+json", manifest)
-    entry["annotations"] = {"io.containerd.image.name": args.name, "org.opencontainers.image.ref.name": args.name.rsplit(":", 1)[1]}
-    index = json.dumps({"schemaVersion": 2, "manifests": [entry]}).encode()
+    listed = descriptor("manifest.v1+json", manifest)
+    listed["annotations"] = {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": name.rsplit(":", 1)[1]}
+    index = json.dumps({"schemaVersion": 2, "manifests": [listed]}).encode()
     blobs = {"blobs/sha256/" + sha(blob): blob for blob in (manifest, config, content)}
-    with tarfile.open(args.out, "w") as archive:
-        for name, blob in {"oci-layout": b'{"imageLayoutVersion":"1.0.0"}', "index.json": index, **blobs}.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(blob)
-            archive.addfile(entry, io.BytesIO(blob))
-    print(f"{args.name} {len(content) >> 20} MiB")
-
-
-if __name__ == "__main__":
-    main()
+    with tarfile.open(out, "w") as archive:
+        for path, blob in {"oci-layout": b'{"imageLayoutVersion":"1.0.0"}', "index.json": index, **blobs}.items():
+            place = tarfile.TarInfo(path)
+            place.size = len(blob)
+            archive.addfile(place, io.BytesIO(blob))
+    print(f"{name} {len(content) >> 20} MiB")
