@@ -62,7 +62,7 @@ function Line({ group, executedAt, first }: { group: Group; executedAt: number; 
     <p className="answer" data-testid="answer" data-group={group.name}>
       <span className={`state-${group.verdict?.state ?? "unknown"}`}><i className="dot" /> <b className="answer-word">{group.verdict?.word}</b></span>{" "}
       {has("px/kafka_group") ? <PlaceLink place={linkPlace(page.place, "px/kafka_group", { group_id: group.name })} text={name} title="why" /> : <b>{name}</b>}{" "}
-      {sentence(group)}{since !== null && <span className="muted" title="the oldest record it has not read is from then">, since {clockTime(since)}</span>}
+      {visible(sentence(group))}{since !== null && <span className="muted" title={group.since === null ? "the oldest record it has not read is from then" : "it was found then"}>, since {clockTime(since)}</span>}
       {first && group.reason !== "" && <span className="answer-reason muted">{visible(group.reason)}</span>}
     </p>
   );

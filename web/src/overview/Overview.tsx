@@ -25,7 +25,7 @@ interface Props {
 export function Overview({ data, status, failure }: Props) {
   const { feeds } = data;
   const groupsTable = useMemo(() => groupTable(feeds.groups), [feeds.groups.result]); // eslint-disable-line react-hooks/exhaustive-deps -- a feed is its result
-  const groups = useMemo(() => (groupsTable ? groupsOf(groupsTable) : null), [groupsTable]);
+  const groups = useMemo(() => (groupsTable ? groupsOf(groupsTable, tableWith(feeds.groups.result, "since", "group", "topic")) : null), [groupsTable]); // eslint-disable-line react-hooks/exhaustive-deps -- of the same result
   const page = usePage();
   const failing = Object.values(feeds).filter((feed) => feed.error !== null);
   // Without the server nothing is new; a script that fails leaves the others as they are.

@@ -1,6 +1,6 @@
 /** Consumer groups as people ask for them: who is behind, since when, and why. */
 import type { ResultTable } from "../api";
-import { duration, grouped, significant, toNumber } from "../model/format";
+import { duration, grouped, significant, timeMs, toNumber } from "../model/format";
 import { isBehind, type Verdict, verdict } from "../model/verdict";
 import { reader } from "./columns";
 
@@ -15,18 +15,38 @@ export interface Group {
   topics: string;
   reason: string;
   members: number | null;
+  /** Since when it is so, in milliseconds since the epoch, where a finding says so. */
+  since: number | null;
 }
 
 export const GROUP_COLUMN = /^group(_id)?$/;
 
-export function groupsOf(table: ResultTable | null): Group[] {
+/** `findings` may name the topic and the time: rows of `group`, `topic` and `since`. */
+export function groupsOf(table: ResultTable | null, findings: ResultTable | null = null): Group[] {
   if (!table) return [];
+  const found = findingsOf(findings);
   const read = reader(table);
   const name = table.columns.find((column) => GROUP_COLUMN.test(column.name))?.name ?? "group";
   return table.rows.map((row) => ({
+    since: found.get(String(read(row, name) ?? ""))?.since ?? null,
     name: String(read(row, name) ?? ""), verdict: verdict(read(row, "status")), lag: toNumber(read(row, "lag")), lagSeconds: secondsOf(table, row, "lag_seconds"), trend: toNumber(read(row, "trend")),
-    drainSeconds: secondsOf(table, row, "time_to_drain"), topics: topicsText(read(row, "topics")), reason: String(read(row, "reason") ?? ""), members: toNumber(read(row, "members")),
+    drainSeconds: secondsOf(table, row, "time_to_drain"), topics: found.get(String(read(row, name) ?? ""))?.topics ?? topicsText(read(row, "topics")), reason: String(read(row, "reason") ?? ""), members: toNumber(read(row, "members")),
   })); // prettier-ignore
+}
+
+function findingsOf(table: ResultTable | null): Map<string, { since: number | null; topics: string }> {
+  const found = new Map<string, { since: number | null; topics: Set<string> }>();
+  if (!table) return new Map();
+  const read = reader(table);
+  for (const row of table.rows) {
+    const group = String(read(row, "group") ?? "");
+    const since = timeMs(read(row, "since"));
+    const known = found.get(group) ?? { since: null, topics: new Set<string>() };
+    if (since !== null && since > 0) known.since = Math.min(known.since ?? since, since);
+    if (read(row, "topic")) known.topics.add(String(read(row, "topic")));
+    found.set(group, known);
+  }
+  return new Map([...found].map(([group, { since, topics }]) => [group, { since, topics: listed([...topics]) }]));
 }
 
 /** Seconds of a column in seconds, or in nanoseconds where its semantic type says so. */
@@ -38,7 +58,7 @@ function secondsOf(table: ResultTable, row: ResultTable["rows"][number], name: s
 }
 
 function topicsText(value: unknown): string {
-  if (typeof value === "number") return value === 1 ? "one topic" : `${value} topics`;
+  if (typeof value === "number") return value > 1 ? `${value} topics` : "";
   if (typeof value !== "string" || value === "") return "";
   let names: string[];
   try {
@@ -47,8 +67,10 @@ function topicsText(value: unknown): string {
   } catch {
     names = value.split(/,\s*/);
   }
-  return names.length > 2 ? `${names.slice(0, 2).join(", ")} and ${names.length - 2} more` : names.join(" and ");
+  return listed(names);
 }
+
+const listed = (names: readonly string[]): string => (names.length > 2 ? `${names.slice(0, 2).join(", ")} and ${names.length - 2} more` : names.join(" and ")).slice(0, 300);
 
 /** Groups that somebody should look at, the worst first. */
 export function behind(groups: readonly Group[]): Group[] {
@@ -64,7 +86,8 @@ export function sentence(group: Group): string {
   return `${behindBy}${trend}`;
 }
 
-/** The time of the oldest record that the group has not read, in milliseconds since the epoch: since then it is behind. */
+/** Since when it is behind: as a finding says, otherwise the time of the oldest record that it has not read; in milliseconds since the epoch. */
 export function behindSince(group: Group, executedAt: number): number | null {
+  if (group.since !== null) return group.since;
   return group.lagSeconds === null || group.lagSeconds <= 0 ? null : executedAt - group.lagSeconds * 1000;
 }
