@@ -136,6 +136,7 @@ impl Framer {
         }
         self.message.last_ns = time_ns;
         let keep = n.min(limits.message_bytes.saturating_sub(self.message.data.len()));
+        self.make_room(keep, limits);
         self.message.data.extend_from_slice(&bytes[..keep]);
         self.remaining -= keep as u32;
         if keep < n {
@@ -151,6 +152,16 @@ impl Framer {
             self.done()
         } else {
             Step::More
+        }
+    }
+
+    /// Grows by what has come, so that a size that lies costs little, and in large steps, so that a long message is not copied
+    /// again and again.
+    fn make_room(&mut self, more: usize, limits: &Limits) {
+        let data = &mut self.message.data;
+        if data.capacity() - data.len() < more {
+            let rest = (self.remaining as usize).min(limits.message_bytes - data.len());
+            data.reserve_exact(rest.min((7 * data.len()).max(more)));
         }
     }
 
