@@ -18,6 +18,9 @@ use crate::{
 /// How long one look at the source may block; the delay of a batch that was asked for.
 const POLL: Duration = Duration::from_millis(20);
 const TICK: Duration = Duration::from_millis(100);
+/// Batches are handed over at most this often: shipping and storing one costs as much as hundreds of rows in it.
+/// The first rows after a silence do not wait.
+const PACE: Duration = Duration::from_millis(200);
 /// Names handed over and not yet learned.
 const NAMES: usize = 1_000_000;
 
@@ -155,6 +158,7 @@ fn now_ns() -> i64 {
 fn run(mut source: Box<dyn Source>, settings: Settings, mailbox: &Mailbox) -> io::Result<()> {
     let mut pipeline = Pipeline::new(settings);
     let mut next_tick = Instant::now();
+    let mut next_batch = next_tick;
     loop {
         source.poll(POLL, &mut |event| pipeline.event(event))?;
         for (a, b, netns) in pipeline.take_rejected() {
@@ -173,9 +177,11 @@ fn run(mut source: Box<dyn Source>, settings: Settings, mailbox: &Mailbox) -> io
         if stop {
             pipeline.finish();
         }
-        if (stop || shared.wanted && shared.ready.is_empty()) && pipeline.pending_bytes() > 0 {
+        let due = shared.wanted && shared.ready.is_empty() && Instant::now() >= next_batch;
+        if (stop || due) && pipeline.pending_bytes() > 0 {
             shared.ready.extend(pipeline.take());
             shared.wanted = false;
+            next_batch = Instant::now() + PACE;
             mailbox.1.notify_all();
         }
         shared.stats = pipeline.stats();
