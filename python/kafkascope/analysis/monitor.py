@@ -145,14 +145,14 @@ class Monitor:
         commits, fetch, produce = tables["kafka_commits"], tables["kafka_fetch"], tables["kafka_produce"]
         self.tracker.take(lag.Rows(commits=commits, fetch=fetch, produce=produce, ends=told.ends(telling), deletions=deletions, transactions=ended))
         self.traffic.take_rows(self.tracker, produce, fetch)
-        if len(self.tracker.clusters) == 2:
-            self.memberships.know_cluster(self.tracker.clusters.texts[1])
+        if self.tracker.only_cluster:
+            self.memberships.know_cluster(self.tracker.only_cluster)
         self.memberships.take_events(tables["kafka_group_events"])
         self.memberships.take_heartbeats(_of(events, api, tuple(HEARTBEATS)))
         self.memberships.take_traffic(commits, fetch)
         for row in deletions.to_pylist():
             if row["group_id"] and not row["topic"] and not row["topic_id"]:
-                self._dead.append((row["cluster_id"] or (self.tracker.clusters.texts[1] if len(self.tracker.clusters) == 2 else ""), row["group_id"]))
+                self._dead.append((row["cluster_id"] or self.tracker.only_cluster, row["group_id"]))
                 self.memberships.forget(row["cluster_id"], row["group_id"])
         self.watch.take_fetch(fetch)
         self.watch.take_produce(produce)

@@ -45,6 +45,11 @@ class Names:
         table = np.fromiter((self.number(text) for text in encoded.dictionary.to_pylist()), np.int64)
         return table[encoded.indices.to_numpy(zero_copy_only=False)]
 
+    def column(self, numbers: Ints) -> pa.Array:
+        """The strings of numbers."""
+        used, inverse = np.unique(numbers, return_inverse=True)
+        return pa.array([self.texts[i] for i in used.tolist()], pa.string()).take(pa.array(inverse))
+
     def rename(self, number: int, text: str) -> None:
         """Another string for a number; the string must not have one."""
         assert text not in self._numbers

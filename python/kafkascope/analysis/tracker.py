@@ -138,6 +138,11 @@ class Tracker:
         """A topic's name, its id while the name is not known."""
         return topic or self._names.get(topic_id, topic_id)
 
+    @property
+    def only_cluster(self) -> str:
+        """The id of the cluster while there is one alone, otherwise empty."""
+        return self.clusters.texts[1] if len(self.clusters) == 2 else ""
+
     def cluster_of(self, slot: int) -> str:
         """The cluster's id of a partition's slot."""
         return self.clusters.texts[self.parts.cluster[slot]]
@@ -463,17 +468,13 @@ class Tracker:
         shrinking = (ahead > 0) & (trend < 0)
         drain[shrinking] = ahead[shrinking] / -trend[shrinking]
 
-        def text(names: Names, numbers: Ints) -> pa.Array:
-            used, inverse = np.unique(numbers, return_inverse=True)
-            return pa.array([names.texts[i] for i in used.tolist()], pa.string()).take(pa.array(inverse))
-
         def some(values: Ints, known: npt.NDArray[np.bool_]) -> pa.Array:
             return pa.array(values, pa.int64(), mask=~known)
 
         ids = pa.array([self._topic_ids.get(key, "") for key in zip(parts.cluster[at].tolist(), parts.topic[at].tolist(), strict=True)], pa.string())
         return pa.table(
             {
-                "cluster_id": text(self.clusters, parts.cluster[at]), "group_id": text(self.groups, pairs.group[slots]), "topic": text(self.topics, parts.topic[at]),
+                "cluster_id": self.clusters.column(parts.cluster[at]), "group_id": self.groups.column(pairs.group[slots]), "topic": self.topics.column(parts.topic[at]),
                 "topic_id": ids, "partition": parts.partition[at], "committed": some(committed, committed >= 0),
                 "committed_at": some(pairs.committed_at[slots], committed >= 0), "position": some(position, position >= 0),
                 "position_at": some(pairs.position_at[slots], pairs.position_at[slots] > 0), "end_offset": some(end, end >= 0),
@@ -483,6 +484,17 @@ class Tracker:
                 "read_lag": some(np.maximum(end - position, 0), (end >= 0) & (position >= 0)), "lag_seconds": pa.array(seconds, pa.float64(), mask=np.isnan(seconds)),
                 "lag_seconds_source": pa.array(source, pa.string()), "lag_seconds_at_least": pa.array((source == "next_produce") | (source == "end_offset")),
                 "trend": pa.array(trend, pa.float64(), mask=np.isnan(trend)), "drain_seconds": pa.array(drain, pa.float64(), mask=np.isnan(drain)),
+            }
+        )  # fmt: skip
+
+    def ends(self) -> pa.Table:
+        """The end of every log that is known: cluster_id, topic, partition, end_offset."""
+        slots = self.parts.live()
+        slots = slots[self.parts.end[slots] >= 0]
+        return pa.table(
+            {
+                "cluster_id": self.clusters.column(self.parts.cluster[slots]), "topic": self.topics.column(self.parts.topic[slots]),
+                "partition": self.parts.partition[slots], "end_offset": self.parts.end[slots],
             }
         )  # fmt: skip
 

@@ -114,12 +114,12 @@ class Traffic:
         """Rows of ``kafka_produce`` and ``kafka_fetch``, after the tracker took them."""
         good = produce.filter(pc.equal(pc.fill_null(produce["error_code"], 0), 0))
         for row in good.group_by(["cluster_id", "topic", "topic_id"]).aggregate([("bytes", "sum"), ("records", "sum")]).to_pylist():
-            topic = self._topic(row["cluster_id"], tracker.topic_name(row["topic"], row["topic_id"]))
+            topic = self._topic(row["cluster_id"] or tracker.only_cluster, tracker.topic_name(row["topic"], row["topic_id"]))
             topic.produced_bytes += row["bytes_sum"] or 0
             topic.produced_records += row["records_sum"] or 0
         read = fetch.filter(pc.and_(pc.less(fetch["replica_id"], 0), pc.and_(pc.equal(fetch["error_code"], 0), pc.greater(fetch["bytes"], 0))))
         for row in read.group_by(["cluster_id", "topic", "topic_id"]).aggregate([("bytes", "sum"), ("records", "sum")]).to_pylist():
-            topic = self._topic(row["cluster_id"], tracker.topic_name(row["topic"], row["topic_id"]))
+            topic = self._topic(row["cluster_id"] or tracker.only_cluster, tracker.topic_name(row["topic"], row["topic_id"]))
             topic.consumed_bytes += row["bytes_sum"] or 0
             topic.consumed_records += row["records_sum"] or 0
         self._take_deliveries(tracker, read)

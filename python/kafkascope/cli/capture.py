@@ -21,7 +21,7 @@ def run_on_captures(files: Sequence[str], library: Any, request: dict[str, Any],
             whole = f"-{(last_ns - first_ns) // 1_000_000_000 + 2}s"
             request["args"].setdefault("start_time", whole)
         analysis = Analysis(store, captured=(first_ns, last_ns))
-        service = Service(store.engine(), library, now_ns=lambda: last_ns + 1, prepare=analysis.prepare)
+        service = Service(store.engine(), library, now_ns=lambda: last_ns + 1, analysis=analysis)
         try:
             results = service.results(request)
         except ApiError as error:

@@ -6,7 +6,7 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -91,7 +91,7 @@ class LocalTransport:
 
         self._window: str | None = None
         now_ns: Callable[[], int] = time.time_ns
-        prepare: Callable[[Iterable[str]], None] | None = None
+        analysis: Analysis | None = None
         try:
             library = Library.load([str(folder) for folder in scripts])
             if captures:
@@ -102,7 +102,7 @@ class LocalTransport:
                 # What a script calls now is the capture's end; a default such as -5m is meant for the present.
                 self._window = f"-{(last_ns - loaded.first_ns) // 1_000_000_000 + 2}s"
                 now_ns = lambda: last_ns + 1  # noqa: E731
-                prepare = Analysis(self._store, captured=(loaded.first_ns, last_ns)).prepare
+                analysis = Analysis(self._store, captured=(loaded.first_ns, last_ns))
             else:
                 from kafkascope.store import Store
 
@@ -113,7 +113,7 @@ class LocalTransport:
                 self.label, self.notes = str(data), list(self._store.notes)
         except (ScriptError, StoreError) as error:
             raise ClientError("argument", error.message, error.hint) from error
-        self._service = Service(self._store.engine(), library, now_ns=now_ns, prepare=prepare)
+        self._service = Service(self._store.engine(), library, now_ns=now_ns, analysis=analysis)
 
     def run(self, request: Mapping[str, Any]) -> list[Table]:
         from kafkascope.server.errors import ApiError

@@ -21,6 +21,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.staticfiles import StaticFiles
 
 from kafkascope import __version__
+from kafkascope.export import text
+from kafkascope.export.selection import Selection
 from kafkascope.server import arrow, docs, live, metrics
 from kafkascope.server.errors import ApiError
 from kafkascope.server.security import Guard
@@ -70,8 +72,9 @@ class Runs:
             return "error", json.dumps(error.body()["error"])
 
 
-def create_app(service: Service, *, allowed_hosts: Iterable[str] = (), token: str | None = None, static: Path = STATIC) -> FastAPI:
-    """The application over ``service``."""
+def create_app(service: Service, *, allowed_hosts: Iterable[str] = (), token: str | None = None, static: Path = STATIC,
+               selection: Selection | None = None) -> FastAPI:
+    """The application over ``service``; ``selection`` says which series ``/metrics`` has."""
     app = FastAPI(title="Kafkascope", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json",
                   description="What happens in Apache Kafka: scripts, runs, entities and status.")
     runs = Runs(service)
@@ -97,9 +100,11 @@ def create_app(service: Service, *, allowed_hosts: Iterable[str] = (), token: st
         problem = await run_in_threadpool(service.not_ready)
         return PlainTextResponse("ok\n") if problem is None else PlainTextResponse(f"{problem}\n", 503)
 
-    @app.get("/metrics", tags=["health"], summary="Kafkascope's own health and cost, for Prometheus")
-    async def own_metrics() -> Response:
-        return Response(await run_in_threadpool(metrics.render, service, runs.refused, hub.running), media_type=metrics.CONTENT_TYPE)
+    @app.get("/metrics", tags=["health"], summary="Lag, groups and traffic of Kafka, and Kafkascope's own health, for Prometheus")
+    async def all_metrics(request: Request) -> Response:
+        content_type = text.accepted(request.headers.get("accept", ""))
+        body = await run_in_threadpool(metrics.render, service, runs.refused, hub.running, content_type=content_type, selection=selection)
+        return Response(body, headers={"content-type": content_type})
 
     @app.get("/api/scripts", tags=["scripts"], summary="The script library")
     async def scripts() -> list[dict[str, Any]]:

@@ -88,7 +88,7 @@ def serve(config: Config, fd: int, ingest: Ingest, *, data: str | None, source: 
         analysis = Analysis(store, captured=(loaded.first_ns, loaded.last_ns) if loaded is not None else None)
         closing.callback(analysis.close)
         analysis.start()
-        service = Service(store.engine(), library, prepare=analysis.prepare, store_stats=store.stats, source=source, now_ns=now_ns,
+        service = Service(store.engine(), library, analysis=analysis, store_stats=store.stats, source=source, now_ns=now_ns,
                           limits=pxl.Limits(timeout_s=config["server.query_timeout"], max_rows=config["server.max_rows"]))  # fmt: skip
         app = create_app(service, allowed_hosts=config["server.allow_host"], token=config["server.token"] or None)
         asyncio.run(_serve(app, socket.socket(fileno=fd), ready))

@@ -14,6 +14,7 @@ from kafkascope.pxl import vis as visspec
 from kafkascope.pxl.lower.names import KAFKA_ERRORS
 from kafkascope.scripts import Library, Script, ScriptError
 from kafkascope.server import coverage, entities, jsonrows
+from kafkascope.server.analysis import Analysis
 from kafkascope.server.errors import ApiError
 from kafkascope.server.moment import AsOf
 from kafkascope.store.errors import QueryError, QueryTimeout, QueryTooLarge, StoreError
@@ -28,7 +29,7 @@ class Service:
 
     def __init__(self, engine: Any, library: Library, *, store_stats: Callable[[], Mapping[str, Any]] | None = None, source: str = "",
                  limits: pxl.Limits | None = None, now_ns: Callable[[], int] = time.time_ns,
-                 prepare: Callable[[frozenset[str]], None] | None = None) -> None:
+                 analysis: Analysis | None = None) -> None:
         self.engine = engine
         self.library = library
         self.source = source
@@ -36,7 +37,7 @@ class Service:
         self._stats = store_stats or dict
         self._limits = limits or pxl.Limits(timeout_s=RUN_TIMEOUT_S, max_rows=MAX_ROWS)
         self._now_ns = now_ns
-        self._prepare = prepare
+        self.analysis = analysis
         self._refreshed = float("-inf")
 
     # ---- scripts ----
@@ -110,8 +111,8 @@ class Service:
             calls = visspec.calls(spec, given)
             program = pxl.compile(text, engine.relations(), funcs=calls, now_ns=now_ns)
             compiled = time.perf_counter()
-            if self._prepare is not None:
-                self._prepare(frozenset().union(*(program.reads(output) for output in program.outputs)))
+            if self.analysis is not None:
+                self.analysis.prepare(frozenset().union(*(program.reads(output) for output in program.outputs)))
             results = pxl.run(program, engine, limits=self._limits)
         except visspec.ArgumentError as error:
             raise ApiError("argument", error.message, error.hint) from error

@@ -94,7 +94,7 @@ class CaptureSource:
         self.label = ", ".join(file.rsplit("/", 1)[-1] for file in files)
         limits = Limits(timeout_s=RUN_TIMEOUT_S, max_rows=max_rows or MAX_ROWS)
         analysis = Analysis(self._store, captured=(self._first_ns, self._last_ns))
-        self._service = Service(self._store.engine(), library, limits=limits, now_ns=lambda: self._last_ns + 1, prepare=analysis.prepare)
+        self._service = Service(self._store.engine(), library, limits=limits, now_ns=lambda: self._last_ns + 1, analysis=analysis)
 
     def scripts(self) -> list[dict[str, Any]]:
         whole = f"-{(self._last_ns - self._first_ns) // 1_000_000_000 + 2}s"

@@ -1,0 +1,1 @@
+"""What leaves Kafkascope for other systems: metrics for Prometheus and OTLP, dashboards and rules as files."""
