@@ -7,9 +7,17 @@ use kafkascope_wire::{
 
 pub fn run(data: &[u8]) {
     let mut tape = Tape::default();
-    for blob in [Blob::ConsumerSubscription, Blob::ConsumerAssignment] {
-        let (version, _) = decode_blob(blob, data, &mut tape);
-        assert!(data.len() >= 2 || version == -1);
+    for blob in [
+        Blob::ConsumerSubscription,
+        Blob::ConsumerAssignment,
+        Blob::ConnectSubscription,
+        Blob::ConnectAssignment,
+        Blob::StickyUserData,
+        Blob::CooperativeStickyUserData,
+        Blob::StreamsUserData,
+        Blob::Principal,
+    ] {
+        decode_blob(blob, data, &mut tape);
         assert!(tape.nodes.len() <= 4 * data.len() + 64);
         assert!(tape.nodes.iter().all(|n| n.at as usize <= data.len()));
     }

@@ -11,17 +11,21 @@ use kafkascope_stream::{
 
 use crate::input::Input;
 
+const TOTAL_BYTES: usize = 1536;
 const MS: i64 = 1_000_000;
-const LIMITS: Limits = Limits {
-    connections: 2,
-    direction_bytes: 1024,
-    total_bytes: 1536,
-    gap_ns: 1000 * MS,
-    proven_gap_ns: 50 * MS,
-    other_end_ns: 200 * MS,
-    linger_ns: 500 * MS,
-    idle_ns: 3_600_000 * MS,
-};
+fn limits() -> Limits {
+    Limits {
+        connections: 2,
+        direction_bytes: 1024,
+        total_bytes: TOTAL_BYTES,
+        gap_ns: 1000 * MS,
+        proven_gap_ns: 50 * MS,
+        other_end_ns: 200 * MS,
+        linger_ns: 500 * MS,
+        half_closed_ns: 1000 * MS,
+        ..Limits::default()
+    }
+}
 /// Sequence numbers wrap in the middle of what is sent.
 const FIRST: u32 = u32::MAX - 2000;
 const SPAN: u32 = 4096;
@@ -96,7 +100,7 @@ fn end(second: bool) -> Endpoint {
 
 pub fn run(data: &[u8]) {
     let mut input = Input(data);
-    let mut streams = Streams::new(LIMITS);
+    let mut streams = Streams::new(limits());
     let mut reader = Reader::default();
     let mut time_ns = 1;
     let mut taps = [[0u32; 2]; 2];
@@ -179,7 +183,7 @@ pub fn run(data: &[u8]) {
                 };
                 streams.event(Event::Segment(segment), &mut reader);
                 let (_, buffered) = streams.sizes();
-                assert!(buffered <= LIMITS.total_bytes + 600, "{buffered} bytes");
+                assert!(buffered <= TOTAL_BYTES + 600, "{buffered} bytes");
                 continue;
             }
         };

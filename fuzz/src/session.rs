@@ -6,21 +6,25 @@ use kafkascope_wire::{Exchange, Item, Limits, Message, Session, Tape, decode, se
 
 use crate::input::Input;
 
+const MESSAGE_BYTES: usize = 4096;
+
 /// Small, so that each limit is reached.
-const LIMITS: Limits = Limits {
-    message_bytes: 4096,
-    pending: 8,
-    pending_bytes: 16 << 10,
-    orphans: 4,
-    orphan_bytes: 8 << 10,
-    window: 2048,
-};
+fn limits() -> Limits {
+    Limits {
+        message_bytes: MESSAGE_BYTES,
+        pending: 8,
+        orphans: 4,
+        orphan_bytes: 8 << 10,
+        window: 2048,
+        ..Limits::default()
+    }
+}
 
 pub fn run(data: &[u8]) {
     let mut input = Input(data);
     let known = input.u8();
     let client_is_a = [None, Some(true), Some(false), Some(true)][usize::from(known & 3)];
-    let mut session = Session::with_limits(client_is_a, known & 4 != 0, LIMITS);
+    let mut session = Session::with_limits(client_is_a, known & 4 != 0, limits());
     let mut told = Told::default();
     let mut sent = [0u64; 2];
     let mut time = 0;
@@ -109,6 +113,6 @@ fn whole(message: &Message) {
     }
     assert!(end <= message.declared);
     assert_eq!(message.data.len() as u32 + missing, message.declared);
-    assert!(message.data.len() <= LIMITS.message_bytes);
+    assert!(message.data.len() <= MESSAGE_BYTES);
     assert!(message.first_ns <= message.last_ns);
 }
