@@ -22,6 +22,12 @@ def make_rows(table, count=1, *, start=NOW, **given):
     return pa.RecordBatch.from_arrays(columns, schema=relation.schema)
 
 
+@pytest.fixture(autouse=True)
+def rows_of_any_age(monkeypatch):
+    """Many tests count their rows' nanoseconds from 1970."""
+    monkeypatch.setattr("kafkascope.store.store.RETENTION_AGE_S", 1e10)
+
+
 @pytest.fixture
 def rows():
     return make_rows

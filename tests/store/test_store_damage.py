@@ -91,7 +91,7 @@ def test_a_segment_whose_footer_is_gone_is_left_out_and_told_and_the_others_answ
 
 
 def test_a_segment_that_breaks_while_the_store_is_open_is_left_out_of_the_answer(folder, rows):
-    with Store(folder) as store:
+    with Store(folder, maintenance_s=60) as store:
         for start in (1000, 2000):
             store.append("kafka_produce", rows("kafka_produce", 5000, start=start, client_id=lambda i: f"client {i * 7919}"))
             store.roll()
@@ -166,7 +166,7 @@ def test_two_processes_do_not_share_a_folder(folder):
 @pytest.mark.parametrize(
     ("prepare", "words"),
     [
-        (lambda f: (f / "kafkascope-store.json").write_text('{"format": 99}'), "format 99, this version reads up to 1"),
+        (lambda f: (f / "kafkascope-store.json").write_text('{"format": 99}'), "format 99, this version reads up to 2"),
         (lambda f: (f / "letters.txt").write_text("mine"), "is not empty and not a store"),
     ],
     ids=["newer", "foreign"],

@@ -67,7 +67,7 @@ def _check(config: Config, captures: tuple[str, ...]) -> None:
         raise CommandError("--data and --no-data exclude each other", "leave one out", WRONG_USE)
     if captures and flag("store.data"):
         raise CommandError("--data and --capture exclude each other: what a capture holds is read again at each start and stored nowhere",
-                           "leave out --data; to keep a table of a capture: px store export TABLE --capture FILE -o FILE", WRONG_USE)  # fmt: skip
+                           "leave out --data; to keep a table of a capture: px store export TABLE FILE --capture CAPTURE", WRONG_USE)  # fmt: skip
     if captures and flag("agent.source") and config["agent.source"] != "none":
         raise CommandError("--source and --capture exclude each other", "leave one out", WRONG_USE)
     check_files(captures)

@@ -11,12 +11,12 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
 
-from kafkascope.store import catalogue, fetch_groups
+from kafkascope.store import catalogue, fetch_groups, layout
 from kafkascope.store.catalogue import Relation
 from kafkascope.store.errors import QueryError, QueryTimeout, QueryTooLarge, UnknownTable
 from kafkascope.store.segments import Segment
@@ -122,6 +122,15 @@ class DuckDBEngine:
             finally:
                 timer.cancel()
 
+    def stream(self, sql: str, *, batch_rows: int = 65536) -> Iterator[pa.RecordBatch]:
+        """The result of one SELECT in parts, without a limit of time or rows. Raises ``QueryError``."""
+        with self._cursor() as cursor, contextlib.ExitStack() as stack:
+            try:
+                self._bind(cursor, sql, stack)
+                yield from cursor.sql(sql).to_arrow_reader(batch_rows)
+            except duckdb.Error as error:
+                raise QueryError(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
+
     def _left_out_damage(self, sql: str) -> bool:
         """Whether segments that the query reads turned out to be damaged; they are left out from now on."""
         with self._verifying:
@@ -195,24 +204,27 @@ def _newest_view(table: str) -> str:
 def _union(relation: Relation, snapshot: Snapshot, hot: str, names: str | None, start_ns: int | None, end_ns: int | None) -> str:
     """The view of one scan: groups of segments with the same columns, then the hot rows."""
     parts = []
-    groups: dict[tuple[frozenset[str], bool], list[Segment]] = {}
+    groups: dict[tuple[Any, ...], list[Segment]] = {}
     for segment in snapshot.segments:
-        groups.setdefault((segment.columns, bool(names and segment.unnamed_topics)), []).append(segment)
-    for (columns, unnamed), segments in groups.items():
+        groups.setdefault((segment.columns, segment.differences, bool(names and segment.unnamed_topics)), []).append(segment)
+    for (columns, differences, unnamed), segments in groups.items():
         files = ", ".join(_literal(str(s.path.absolute())) for s in segments)
-        parts.append(_select(relation, columns, f"read_parquet([{files}])", names if unnamed else None, start_ns, end_ns))
+        parts.append(_select(relation, columns, f"read_parquet([{files}])", names if unnamed else None, start_ns, end_ns, dict(differences)))
     everything = frozenset(relation.by_name)
     parts.append(_select(relation, everything, _identifier(hot), names if snapshot.hot_unnamed_topics else None, start_ns, end_ns))
     return " UNION ALL ".join(parts)
 
 
-def _select(relation: Relation, columns: frozenset[str], source: str, names: str | None, start_ns: int | None, end_ns: int | None) -> str:
+def _select(relation: Relation, columns: frozenset[str], source: str, names: str | None, start_ns: int | None, end_ns: int | None,
+            differences: Mapping[str, tuple[str, ...]] = layout.NOTHING) -> str:
     listed = []
     for column in relation.columns:
         if column.name not in columns:
             listed.append(f"NULL::{_SQL_TYPES[column.arrow]} AS {_identifier(column.name)}")
         elif column.name == "topic" and names is not None:
             listed.append("CASE WHEN r.topic = '' THEN coalesce(n.topic, '') ELSE r.topic END AS topic")
+        elif column.name in differences:
+            listed.append(f"{layout.sql(column.name, differences, 'r')} AS {_identifier(column.name)}")
         else:
             listed.append(f"r.{_identifier(column.name)}")
     bounds = [text for text in (f"r.time_ >= {start_ns}" if start_ns is not None else "", f"r.time_ < {end_ns}" if end_ns is not None else "") if text]

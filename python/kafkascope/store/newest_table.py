@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,7 +12,7 @@ from kafkascope.store import wal
 from kafkascope.store.catalogue import Relation
 from kafkascope.store.newest import NewestRows
 from kafkascope.store.segments import FORMAT_VERSION
-from kafkascope.store.table import recover_wal, remember, time_span, wal_files
+from kafkascope.store.table import Tell, recover_wal, remember, time_span, wal_files
 
 _REWRITE_BYTES = 4 << 20
 _KEYS = 200_000
@@ -21,7 +21,7 @@ _KEYS = 200_000
 class NewestTable:
     """One row per key, kept over restarts. Thread-safe."""
 
-    def __init__(self, relation: Relation, key: str, folder: Path | None, note: Callable[[str], None], limit: int = _KEYS) -> None:
+    def __init__(self, relation: Relation, key: str, folder: Path | None, tell: Tell, limit: int = _KEYS, *, read_only: bool = False) -> None:
         self.relation = relation
         self.folder = folder
         self._lock = threading.Lock()
@@ -33,14 +33,15 @@ class NewestTable:
         self._rewritten_bytes = 0
         self.positions: dict[str, int] = {}
         if folder is not None:
-            folder.mkdir(mode=0o750, exist_ok=True)
-            for temporary in folder.glob("*.tmp"):
-                temporary.unlink()
-            for generation, path in wal_files(folder, note, relation.name):
+            if not read_only:
+                folder.mkdir(mode=0o750, exist_ok=True)
+                for temporary in folder.glob("*.tmp"):
+                    temporary.unlink()
+            for generation, path in wal_files(folder, tell, relation.name):
                 self._generation = generation
                 self._old.append(path)
                 self._old_bytes += path.stat().st_size
-                recovered, positions = recover_wal(path, relation, note)
+                recovered, positions = recover_wal(path, relation, tell)
                 self.positions.update(positions)
                 for batch in recovered:
                     self._rows.append(batch)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +12,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-FORMAT_VERSION = 1
+from kafkascope.store import layout
+from kafkascope.store.catalogue import Relation
+
+#: 1: columns as they are. 2: some as differences to others (layout.py).
+FORMAT_VERSION = 2
 TEMPORARY = ".tmp"
 _META = b"kafkascope.segment"
 _NAME = re.compile(r"^(?P<first>\d+)-(?P<last>\d+)-g(?P<low>\d+)-g(?P<high>\d+)\.v(?P<version>\d+)\.parquet$")
+_STATISTICS = ["time_", "upid", "topic", "group_id", "req_cmd", "pod_id"]
 #: DuckDB prunes and parallelises by row group.
 _ROW_GROUP = 64 * 1024
+#: Bodies repeat each other over long stretches; a page is what one compression sees.
+_PAGE_BYTES = 4 << 20
+#: What a merge holds in memory before it writes a row group.
+_GROUP_BYTES = 64 << 20
+#: Of zstd. More would cost a busy machine; `px store compact` takes more.
+LEVEL, COMPACT_LEVEL = 3, 9
 
 
 class UnreadableSegment(Exception):
@@ -41,6 +52,7 @@ class Segment:
     bytes: int
     columns: frozenset[str]
     unnamed_topics: int
+    differences: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def overlaps(self, start_ns: int | None, end_ns: int | None) -> bool:
         return (start_ns is None or self.last_ns >= start_ns) and (end_ns is None or self.first_ns < end_ns)
@@ -61,22 +73,72 @@ def write(folder: Path, table: pa.Table, low: int, high: int) -> Segment:
         table = table.sort_by("time_")
     first, last = table.column("time_")[0].as_py(), table.column("time_")[-1].as_py()
     unnamed = unnamed_topics(table)
-    path = folder / f"{max(first, 0):019d}-{max(last, 0):019d}-g{low}-g{high}.v{FORMAT_VERSION}.parquet"
+    path = _path(folder, first, last, low, high)
     temporary = path.with_name(path.name + TEMPORARY)
-    table = table.replace_schema_metadata({_META: str(FORMAT_VERSION).encode(), b"unnamed_topics": str(unnamed).encode()})
+    table, differences = layout.differences(table)
+    table = table.replace_schema_metadata(_metadata(unnamed, differences))
     try:
-        pq.write_table(table, temporary, compression="zstd", compression_level=3, row_group_size=_ROW_GROUP, write_page_checksum=True,
-                       store_schema=True, write_statistics=["time_", "upid", "topic", "group_id", "req_cmd", "pod_id"])  # fmt: skip
-        with open(temporary, "rb") as file:
-            os.fdatasync(file.fileno())
-        os.rename(temporary, path)
+        with _writer(temporary, table.schema, LEVEL) as writer:
+            writer.write_table(table, row_group_size=_ROW_GROUP)
+        _publish(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    return Segment(path, first, last, low, high, table.num_rows, path.stat().st_size, frozenset(table.schema.names), unnamed)
+    return Segment(path, first, last, low, high, table.num_rows, path.stat().st_size, frozenset(table.schema.names), unnamed, tuple(differences.items()))
 
 
-def open_segment(path: Path) -> Segment:
+def merge(folder: Path, run: Sequence[Segment], level: int = LEVEL) -> Segment:
+    """Write neighbouring segments with the same columns and differences as one, a row group at a time. ``OSError`` when the disk is full, ``pyarrow.ArrowException`` for damage."""
+    first, last = min(s.first_ns for s in run), max(s.last_ns for s in run)
+    unnamed = sum(s.unnamed_topics for s in run)
+    path = _path(folder, first, last, run[0].low, run[-1].high)
+    temporary = path.with_name(path.name + TEMPORARY)
+    schema = pq.read_schema(run[0].path).with_metadata(_metadata(unnamed, dict(run[0].differences)))
+    waiting: list[pa.Table] = []
+    try:
+        with _writer(temporary, schema, level) as writer:
+
+            def flush() -> None:
+                if waiting:
+                    writer.write_table(pa.concat_tables(waiting).sort_by("time_").cast(schema), row_group_size=_ROW_GROUP)
+                    waiting.clear()
+
+            for segment in run:
+                with pq.ParquetFile(segment.path, page_checksum_verification=True) as file:
+                    for group in range(file.num_row_groups):
+                        waiting.append(file.read_row_group(group).replace_schema_metadata(schema.metadata))
+                        if sum(t.num_rows for t in waiting) >= _ROW_GROUP or sum(t.nbytes for t in waiting) >= _GROUP_BYTES:
+                            flush()
+            flush()
+        _publish(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return Segment(path, first, last, run[0].low, run[-1].high, sum(s.rows for s in run), path.stat().st_size, run[0].columns, unnamed, run[0].differences)
+
+
+def _path(folder: Path, first: int, last: int, low: int, high: int) -> Path:
+    return folder / f"{max(first, 0):019d}-{max(last, 0):019d}-g{low}-g{high}.v{FORMAT_VERSION}.parquet"
+
+
+def _metadata(unnamed: int, differences: Mapping[str, tuple[str, ...]]) -> dict[bytes, bytes]:
+    return {_META: str(FORMAT_VERSION).encode(), b"unnamed_topics": str(unnamed).encode(), layout.META: layout.encode(differences)}
+
+
+def _writer(path: Path, schema: pa.Schema, level: int) -> pq.ParquetWriter:
+    dictionary, encodings = layout.encodings(schema)
+    return pq.ParquetWriter(path, schema, compression="zstd", compression_level=level, data_page_size=_PAGE_BYTES, write_page_checksum=True, store_schema=True,
+                            use_dictionary=dictionary, column_encoding=encodings, write_statistics=_STATISTICS)  # fmt: skip
+
+
+def _publish(temporary: Path, path: Path) -> None:
+    """Give a segment its name once it would survive a power cut."""
+    with open(temporary, "rb") as file:
+        os.fdatasync(file.fileno())
+    os.rename(temporary, path)
+
+
+def open_segment(path: Path, relation: Relation) -> Segment:
     """The segment at ``path``, from its name and footer. Raises ``UnreadableSegment``."""
     match = _NAME.match(path.name)
     if match is None:
@@ -88,9 +150,17 @@ def open_segment(path: Path) -> Segment:
         schema = footer.schema.to_arrow_schema()
     except (pa.ArrowException, OSError) as error:
         raise UnreadableSegment(f"its footer cannot be read: {str(error).splitlines()[0]}", damaged=True) from None
+    for field in schema:
+        column = relation.by_name.get(field.name)
+        if column is not None and column.arrow != field.type:
+            raise UnreadableSegment(f"its column {field.name} is {field.type}, this version reads {column.arrow}")
     metadata = schema.metadata or {}
+    try:
+        differences = layout.decode(metadata.get(layout.META))
+    except (ValueError, AttributeError, TypeError):
+        raise UnreadableSegment("its footer does not say how to read it", damaged=True) from None
     return Segment(path, int(match["first"]), int(match["last"]), int(match["low"]), int(match["high"]), footer.num_rows, path.stat().st_size,
-                   frozenset(schema.names), int(metadata.get(b"unnamed_topics", b"0")))  # fmt: skip
+                   frozenset(schema.names), int(metadata.get(b"unnamed_topics", b"0")), tuple(differences.items()))  # fmt: skip
 
 
 def verify(path: Path) -> str | None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import json
+import logging
 import os
 import threading
 import time
@@ -18,23 +17,27 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kafkascope.store import batches, catalogue, topics
+from kafkascope.store import folder as place_of_store
 from kafkascope.store.catalogue import Kind
-from kafkascope.store.errors import StoreInUse, UnknownTable, UnreadableStore
+from kafkascope.store.errors import StoreError, UnknownTable, UnreadableStore
 from kafkascope.store.limits import parse_bytes, physical_memory
 from kafkascope.store.newest_table import NewestTable
-from kafkascope.store.segments import FORMAT_VERSION, Segment
-from kafkascope.store.table import ROLL_BYTES, ObservedTable, time_span
+from kafkascope.store.segments import COMPACT_LEVEL, Segment
+from kafkascope.store.table import ROLL_BYTES, Lost, ObservedTable, time_span
 
 if TYPE_CHECKING:
     from kafkascope.store.engine import DuckDBEngine
 
 TOPIC_NAMES = "kafka_topic_names"
-MARKER = "kafkascope-store.json"
 #: While the disk refuses or is nearly full, it is tried again after this long.
 _DISK_RETRY_S = 5.0
 _NOTES = 100
 #: A kill loses nothing, a power cut this much: syncing more often would be felt by a broker on the same disk.
 SYNC_S = 5.0
+RETENTION_AGE_S = 7 * 86400.0
+#: Of one segment. Retention drops whole segments: they must not reach over too long a time.
+_COMPACT_ROWS = 1 << 20
+_LOG = logging.getLogger("kafkascope.store")
 _NOWHERE: Mapping[str, int] = MappingProxyType({})
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
@@ -44,19 +47,21 @@ class Store:
 
     ``retention_age_s`` is a week when not given, in memory endless. ``memory_limit`` bounds hot rows and queries together; ``retention_bytes`` and ``retention_age_s`` bound what is on disk (or,
     without a folder, in memory), those of ``table_…`` one table more; on a file system with less than ``min_free_bytes`` free nothing is written.
+    ``read_only`` looks at a folder, also one that another process writes, as it is now; it changes nothing and takes no rows.
     Thread-safe. Raises ``StoreInUse`` or ``UnreadableStore`` when the folder cannot be used.
     """
 
     def __init__(self, folder: Path | None, *, memory_limit: str | int | None = None, retention_bytes: str | int = "10GB",
                  retention_age_s: float | None = None, min_free_bytes: str | int = "256MB", table_retention_bytes: Mapping[str, int] = _NONE,
-                 table_retention_age_s: Mapping[str, float] = _NONE, maintenance_s: float = 1.0) -> None:
+                 table_retention_age_s: Mapping[str, float] = _NONE, maintenance_s: float = 1.0, read_only: bool = False) -> None:
         self.folder = folder
+        self.read_only = read_only
         if memory_limit is None:
             memory_limit = "1GB" if folder is not None else max(physical_memory() // 2, 64 << 20)
         self.memory_limit = parse_bytes(memory_limit)
         self.retention_bytes = parse_bytes(retention_bytes)
         # What was read from an old capture is as old as the capture.
-        self.retention_age_s = retention_age_s if retention_age_s is not None else 7 * 86400 if folder is not None else float("inf")
+        self.retention_age_s = retention_age_s if retention_age_s is not None else RETENTION_AGE_S if folder is not None else float("inf")
         self.table_retention_bytes = {catalogue.relation(name).name: size for name, size in table_retention_bytes.items()}
         self.table_retention_age_s = {catalogue.relation(name).name: age for name, age in table_retention_age_s.items()}
         self.min_free_bytes = parse_bytes(min_free_bytes)
@@ -78,8 +83,12 @@ class Store:
         self.listeners: list[Callable[[str, pa.RecordBatch], None]] = []
         self.observed: dict[str, ObservedTable] = {}
         self.newest: dict[str, NewestTable] = {}
-        if folder is not None:
-            self._open_folder(folder)
+        self._opening = True
+        self._lost: list[tuple[str, Lost]] = []
+        if folder is not None and read_only:
+            place_of_store.look(folder)
+        elif folder is not None:
+            self._lock_fd = place_of_store.claim(folder, self._tell)
         try:
             for name, relation in self.relations.items():
                 if not relation.stored:
@@ -87,15 +96,19 @@ class Store:
                 place = folder / name if folder is not None else None
                 if relation.kind is Kind.METADATA or name == TOPIC_NAMES:
                     key = relation.key or "topic_id"
-                    self.newest[name] = NewestTable(relation, key, place, self._note)
+                    self.newest[name] = NewestTable(relation, key, place, self._tell, read_only=read_only)
                 else:
-                    self.observed[name] = ObservedTable(relation, place, self._note)
+                    self.observed[name] = ObservedTable(relation, place, self._tell, read_only=read_only)
         except OSError as error:
             self._unlock()
             raise UnreadableStore(f"{folder} cannot be read or written: {error.strerror}", "does it belong to this user?") from error
+        self._opening = False
+        for text, lost in self._lost if not read_only else ():
+            self._record(text, lost)
         self._maintenance_s = maintenance_s
         self._thread = threading.Thread(target=self._maintain, name="store-maintenance", daemon=True)
-        self._thread.start()
+        if not read_only:
+            self._thread.start()
 
     @classmethod
     def configured(cls, config: Mapping[str, Any]) -> Store:
@@ -106,47 +119,28 @@ class Store:
 
     # ---- opening ----
 
-    def _open_folder(self, folder: Path) -> None:
-        try:
-            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-            self._lock_fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-        except OSError as error:
-            raise UnreadableStore(f"{folder} cannot be made or written: {error.strerror}", "choose another folder, or run as its owner") from error
-        try:
-            fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._unlock()
-            raise StoreInUse(f"another process has {folder} open", "stop it, or choose another folder") from None
-        marker = folder / MARKER
-        try:
-            version = json.loads(marker.read_text(encoding="utf-8"))["format"]
-        except FileNotFoundError:
-            others = [p.name for p in folder.iterdir() if p.name != "lock"]
-            if others:
-                self._unlock()
-                raise UnreadableStore(f"{folder} is not empty and not a store (it has {others[0]})", "choose an empty folder") from None
-            try:
-                marker.write_text(json.dumps({"format": FORMAT_VERSION}) + "\n", encoding="utf-8")
-            except OSError as error:
-                self._unlock()
-                raise UnreadableStore(f"{marker} cannot be written: {error.strerror}", "is the disk full?") from error
-            return
-        except (OSError, ValueError, KeyError, TypeError):
-            # Damage to the marker alone costs nothing: segments carry their version too.
-            self._note(f"{marker.name} was damaged and is written anew")
-            marker.write_text(json.dumps({"format": FORMAT_VERSION}) + "\n", encoding="utf-8")
-            return
-        if not isinstance(version, int) or version > FORMAT_VERSION:
-            self._unlock()
-            raise UnreadableStore(f"{folder} has format {version}, this version reads up to {FORMAT_VERSION}", "use a newer version, or another folder")
-
     def _unlock(self) -> None:
         if self._lock_fd is not None:
             os.close(self._lock_fd)
             self._lock_fd = None
 
-    def _note(self, text: str) -> None:
+    def _tell(self, text: str, lost: Lost | None = None) -> None:
+        """Say what is out of the ordinary where users look: the log, the status, and ``kafka_loss`` when rows are gone."""
         self.notes.append(text)
+        _LOG.warning("%s", text)
+        if lost is None:
+            return
+        if self._opening:
+            self._lost.append((text, lost))
+        else:
+            self._record(text, lost)
+
+    def _record(self, text: str, lost: Lost) -> None:
+        relation = self.relations["kafka_loss"]
+        given = {"time_": time.time_ns(), "reason": "store_damaged", "events": lost.rows, "bytes": lost.bytes, "detail": text}
+        filler: dict[pa.DataType, Any] = {pa.int64(): 0, pa.string(): "", pa.bool_(): False, pa.float64(): 0.0}
+        columns = [pa.array([given.get(field.name, filler[field.type])], field.type) for field in relation.schema]
+        self.append("kafka_loss", pa.RecordBatch.from_arrays(columns, schema=relation.schema))
 
     # ---- writing ----
 
@@ -155,6 +149,8 @@ class Store:
 
         Raises ``UnknownTable`` or ``SchemaMismatch``; never because of the disk.
         """
+        if self.read_only:
+            raise StoreError(f"{self.folder} is open for reading only")
         relation = catalogue.relation(table, self.relations)
         rows = batches.conform(relation, batches.record_batch(batch))
         span = time_span(rows)
@@ -200,7 +196,7 @@ class Store:
         self._refused_until = time.monotonic() + _DISK_RETRY_S
         text = f"nothing is stored on disk now: {error.strerror or error}; rows stay in memory as far as it reaches"
         if self.problem != text:
-            self._note(text)
+            self._tell(text)
         self.problem = text
 
     # ---- reading ----
@@ -254,7 +250,7 @@ class Store:
                 self.maintain()
             except Exception as error:
                 # The thread must outlive any surprise: without it memory would grow.
-                self._note(f"maintenance failed: {type(error).__name__}: {error}")
+                self._tell(f"maintenance failed: {type(error).__name__}: {error}")
 
     def maintain(self) -> None:
         """One round: roll what is due, sync, apply the limits. Called every second by the store itself."""
@@ -307,7 +303,7 @@ class Store:
         elif self._refused_until:
             self._refused_until = 0.0
             self.problem = None
-            self._note("storing on disk again")
+            self._tell("storing on disk again")
 
     def _retain(self) -> None:
         for name, table in self.observed.items():
@@ -353,13 +349,24 @@ class Store:
         for table in self.observed.values():
             table.roll(lambda rows: topics.complete(rows, self.topic_names()))
 
+    def compact(self) -> None:
+        """Write all hot rows and as few segments as there can be, compressed harder. Raises ``OSError`` when the disk refuses."""
+        self.roll()
+        for table in self.observed.values():
+            while table.merge_small(largest=1 << 62, fewest=2, most_rows=_COMPACT_ROWS, level=COMPACT_LEVEL):
+                pass
+        for newest in self.newest.values():
+            if newest.folder is not None:
+                newest.rewrite()
+
     def close(self) -> None:
         """Stop; what is in the write-ahead files is read again at the next start."""
         if self._closed.is_set():
             return
         self._closed.set()
         self._wake.set()
-        self._thread.join(timeout=60)
+        if not self.read_only:
+            self._thread.join(timeout=60)
         if self._engine is not None:
             self._engine.close()
         kept: list[ObservedTable | NewestTable] = [*self.observed.values(), *self.newest.values()]

@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 
 from kafkascope.store import segments as seg
 from kafkascope.store import wal
 from kafkascope.store.catalogue import Relation
+from kafkascope.store.errors import SchemaMismatch
 from kafkascope.store.hot import HotRows
 from kafkascope.store.segments import Segment
 
@@ -26,7 +28,23 @@ ROLL_AGE_FEW_S = 1800.0
 _FEW_ROWS = 5000
 #: Senders whose positions a table remembers.
 _SENDERS = 256
+#: How often a folder that another process writes is read again until it holds still.
+_LOOKS = 5
 _WAL_NAME = re.compile(r"^(?P<generation>\d+)\.v(?P<version>\d+)\.wal$")
+
+
+@dataclass(frozen=True)
+class Lost:
+    """What damage cost: rows as far as their number is known, and bytes of files."""
+
+    rows: int
+    bytes: int
+
+
+class Tell(Protocol):
+    """Where a table says what is out of the ordinary, with what was lost by it."""
+
+    def __call__(self, text: str, lost: Lost | None = None) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -42,10 +60,11 @@ class Snapshot:
 class ObservedTable:
     """Rows over time. Thread-safe."""
 
-    def __init__(self, relation: Relation, folder: Path | None, note: Callable[[str], None]) -> None:
+    def __init__(self, relation: Relation, folder: Path | None, tell: Tell, *, read_only: bool = False) -> None:
         self.relation = relation
         self.folder = folder
-        self._note = note
+        self._tell = tell
+        self._read_only = read_only
         self._lock = threading.Lock()
         self._rolling = threading.Lock()
         self._hot = HotRows(relation.schema)
@@ -63,37 +82,51 @@ class ObservedTable:
         self.rows_dropped = 0
         self.positions: dict[str, int] = {}
         if folder is not None:
-            folder.mkdir(mode=0o750, exist_ok=True)
-            self._recover(folder)
+            if read_only:
+                self._look(folder)
+            else:
+                folder.mkdir(mode=0o750, exist_ok=True)
+                self._recover(folder)
 
     # ---- opening ----
+
+    def _look(self, folder: Path) -> None:
+        """Read what a store that another process may be writing holds now."""
+        for _ in range(_LOOKS):
+            before = _names(folder)
+            self._hot, self._hot_wals, self._segments = HotRows(self.relation.schema), [], []
+            if before:
+                self._recover(folder)
+            if _names(folder) == before:
+                return
+        self._tell(f"{self.relation.name}: its files changed while they were read; rows may be missing")
 
     def _recover(self, folder: Path) -> None:
         found: list[Segment] = []
         for path in sorted(folder.iterdir()):
             if path.name.endswith(seg.TEMPORARY):
-                path.unlink()
+                self._unlink(path)
             elif path.suffix == ".parquet":
                 try:
-                    found.append(seg.open_segment(path))
+                    found.append(seg.open_segment(path, self.relation))
                 except seg.UnreadableSegment as error:
                     if error.damaged:
-                        self._quarantine(path, str(error))
+                        self._quarantine(path, str(error), 0)
                     else:
-                        self._note(f"{self.relation.name}: {path.name} left out: {error}")
+                        self._tell(f"{self.relation.name}: {path.name} left out: {error}")
         self._segments = [s for s in found if not any(_supersedes(other, s) for other in found)]
         for superseded in set(found) - set(self._segments):
-            superseded.path.unlink()
+            self._unlink(superseded.path)
         rolled = max((s.high for s in self._segments), default=0)
         self._generation = rolled
         self._hot_low = rolled + 1
-        for generation, path in wal_files(folder, self._note, self.relation.name):
+        for generation, path in wal_files(folder, self._tell, self.relation.name):
             if generation <= rolled:
-                path.unlink()
+                self._unlink(path)
                 continue
             self._generation = max(self._generation, generation)
             self._hot_wals.append(path)
-            recovered, positions = recover_wal(path, self.relation, self._note)
+            recovered, positions = recover_wal(path, self.relation, self._tell)
             self.positions.update(positions)
             for batch in recovered:
                 span = time_span(batch)
@@ -102,13 +135,16 @@ class ObservedTable:
         if self._hot.rows:
             self._hot_since = time.monotonic()
 
-    def _quarantine(self, path: Path, why: str) -> None:
-        target = path.with_name(path.name + ".damaged")
-        try:
-            path.rename(target)
-        except OSError:
-            pass
-        self._note(f"{self.relation.name}: {path.name} left out: {why}")
+    def _unlink(self, path: Path) -> None:
+        if not self._read_only:
+            path.unlink(missing_ok=True)
+
+    def _quarantine(self, path: Path, why: str, rows: int) -> None:
+        lost = Lost(rows, path.stat().st_size if path.exists() else 0)
+        if not self._read_only:
+            with contextlib.suppress(OSError):
+                path.rename(path.with_name(path.name + ".damaged"))
+        self._tell(f"{self.relation.name}: {path.name} left out: {why}", lost)
 
     # ---- writing ----
 
@@ -242,31 +278,34 @@ class ObservedTable:
         for segment, why in bad:
             with self._lock:
                 self._segments = [s for s in self._segments if s.path != segment.path]
-            self._quarantine(segment.path, f"damaged: {why}; {segment.rows} rows are lost")
+            self._quarantine(segment.path, f"damaged: {why}; {segment.rows} rows are lost", segment.rows)
             self.rows_dropped += segment.rows
         return len(bad)
 
-    def merge_small(self, largest: int, fewest: int, most_rows: int) -> bool:
-        """Write a run of at least ``fewest`` neighbouring segments below ``largest`` bytes as one of at most ``most_rows``."""
+    def merge_small(self, largest: int, fewest: int, most_rows: int, level: int = seg.LEVEL) -> bool:
+        """Write a run of at least ``fewest`` (two or more) neighbouring segments below ``largest`` bytes as one of at most ``most_rows``; whether there was one."""
         if self.folder is None:
             return False
         with self._rolling:
             run: list[Segment] = []
             rows = 0
             for segment in sorted(self._segments, key=lambda s: s.low):
-                if segment.bytes < largest and rows + segment.rows <= most_rows and segment.columns == (run[0].columns if run else segment.columns):
+                alike = not run or (segment.columns, segment.differences) == (run[0].columns, run[0].differences)
+                if segment.bytes < largest and rows + segment.rows <= most_rows and alike:
                     run.append(segment)
                     rows += segment.rows
                 elif len(run) >= fewest:
                     break
                 else:
-                    run, rows = [], 0
-            if len(run) < fewest:
+                    fits = segment.bytes < largest and segment.rows <= most_rows
+                    run, rows = ([segment], segment.rows) if fits else ([], 0)
+            if len(run) < max(fewest, 2):
                 return False
-            import pyarrow.parquet as pq
-
-            table = pa.concat_tables([pq.read_table(s.path) for s in run]).combine_chunks()
-            merged = seg.write(self.folder, table, run[0].low, run[-1].high)
+            try:
+                merged = seg.merge(self.folder, run, level)
+            except pa.ArrowException:
+                self.leave_out_damaged()
+                return False
             with self._lock:
                 gone = {s.path for s in run}
                 self._segments = [s for s in self._segments if s.path not in gone] + [merged]
@@ -353,13 +392,20 @@ def time_span(batch: pa.RecordBatch) -> tuple[int, int] | None:
     return None if found["min"] is None else (found["min"], found["max"])
 
 
-def wal_files(folder: Path, note: Callable[[str], None], table: str) -> list[tuple[int, Path]]:
+def _names(folder: Path) -> set[str]:
+    try:
+        return {path.name for path in folder.iterdir()}
+    except FileNotFoundError:
+        return set()
+
+
+def wal_files(folder: Path, tell: Tell, table: str) -> list[tuple[int, Path]]:
     """The write-ahead files of a table's folder by generation; those of a newer version are left alone and noted."""
     found = []
     for path in sorted(folder.glob(f"*{wal.SUFFIX}")):
         match = _WAL_NAME.match(path.name)
         if match is None or int(match["version"]) > seg.FORMAT_VERSION:
-            note(f"{table}: {path.name} left out: a newer version's write-ahead file")
+            tell(f"{table}: {path.name} left out: a newer version's write-ahead file")
             continue
         found.append((int(match["generation"]), path))
     return found
@@ -374,15 +420,22 @@ def remember(positions: dict[str, int], position: Mapping[str, int]) -> None:
         del positions[next(iter(positions))]
 
 
-def recover_wal(path: Path, relation: Relation, note: Callable[[str], None]) -> tuple[list[pa.RecordBatch], dict[str, int]]:
-    """The rows of a write-ahead file as batches of the table, and the senders' positions; damage is noted."""
+def recover_wal(path: Path, relation: Relation, tell: Tell) -> tuple[list[pa.RecordBatch], dict[str, int]]:
+    """The rows of a write-ahead file as batches of the table, and the senders' positions; damage is told."""
     from kafkascope.store.batches import conform
 
     try:
         found = wal.read(path)
     except OSError as error:
-        note(f"{relation.name}: {path.name} cannot be read: {error}")
+        tell(f"{relation.name}: {path.name} cannot be read: {error}", Lost(0, 0))
         return [], {}
     if found.damaged_bytes:
-        note(f"{relation.name}: {found.damaged_bytes} bytes of {path.name} are damaged; their rows are lost")
-    return [conform(relation, batch) for batch in found.batches if batch.num_rows], found.positions
+        tell(f"{relation.name}: {found.damaged_bytes} bytes of {path.name} are damaged; their rows are lost", Lost(0, found.damaged_bytes))
+    batches = []
+    for batch in found.batches:
+        try:
+            if batch.num_rows:
+                batches.append(conform(relation, batch))
+        except SchemaMismatch as error:
+            tell(f"{relation.name}: {batch.num_rows} rows of {path.name} left out: {error.message}", Lost(batch.num_rows, 0))
+    return batches, found.positions

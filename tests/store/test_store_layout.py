@@ -1,0 +1,53 @@
+"""Differences in segments: the same values come back, whatever is unknown or overflows, from a query and from a merge."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kafkascope.store import Store, catalogue, layout
+
+FETCH = catalogue.relation("kafka_fetch")
+OFFSETS = ("fetch_offset", "first_offset", "last_offset", "high_watermark", "last_stable_offset", "latency", "response_time")
+NUMBER = st.none() | st.integers(-(1 << 63), (1 << 63) - 1) | st.integers(0, 1000)
+
+
+def table(rows: list[dict[str, int | None]]) -> pa.Table:
+    filler = {pa.int64(): 0, pa.string(): "x", pa.bool_(): False}
+    columns = [pa.array([row.get(f.name, filler[f.type]) for row in rows], f.type) for f in FETCH.schema]
+    return pa.table(columns, schema=FETCH.schema)
+
+
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(rows=st.lists(st.fixed_dictionaries({name: NUMBER for name in OFFSETS}), min_size=2, max_size=4))
+def test_a_query_and_a_merge_see_the_values(tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, int | None]]) -> None:
+    with Store(tmp_path_factory.mktemp("layout") / "s", maintenance_s=60) as store:
+        wanted = []
+        for number, row in enumerate(rows):
+            one = {**row, "time_": number + 1}
+            wanted.append(tuple(one[name] for name in ("time_", *OFFSETS)))
+            store.append("kafka_fetch", table([one]).to_batches()[0])
+            store.roll()
+        kept = store.observed["kafka_fetch"]
+        for _ in range(2):
+            sql = f"SELECT * FROM ({store.engine().scan('kafka_fetch', None, None, ['time_', *OFFSETS])}) ORDER BY time_"
+            found = store.engine().execute(sql, timeout_s=20)
+            assert list(zip(*(c.to_pylist() for c in found.columns), strict=True)) == wanted
+            kept.merge_small(largest=1 << 20, fewest=2, most_rows=1000)
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"time_": 5, "latency": 7, "response_time": 13}, {"response_time": 1}),
+        ({"fetch_offset": None, "first_offset": 9}, {"first_offset": 9}),
+        ({"fetch_offset": 100, "high_watermark": 103, "last_stable_offset": 103}, {"fetch_offset": 100, "high_watermark": 3, "last_stable_offset": 0}),
+        ({"latency": 1, "time_": 1, "response_time": -(1 << 63)}, {"response_time": -(1 << 63)}),
+    ],
+    ids=["a response is the request's time and the latency", "an unknown base counts as 0", "offsets near each other", "what would overflow stays"],
+)
+def test_differences(row: dict[str, int | None], expected: dict[str, int]) -> None:
+    written, _ = layout.differences(table([row]))
+    assert {name: written.column(name)[0].as_py() for name in expected} == expected
