@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from kafkascope.server import sessions
 from kafkascope.server.security import CONTENT_SECURITY_POLICY, Guard
 
 
@@ -57,10 +60,11 @@ def test_another_sites_page_cannot_run_scripts(origin: str | None, status: int) 
 
 @pytest.mark.parametrize(
     ("how", "status"),
-    [({}, 401), ({"headers": {"authorization": "Bearer wrong"}}, 401), ({"headers": {"authorization": "Bearer secret"}}, 200), ({"headers": {"cookie": "kafkascope_session=secret"}}, 200),
+    [({}, 401), ({"headers": {"authorization": "Bearer wrong"}}, 401), ({"headers": {"authorization": "Bearer secret"}}, 200), ({"headers": {"cookie": f"kafkascope_session={sessions.issue('secret')}"}}, 200), ({"headers": {"cookie": "kafkascope_session=secret"}}, 401),
+     ({"headers": {"cookie": f"kafkascope_session={sessions.issue('other')}"}}, 401), ({"headers": {"authorization": "Bearer sécret".encode()}}, 401),
      ({"headers": {"cookie": "kafkascope_session=no"}}, 401), ({"params": {"token": "no"}}, 401)],
 )  # fmt: skip
-def test_with_a_token_nothing_is_answered_without_it(how: dict[str, object], status: int) -> None:
+def test_with_a_token_nothing_is_answered_without_it(how: dict[str, Any], status: int) -> None:
     assert run(ask("GET", "/", token="secret", **how)).status_code == status
 
 
@@ -80,3 +84,50 @@ def test_every_answer_carries_the_security_headers() -> None:
         assert answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
         assert answer.headers["x-content-type-options"] == "nosniff"
     assert "'unsafe-inline'" not in CONTENT_SECURITY_POLICY.split("script-src")[1].split(";")[0]
+
+
+def test_a_session_ends_and_does_not_hold_the_token() -> None:
+    value = sessions.issue("secret", clock=lambda: 1000.0)
+    assert "secret" not in value
+    assert sessions.holds(value, "secret", clock=lambda: 1001.0)
+    assert not sessions.holds(value, "secret", clock=lambda: 1000.0 + sessions.LIFETIME_S + 1)
+    assert not sessions.holds(value, "another", clock=lambda: 1001.0)
+    later = f"{int(value.split('.')[0]) + 9}.{value.split('.')[1]}"
+    assert not sessions.holds(later, "secret", clock=lambda: 1001.0)
+
+
+@pytest.mark.parametrize("value", ["", ".", "5.", "x.y", "99999999999999999999.ab", "5.\u00e9", "\u0665.ab"])
+def test_a_cookie_that_is_none_is_refused(value: str) -> None:
+    assert not sessions.holds(value, "secret")
+
+
+@pytest.mark.parametrize(
+    ("path", "gone_to"),
+    [("/script/px/pod?pod=a", "/script/px/pod?pod=a"), ("//evil.example", "/"), ("https://evil.example", "/"), ("/\\evil.example", "/"), ("/a\r\nset-cookie: x=1", "/"), ("", "/")],
+)
+def test_logging_in_leads_to_this_server_only(path: str, gone_to: str) -> None:
+    answer = run(ask("POST", "/login", token="secret", data={"token": "secret", "next": path}))
+    assert (answer.status_code, answer.headers["location"]) == (303, gone_to)
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie and "samesite=strict" in cookie.lower() and "Max-Age" in cookie
+
+
+def test_a_browser_without_a_token_gets_a_form_and_a_program_an_error() -> None:
+    page = run(ask("GET", "/script/<b>", token="secret", headers={"accept": "text/html"}))
+    assert page.status_code == 401
+    assert "<form" in page.text and "<b>" not in page.text
+    assert run(ask("GET", "/", token="secret")).json()["error"]["message"] == "a token is needed"
+
+
+def test_guessing_the_token_is_slow() -> None:
+    async def guesses() -> list[int]:
+        async with client(token="secret") as http:
+            return [(await http.post("/login", data={"token": f"guess {i}"})).status_code for i in range(12)]
+
+    import asyncio
+
+    assert asyncio.run(guesses()) == [401] * 10 + [429] * 2
+
+
+def test_another_sites_form_cannot_log_in() -> None:
+    assert run(ask("POST", "/login", token="secret", data={"token": "secret"}, headers={"origin": "https://evil.example"})).status_code == 403

@@ -6,25 +6,26 @@ not get a place in time is told so instead of waiting for ever.
 
 from __future__ import annotations
 
-import asyncio
 import json
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
 from fastapi import FastAPI, Request, Response, WebSocket
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
 from kafkascope import __version__
 from kafkascope.export import text
 from kafkascope.export.selection import Selection
-from kafkascope.server import arrow, docs, live, metrics
+from kafkascope.server import arrow, docs, live, metrics, models
 from kafkascope.server.errors import ApiError
+from kafkascope.server.limits import BodyLimit, Rate
 from kafkascope.server.security import Guard
 from kafkascope.server.service import Service
 
@@ -32,18 +33,10 @@ STATIC = Path(__file__).parent / "static"
 MAX_BODY = 4 << 20
 MAX_CONCURRENT_RUNS = 4
 MAX_WAITING_RUNS = 64
+#: Runs and look-ups of one client, beside what its live pages watch.
+REQUESTS_PER_SECOND = 20.0
+REQUESTS_AT_ONCE = 200
 T = TypeVar("T")
-
-
-class RunRequest(BaseModel):
-    """A script by name, or its text, with arguments."""
-
-    model_config = ConfigDict(extra="forbid")
-    script: str | None = Field(None, description="name of a script of the library", max_length=500)
-    pxl: str | None = Field(None, description="text to run instead of the library's", max_length=1 << 20)
-    vis: dict[str, Any] | str | None = Field(None, description="vis spec to use instead of the library's")
-    args: dict[str, str] = Field(default_factory=dict, description="values of the script's variables, as text")
-    until: int | None = Field(None, description="run as of this moment, in milliseconds since the epoch; now when left out", gt=0, lt=1 << 43)
 
 
 class Runs:
@@ -78,6 +71,7 @@ def create_app(service: Service, *, allowed_hosts: Iterable[str] = (), token: st
     app = FastAPI(title="Kafkascope", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json",
                   description="What happens in Apache Kafka: scripts, runs, entities and status.")
     runs = Runs(service)
+    rate = Rate(REQUESTS_PER_SECOND, REQUESTS_AT_ONCE)
     hub = live.Hub(runs.text)
     app.state.service, app.state.runs, app.state.hub = service, runs, hub
 
@@ -85,11 +79,23 @@ def create_app(service: Service, *, allowed_hosts: Iterable[str] = (), token: st
     async def api_error(_: Request, error: ApiError) -> JSONResponse:
         return JSONResponse(error.body(), error.status)
 
-    @app.middleware("http")
-    async def bounded_body(request: Request, call_next: Any) -> Response:
-        if int(request.headers.get("content-length") or 0) > MAX_BODY:
-            return JSONResponse(ApiError("limit", f"the request is larger than {MAX_BODY} bytes", "").body(), 413)
-        return await call_next(request)
+    @app.exception_handler(HTTPException)
+    async def refused(_: Request, error: HTTPException) -> JSONResponse:
+        kind = "not_found" if error.status_code == 404 else "argument"
+        return JSONResponse(ApiError(kind, str(error.detail).lower(), "see /api/docs").body(), error.status_code, headers=error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def not_in_form(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query"))
+        return JSONResponse(ApiError("argument", f"{where or 'the request'}: {first['msg'].lower()}", "see /api/docs").body(), 400)
+
+    @app.exception_handler(Exception)
+    async def fault(_: Request, error: Exception) -> JSONResponse:
+        return JSONResponse(ApiError("internal", f"something failed: {type(error).__name__}", "the server's log says more").body(), 500)
+
+    def one_of(request: Request) -> str:
+        return request.client.host if request.client else ""
 
     @app.get("/healthz", tags=["health"], summary="The process answers")
     async def healthz() -> PlainTextResponse:
@@ -106,16 +112,21 @@ def create_app(service: Service, *, allowed_hosts: Iterable[str] = (), token: st
         body = await run_in_threadpool(metrics.render, service, runs.refused, hub.running, content_type=content_type, selection=selection)
         return Response(body, headers={"content-type": content_type})
 
-    @app.get("/api/scripts", tags=["scripts"], summary="The script library")
+    @app.get("/api/scripts", tags=["scripts"], summary="The script library", responses={200: {"model": list[models.ScriptSummary]}, **models.errors(401, 403)}, response_model=None)
     async def scripts() -> list[dict[str, Any]]:
         return await run_in_threadpool(service.scripts)
 
-    @app.get("/api/scripts/{name:path}", tags=["scripts"], summary="One script with its text")
+    @app.get("/api/scripts/{name:path}", tags=["scripts"], summary="One script with its text", responses={200: {"model": models.Script}, **models.errors(401, 404)}, response_model=None)
     async def script(name: str) -> dict[str, Any]:
         return await run_in_threadpool(service.script, name)
 
-    @app.post("/api/run", tags=["run"], summary="Run a script", response_model=None)
-    async def run(body: RunRequest, request: Request) -> Response:
+    @app.post(
+        "/api/run", tags=["run"], summary="Run a script", response_model=None,
+        description=f"Answers JSON, or Arrow streams when `Accept` is `{arrow.MEDIA_TYPE}`; `?table=NAME` then chooses one result.",
+        responses={200: {"model": models.RunResult, "description": "the result"}, **models.errors(400, 401, 403, 404, 408, 413, 429, 503)},
+    )  # fmt: skip
+    async def run(body: models.RunRequest, request: Request) -> Response:
+        rate.check(one_of(request))
         asked = body.model_dump(exclude_none=True)
         if arrow.MEDIA_TYPE in request.headers.get("accept", ""):
             table = request.query_params.get("table")
@@ -123,15 +134,16 @@ def create_app(service: Service, *, allowed_hosts: Iterable[str] = (), token: st
             return Response(streams, media_type=arrow.MEDIA_TYPE)
         return Response(json.dumps(await runs.run(asked), separators=(",", ":")), media_type="application/json")
 
-    @app.get("/api/entities", tags=["entities"], summary="Names for arguments: namespaces, pods, topics, groups …")
-    async def entities(kind: str, q: str = "", limit: int = 50) -> list[dict[str, str]]:
+    @app.get("/api/entities", tags=["entities"], summary="Names for arguments: namespaces, pods, topics, groups …", responses={200: {"model": list[models.Entity]}, **models.errors(400, 401, 429)}, response_model=None)
+    async def entities(request: Request, kind: str, q: str = "", limit: int = 50) -> list[dict[str, str]]:
+        rate.check(one_of(request))
         return await run_in_threadpool(service.entities, kind, q[:300], min(max(limit, 1), 1000))
 
-    @app.get("/api/schema", tags=["scripts"], summary="Tables, columns and functions, for completion in the editor")
+    @app.get("/api/schema", tags=["scripts"], summary="Tables, columns and functions, for completion in the editor", responses={200: {"model": models.Schema}, **models.errors(401)}, response_model=None)
     async def schema() -> dict[str, Any]:
         return await run_in_threadpool(service.schema)
 
-    @app.get("/api/status", tags=["health"], summary="What is captured, kept and not seen")
+    @app.get("/api/status", tags=["health"], summary="What is captured, kept and not seen", responses={200: {"model": models.Status}, **models.errors(401)}, response_model=None)
     async def status() -> dict[str, Any]:
         return await run_in_threadpool(service.status)
 
@@ -144,15 +156,26 @@ def create_app(service: Service, *, allowed_hosts: Iterable[str] = (), token: st
         return HTMLResponse(docs.render(app.openapi()))
 
     _mount_page(app, static)
+    app.add_middleware(GZipMiddleware, minimum_size=2048, compresslevel=4)
+    app.add_middleware(BodyLimit, most=MAX_BODY)
     app.add_middleware(Guard, allowed_hosts=tuple(allowed_hosts), token=token)
     return app
+
+
+class _Assets(StaticFiles):
+    """Files whose names hold a hash of their content: a browser need not ask again."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        answer = super().file_response(*args, **kwargs)
+        answer.headers["cache-control"] = "public, max-age=31536000, immutable"
+        return answer
 
 
 def _mount_page(app: FastAPI, static: Path) -> None:
     index = static / "index.html"
     assets = static / "assets"
     if assets.is_dir():
-        app.mount("/assets", StaticFiles(directory=assets), name="assets")
+        app.mount("/assets", _Assets(directory=assets), name="assets")
 
     @app.get("/{path:path}", include_in_schema=False, response_model=None)
     async def page(path: str) -> Response:
@@ -164,15 +187,3 @@ def _mount_page(app: FastAPI, static: Path) -> None:
         if index.is_file():
             return FileResponse(index, headers={"cache-control": "no-cache"})
         return PlainTextResponse("The page is not built. Run `make build`; the API is at /api/docs.\n", 503)
-
-
-async def serve_until(server: Any, stop: asyncio.Event) -> None:
-    """Run a uvicorn server until ``stop`` is set."""
-    task = asyncio.create_task(server.serve())
-    await stop.wait()
-    server.should_exit = True
-    await task
-
-
-def started_at() -> float:
-    return time.time()

@@ -13,16 +13,27 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from kafkascope.server import models
+from kafkascope.server.limits import Rate
 
 MIN_INTERVAL_MS = 250
 MAX_INTERVAL_MS = 3_600_000
 #: Per connection and over all of them; a page needs one.
 MAX_WATCHES = 16
 MAX_SHARED = 512
+#: Open connections, and messages of one of them: a page that is clicked through sends a few a second.
+MAX_SOCKETS = 256
+MESSAGES_PER_SECOND, MESSAGES_AT_ONCE = 20.0, 200
 
 #: Runs a request, gives the encoded result or error text (a JSON object without braces is no good: whole objects).
 Runner = Callable[[dict[str, Any]], Awaitable[tuple[str, str]]]
+
+
+class TooMany(Exception):
+    """More live scripts than the server runs."""
 
 
 @dataclass
@@ -41,6 +52,7 @@ class Hub:
         self._runner = runner
         self._shared: dict[str, _Shared] = {}
         self._next = 0
+        self.sockets = 0
 
     @property
     def running(self) -> int:
@@ -53,7 +65,7 @@ class Hub:
         shared = self._shared.get(key)
         if shared is None:
             if len(self._shared) >= MAX_SHARED:
-                raise OverflowError(f"{MAX_SHARED} scripts run live already")
+                raise TooMany(f"{MAX_SHARED} scripts run live already")
             shared = self._shared[key] = _Shared(request, interval)
         self._next += 1
         token = self._next
@@ -95,6 +107,18 @@ class _Watch:
 async def serve(socket: WebSocket, hub: Hub, max_bytes: int) -> None:
     """Speak the live protocol on one connection until it ends."""
     await socket.accept()
+    if hub.sockets >= MAX_SOCKETS:
+        await socket.close(1013, f"{MAX_SOCKETS} pages are connected already")
+        return
+    hub.sockets += 1
+    try:
+        await _speak(socket, hub, max_bytes)
+    finally:
+        hub.sockets -= 1
+
+
+async def _speak(socket: WebSocket, hub: Hub, max_bytes: int) -> None:
+    rate = Rate(MESSAGES_PER_SECOND, MESSAGES_AT_ONCE)
     watches: dict[str, _Watch] = {}
     pending: dict[str, tuple[str, str]] = {}
     ready = asyncio.Event()
@@ -120,6 +144,9 @@ async def serve(socket: WebSocket, hub: Hub, max_bytes: int) -> None:
             text = await socket.receive_text()
             if len(text) > max_bytes:
                 await socket.close(1009, "message too large")
+                return
+            if rate.take("") > 0:
+                await socket.close(1008, "too many messages")
                 return
             problem = _handle(text, watches, start, pending)
             if problem is not None:
@@ -150,12 +177,16 @@ def _handle(text: str, watches: dict[str, _Watch], start: Callable[[str, _Watch]
             return {"id": name, "error": {"kind": "limit", "message": f"{MAX_WATCHES} scripts run on this connection already", "hint": "stop one first"}}
         try:
             interval = int(message.get("intervalMs") or 5000)
-            watch = _Watch({k: message[k] for k in ("script", "pxl", "vis", "args", "until") if message.get(k) is not None}, interval)
+            asked = models.RunRequest.model_validate({k: message[k] for k in ("script", "pxl", "vis", "args", "until") if message.get(k) is not None})
+            watch = _Watch(asked.model_dump(exclude_none=True), interval)
             start(name, watch)
-        except (TypeError, ValueError):
-            return {"id": name, "error": {"kind": "argument", "message": "intervalMs is not a number", "hint": ""}}
-        except OverflowError as error:
+        except ValidationError as error:
+            first = error.errors()[0]
+            return {"id": name, "error": {"kind": "argument", "message": f"{'.'.join(str(p) for p in first['loc'])}: {first['msg'].lower()}", "hint": "see /api/docs"}}
+        except TooMany as error:
             return {"id": name, "error": {"kind": "limit", "message": str(error), "hint": "close other pages"}}
+        except (TypeError, ValueError, OverflowError):
+            return {"id": name, "error": {"kind": "argument", "message": "intervalMs is not a number", "hint": ""}}
         watches[name] = watch
     elif kind in ("pause", "stop") and name in watches:
         watch = watches[name]

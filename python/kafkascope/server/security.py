@@ -11,13 +11,16 @@ import ipaddress
 import secrets
 from collections.abc import Iterable
 from http.cookies import SimpleCookie
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-COOKIE = "kafkascope_session"
+from kafkascope.server import sessions
+from kafkascope.server.limits import Rate
+
 #: No inline script, nothing from elsewhere; styles set by script on elements need 'unsafe-inline' for style only.
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; "
@@ -31,7 +34,8 @@ _HEADERS = [
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
-_OPEN_PATHS = ("/healthz", "/readyz")
+#: Answered without a token: health says nothing of Kafka, and who logs in has none yet.
+_OPEN_PATHS = ("/healthz", "/readyz", "/login")
 
 
 def is_loopback(host: str) -> bool:
@@ -59,6 +63,8 @@ class Guard:
         self.app = app
         self.allowed_hosts = {host.lower() for host in allowed_hosts}
         self.token = token
+        #: Guesses of the token: ten at once, then one every six seconds.
+        self._logins = Rate(per_second=1 / 6, burst=10)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -66,6 +72,8 @@ class Guard:
             return
         headers = Headers(scope=scope)
         refusal = self._refuse(scope, headers)
+        if refusal is None and self.token is not None and scope["type"] == "http" and scope["path"] == "/login":
+            refusal = await self._login(scope, receive)
         if refusal is not None:
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 4403, "reason": "refused"})
@@ -90,18 +98,44 @@ class Guard:
     def _check_token(self, scope: Scope, headers: Headers) -> Response | None:
         assert self.token is not None
         scheme, _, given = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and hmac.compare_digest(given.strip(), self.token):
+        if scheme.lower() == "bearer" and _same(given.strip(), self.token):
             return None
-        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-        if cookie is not None and hmac.compare_digest(cookie.value, self.token):
+        cookie = SimpleCookie(headers.get("cookie", "")).get(sessions.COOKIE)
+        if cookie is not None and sessions.holds(cookie.value, self.token):
             return None
-        query = dict(part.partition("=")[::2] for part in scope.get("query_string", b"").decode("latin-1").split("&"))
-        if scope["type"] == "http" and scope["method"] == "GET" and hmac.compare_digest(query.get("token", ""), self.token):
+        query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True, max_num_fields=100)
+        if scope["type"] == "http" and scope["method"] == "GET" and _same(query.get("token", [""])[0], self.token):
             # The link that px up prints: the token moves into a cookie and out of the address bar.
-            answer = RedirectResponse(scope["path"], 303)
-            answer.set_cookie(COOKIE, self.token, httponly=True, samesite="strict")
-            return answer
+            rest = urlencode([(name, value) for name, values in query.items() if name != "token" for value in values])
+            return self._welcome(scope, sessions.local_path(scope["path"]) + (f"?{rest}" if rest else ""))
+        if scope["type"] == "http" and scope["method"] == "GET" and "text/html" in headers.get("accept", ""):
+            return HTMLResponse(sessions.login_page(sessions.local_path(scope["path"])), 401)
         return _error(401, "argument", "a token is needed", "open the link that px up printed, or send 'Authorization: Bearer TOKEN'")
+
+    def _welcome(self, scope: Scope, path: str) -> Response:
+        assert self.token is not None
+        answer = RedirectResponse(path, 303)
+        answer.set_cookie(sessions.COOKIE, sessions.issue(self.token), max_age=sessions.LIFETIME_S, httponly=True, samesite="strict", secure=scope.get("scheme") == "https")
+        return answer
+
+    async def _login(self, scope: Scope, receive: Receive) -> Response:
+        assert self.token is not None
+        if scope["method"] != "POST":
+            return HTMLResponse(sessions.login_page("/"))
+        body = await Request(scope, receive).body()
+        fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
+        path = sessions.local_path(fields.get("next", ["/"])[0])
+        client = scope.get("client")
+        if self._logins.take(client[0] if client else "") > 0:
+            return HTMLResponse(sessions.login_page(path, "Too many attempts. Wait a minute."), 429)
+        if not _same(fields.get("token", [""])[0].strip(), self.token):
+            return HTMLResponse(sessions.login_page(path, "This is not the token."), 401)
+        return self._welcome(scope, path)
+
+
+def _same(given: str, token: str) -> bool:
+    """Compared in constant time; as bytes, because text beyond ASCII cannot be."""
+    return hmac.compare_digest(given.encode(), token.encode())
 
 
 def _error(status: int, kind: str, message: str, hint: str) -> JSONResponse:

@@ -88,7 +88,8 @@ class Service:
             note = None if rows else coverage.not_captured(program.reads(result.name))
             tables.append({"name": result.name, "columns": columns, "rows": rows, "numRows": len(rows), "truncated": result.truncated, "note": note})
         messages = [{"level": "warning", "text": text} for text in program.warnings]
-        messages += coverage.explain_empty(self.engine, tables, self._now_ns())
+        if request.get("until") is None:
+            messages += coverage.explain_empty(self.engine, tables, self._now_ns())
         return {
             "script": name, "args": args, "executedAt": self._now_ns() // 1_000_000, "compileMs": round(compile_ms, 2), "durationMs": round(run_ms, 2),
             "tables": tables, "widgets": _widgets(spec, by_name), "messages": messages,

@@ -1,0 +1,211 @@
+"""The shapes of the API's requests and answers, for its OpenAPI description; answers are built by hand and only described by these."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+DataType = Literal["BOOLEAN", "INT64", "UINT128", "FLOAT64", "STRING", "TIME64NS"]
+MAX_NAME = 500
+MAX_PXL = 1 << 20
+MAX_ARGS = 200
+
+
+class RunRequest(BaseModel):
+    """A script by name, or its text, with arguments."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"script": "px/kafka_overview", "args": {"start_time": "-5m", "namespace": "px-kafka"}},
+                                        {"pxl": "import px\ndf = px.DataFrame('kafka_events.beta', start_time='-1m')\npx.display(df.head(5))"}]},
+    )  # fmt: skip
+    script: str | None = Field(None, description="name of a script of the library", max_length=MAX_NAME)
+    pxl: str | None = Field(None, description="text to run instead of the library's", max_length=MAX_PXL)
+    vis: dict[str, Any] | str | None = Field(None, description="vis spec to use instead of the library's")
+    args: dict[str, str] = Field(default_factory=dict, description="values of the script's variables, as text", max_length=MAX_ARGS)
+    until: int | None = Field(None, description="run as of this moment, in milliseconds since the epoch; now when left out", gt=0, lt=1 << 43)
+
+
+class Error(BaseModel):
+    """What went wrong, where, and what to do."""
+
+    kind: Literal["script", "argument", "not_found", "query", "timeout", "limit", "internal"]
+    message: str
+    hint: str
+    line: int | None = Field(None, description="line of the script, from 1")
+    column: int | None = Field(None, description="column of the script, from 1")
+
+
+class ErrorAnswer(BaseModel):
+    """The body of every answer whose status is 400 or above."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"error": {
+        "kind": "script", "message": "Table 'kafka_evnts.beta' not found", "hint": "did you mean 'kafka_events.beta'?", "line": 2, "column": 19}}]})  # fmt: skip
+    error: Error
+
+
+class Variable(BaseModel):
+    """An argument of a script."""
+
+    name: str
+    type: str = Field(description="PX_STRING, PX_NAMESPACE, PX_POD …")
+    defaultValue: str | None = Field(None, description="absent when the argument is required")
+    description: str
+    validValues: list[str]
+    required: bool
+
+
+class ScriptSummary(BaseModel):
+    """A script of the library with its variables."""
+
+    name: str
+    short: str
+    long: str
+    hidden: bool
+    variables: list[Variable]
+
+
+class Script(ScriptSummary):
+    """A script with its text."""
+
+    pxl: str
+    vis: dict[str, Any] | None
+
+
+class Column(BaseModel):
+    """A column of a result."""
+
+    name: str
+    type: DataType
+    semanticType: str = Field(description="BYTES, DURATION_NS, SCRIPT_REFERENCE, NONE …")
+
+
+class ResultTable(BaseModel):
+    """A table of a result, row by row. Times are decimal strings of nanoseconds, integers beyond 2^53 decimal strings, unknown values null."""
+
+    name: str
+    columns: list[Column]
+    rows: list[list[bool | int | float | str | None]]
+    numRows: int
+    truncated: bool = Field(description="the script gave more rows than an answer holds")
+    note: str | None = Field(None, description="why it is empty, where that is known")
+
+
+class Position(BaseModel):
+    """Where a widget stands, on 12 columns."""
+
+    x: int
+    y: int
+    w: int
+    h: int
+
+
+class Widget(BaseModel):
+    """How a table of the result is shown."""
+
+    name: str
+    table: str
+    position: Position
+    displaySpec: dict[str, Any]
+
+
+class Message(BaseModel):
+    """A sentence about a run."""
+
+    level: Literal["info", "warning"]
+    text: str
+
+
+class RunResult(BaseModel):
+    """What a run gave."""
+
+    script: str
+    args: dict[str, str]
+    executedAt: int = Field(description="milliseconds since the epoch")
+    compileMs: float
+    durationMs: float
+    tables: list[ResultTable]
+    widgets: list[Widget]
+    messages: list[Message]
+
+
+class Entity(BaseModel):
+    """A name that an argument may take."""
+
+    name: str
+    kind: str
+    detail: str
+
+
+class Relation(BaseModel):
+    """A table that scripts can read."""
+
+    name: str
+    description: str
+    columns: list[dict[str, str]]
+
+
+class Schema(BaseModel):
+    """Tables, columns and functions of PxL here."""
+
+    tables: list[Relation]
+    functions: list[str]
+    kafkaErrors: list[str] = Field(description="names of Kafka's error codes, by code")
+
+
+class Agent(BaseModel):
+    """An agent that captures."""
+
+    agentId: str
+    asid: int
+    hostname: str
+    ip: str
+    state: str
+    hook: str
+    events: int
+    eventsLost: int
+    detail: str
+    lastSeenS: float
+
+
+class Loss(BaseModel):
+    """Something that was not seen, by reason."""
+
+    reason: str
+    text: str
+    events: int
+    bytes: int
+    connections: int
+
+
+class Coverage(BaseModel):
+    """How much of Kafka's traffic was read, and what was not."""
+
+    windowS: int
+    requests: int
+    complete: int
+    ratio: float | None = Field(description="complete / requests, null without requests")
+    reasons: list[Loss]
+
+
+class Status(BaseModel):
+    """What is captured, kept and not seen."""
+
+    model_config = ConfigDict(extra="allow")
+    version: str
+    source: str
+    startedAt: int
+    uptimeS: float
+    agents: list[Agent]
+    tables: list[dict[str, Any]]
+    coverage: Coverage
+
+
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The answers with an error that a call may give, for its description."""
+    meanings = {
+        400: "the script, an argument or the query is wrong", 401: "a token is needed", 403: "refused", 404: "there is no such script", 408: "the query took too long",
+        413: "too large", 429: "too many requests", 503: "too many queries are waiting",
+    }  # fmt: skip
+    return {status: {"model": ErrorAnswer, "description": meanings[status]} for status in statuses}
