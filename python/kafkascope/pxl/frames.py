@@ -44,9 +44,9 @@ MAX_COLUMNS = 1_000
 MAX_PARTS = 500_000
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Run:
-    """Consecutive assignments that do not read one another: one projection over ``base``.
+    """Consecutive assignments that do not read one another: one projection over ``base``, made when somebody reads it.
 
     A run that begins with a projection to named columns keeps only these. ``missing`` are those of them that ``base`` does not have: an error,
     unless the assignments that follow give them.
@@ -54,8 +54,36 @@ class Run:
 
     base: Node
     assigned: dict[str, Expr | None]
+    schema: dict[str, Column]
     keeps: bool = True
     missing: dict[str, Exception] | None = None
+    _node: Node | None = None
+
+    @property
+    def node(self) -> Node:
+        """The projection. Raises ``PxLError`` while one of its columns is missing."""
+        if self.missing:
+            raise next(iter(self.missing.values()))
+        if self._node is None:
+            kept = [(name, c) for name, c in self.base.schema.items() if name not in self.assigned] if self.keeps else []
+            self._node = Project(self.base, (*kept, *((n, e) for n, e in self.assigned.items() if e is not None)))
+        return self._node
+
+    def takes(self, expr: Expr) -> bool:
+        """Whether ``expr`` reads nothing that the run assigned. What it only projected is read for metadata as from the frame before."""
+        read = columns(expr) & self.assigned.keys()
+        return not read or (has_lookup(expr) and all(self.assigned[n] == self.base.schema.get(n) for n in read))
+
+    def assign(self, name: str, expr: Expr) -> Run:
+        """The run with one more column: in its place when the run set it before, otherwise the last one."""
+        assigned, schema = {**self.assigned, name: expr}, dict(self.schema)
+        if name not in self.assigned:
+            schema.pop(name, None)
+        schema[name] = Column(name, expr.type, expr.semantic, expr.nullable)
+        missing = {n: e for n, e in self.missing.items() if n != name} if self.missing else None
+        if self.missing:
+            schema = {n: schema[n] for n in assigned if n in schema}
+        return Run(self.base, assigned, schema, self.keeps, missing)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,28 +91,25 @@ class Frame:
     """A data frame of a script: immutable; a script's assignment makes another."""
 
     graph: Graph
-    rows: Node
+    rows: Node | Run
     at: Place = NOWHERE
-    run: Run | None = None
 
     @property
     def node(self) -> Node:
         """What gives its rows. Raises ``PxLError`` while a projected column is missing."""
-        if self.run is not None and self.run.missing:
-            raise next(iter(self.run.missing.values()))
-        return self.rows
+        return self.rows.node if isinstance(self.rows, Run) else self.rows
 
     @property
     def schema(self) -> Schema:
         return self.rows.schema
 
-    def _on(self, node: Node, at: Place, run: Run | None = None) -> Frame:
+    def _on(self, rows: Node | Run, at: Place) -> Frame:
         self.graph.made += 1
         if self.graph.made > MAX_NODES:
             raise error(f"the script needs more than {MAX_NODES} steps", at, "it may build a frame out of itself again and again")
-        if len(node.schema) > MAX_COLUMNS:
+        if len(rows.schema) > MAX_COLUMNS:
             raise error(f"the data frame has more than {MAX_COLUMNS} columns", at, "project the columns that are needed: df[['a', 'b']]")
-        return Frame(self.graph, node, at, run)
+        return Frame(self.graph, rows, at)
 
     def _bind(self, value: Any, at: Place) -> Expr:
         self.graph.parts += getattr(value, "size", 1)
@@ -98,16 +123,12 @@ class Frame:
         """The frame with a column set: the last one, unless it was set among the assignments just before."""
         if isinstance(value, Apply) and value.fn == "unnest":
             return self._on(Unnest(self.node, name, self._array(value)), at)
-        run, expr = self.run, self._bind(value, at)
-        if run is None or not _unread(expr, run.assigned, self.rows.schema):
+        expr = self._bind(value, at)
+        run = self.rows if isinstance(self.rows, Run) and self.rows.takes(expr) else None
+        if run is None:
             node = self.node
-            run = Run(node, {name: expr})
-        else:
-            missing = {n: e for n, e in run.missing.items() if n != name} if run.missing else None
-            run = Run(run.base, {**run.assigned, name: expr}, run.keeps, missing)
-        kept = [(c.name, c) for c in run.base.schema.values() if c.name not in run.assigned] if run.keeps else []
-        given = [(n, e) for n, e in run.assigned.items() if e is not None]
-        return self._on(Project(run.base, (*kept, *given)), at, run)
+            run = Run(node, {}, dict(node.schema))
+        return self._on(run.assign(name, expr), at)
 
     def _array(self, value: Apply) -> Expr:
         if len(value.args) != 1:
@@ -123,7 +144,7 @@ class Frame:
         if expr.type is not DataType.BOOLEAN:
             raise error(f"a filter needs BOOLEAN, found {expr.type.name}", at, "compare: df[df.x == 1]")
         if isinstance(expr, Literal) and expr.value:
-            return Frame(self.graph, self.rows, at, self.run)
+            return Frame(self.graph, self.rows, at)
         return self._on(Filter(self.node, expr), at)
 
     def keep(self, names: list[str], at: Place) -> Frame:
@@ -133,11 +154,10 @@ class Frame:
             raise error("a projection needs a column", at)
         schema, node = self.schema, self.node
         found: dict[str, Expr | None] = {n: schema.get(n) for n in names}
-        missing = {n: binder.no_column(n, schema, at) for n, column in found.items() if column is None}
+        missing = {n: binder.no_column(n, schema, at) for n in names if n not in schema}
         if len(missing) == len(names):
             raise next(iter(missing.values()))
-        given = tuple((n, column) for n, column in found.items() if column is not None)
-        return self._on(Project(node, given), at, Run(node, found, keeps=False, missing=missing or None))
+        return self._on(Run(node, found, {n: c for n in names if (c := schema.get(n)) is not None}, keeps=False, missing=missing or None), at)
 
     # ---- methods ----
 
@@ -336,12 +356,6 @@ def after_groupby(at: Place) -> Exception:
 def unknown_method(name: str, at: Place) -> Exception:
     """The error for a call of what is no method."""
     return error(f"a data frame has no method '{name}'", at, did_you_mean(name, METHODS, f"it has {listing(sorted(METHODS))}"))
-
-
-def _unread(expr: Expr, assigned: dict[str, Expr | None], schema: Schema) -> bool:
-    """Whether ``expr`` reads nothing that was assigned. What only was projected is read for metadata as from the frame before."""
-    read = columns(expr) & assigned.keys()
-    return not read or (has_lookup(expr) and not isinstance(expr, Column) and all(assigned[n] == schema.get(n) for n in read))
 
 
 def _repeated(names: list[str]) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from kafkascope.pxl import constants, frames, pxmodule, syntax, views
 from kafkascope.pxl.errors import NOWHERE, Place, PxLError, did_you_mean, error, listing
+from kafkascope.pxl.expr import Column
 from kafkascope.pxl.frames import ContextOf, Frame, Grouped, Method
 from kafkascope.pxl.plan import Graph
 from kafkascope.pxl.types import DataType
@@ -64,6 +65,8 @@ class Interpreter:
         self.graph = Graph()
         self.module = Scope(dict(pxmodule.GLOBALS))
         self.displays: dict[str, Frame] = {}
+        #: The typed columns of the tables that the script has read so far.
+        self.columns: dict[str, tuple[Column, ...]] = {}
         self.warnings: list[str] = []
         self._steps = 0
         self._depth = 0
@@ -208,6 +211,13 @@ class Interpreter:
         return handler(self, node, scope)
 
     def _constant(self, node: ast.Constant, scope: Scope) -> Any:
+        # Trees are kept between compilations, and a constant is always the same.
+        found = getattr(node, "constant", None)
+        if found is None:
+            found = node.constant = self._literal(node)  # type: ignore[attr-defined]
+        return found
+
+    def _literal(self, node: ast.Constant) -> Any:
         value: Any = node.value
         if value is None:
             return NOTHING
@@ -396,7 +406,7 @@ class Interpreter:
             values[name] = _annotated(function, name, value, at)
         key = None
         if self._memo is not None and all(isinstance(v, (Const, Frame)) for v in values.values()):
-            key = (id(function), tuple((n, (v.value, v.type, v.semantic) if isinstance(v, Const) else v.rows) for n, v in values.items()))
+            key = (id(function), tuple((n, (v.value, v.type, v.semantic) if isinstance(v, Const) else v) for n, v in values.items()))
             known = self._memo.get(key)
             if known is not None:
                 return known

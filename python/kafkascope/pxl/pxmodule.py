@@ -96,7 +96,9 @@ def _data_frame(interpreter: Interpreter, at: Place, table: Any, select: Any, st
     if relation is None:
         known = {**interpreter.relations, **uncaptured.relations()}
         raise error(f"Table '{name}' not found", at, did_you_mean(name, known, f"tables are {listing(interpreter.relations, 20)}"))
-    columns = scan_columns(relation)
+    columns = interpreter.columns.get(name)
+    if columns is None:
+        columns = interpreter.columns[name] = scan_columns(relation)
     wanted = texts_of(select, "px.DataFrame: select", at)
     if wanted:
         known = {c.name: c for c in columns}
@@ -110,7 +112,7 @@ def _data_frame(interpreter: Interpreter, at: Place, table: Any, select: Any, st
     if name not in interpreter.relations:
         interpreter.warn(uncaptured.note(name))
         return Frame(interpreter.graph, Values(name, columns, ()), at)
-    return Frame(interpreter.graph, Scan(name, start, end, columns), at)
+    return Frame(interpreter.graph, interpreter.graph.add(Scan(name, start, end, columns)), at)
 
 
 def _instant(interpreter: Interpreter, value: Any, what: str, at: Place) -> int | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from kafkascope.pxl.plan import Graph, Node, post_order
+from kafkascope.pxl.plan import Append, Filter, Graph, Limit, Node, post_order
 from kafkascope.pxl.rules import columns, filters, limits, spread, timerange
 from kafkascope.pxl.rules.rebuild import over
 
-RULES = (spread.gather, filters.push_down, limits.push_down, timerange.narrow_scans, columns.prune)
+#: Each rule with the operator that it is about, if it is about one.
+RULES: tuple[tuple[Callable[[Sequence[Node], Graph], list[Node]], type[Node] | None], ...] = (
+    (spread.gather, Append), (filters.push_down, Filter), (limits.push_down, Limit), (timerange.narrow_scans, Filter), (columns.prune, None),
+)  # fmt: skip
 
 
 def intern(roots: Sequence[Node], graph: Graph) -> list[Node]:
@@ -22,6 +25,8 @@ def intern(roots: Sequence[Node], graph: Graph) -> list[Node]:
 def optimize(roots: Sequence[Node], graph: Graph) -> list[Node]:
     """The plans after every rule, taken together: what several of them read stays one node."""
     plans = intern(roots, graph)
-    for rule in RULES:
-        plans = rule(plans, graph)
+    present = {type(node) for node in post_order(plans)}
+    for rule, about in RULES:
+        if about is None or about in present:
+            plans = rule(plans, graph)
     return plans
