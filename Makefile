@@ -55,6 +55,11 @@ test: build ## run every test that this machine allows, and say which were skipp
 bench: build ## run the benchmarks (ratios within one run)
 	@xtask/bench.sh
 
+.PHONY: matrix
+matrix: build ## every client against real brokers, live, beside the brokers' request logs
+	@xtask/setup.sh test
+	@KAFKASCOPE_MATRIX=all $(VENV)/bin/pytest tests/matrix -s -rs
+
 .PHONY: fuzz
 fuzz: ## fuzz every target for SECONDS_EACH seconds (60)
 	@xtask/fuzz.sh $(or $(SECONDS_EACH),60)

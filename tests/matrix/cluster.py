@@ -1,0 +1,140 @@
+"""Real brokers in KRaft mode, one or several in a cluster, each with its request log."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from toolchain import HERE, cache, jars, java
+
+from kafkascope.demo import jars as demo_jars
+from kafkascope.demo.paths import paths
+
+CLUSTER_ID = "kafkascopeMatrix000000"
+STARTED = "Kafka Server started"
+_START_S = 60
+_JVM = ["-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+#: In front of each line's JSON.
+_COMPLETED = "Completed request:"
+
+
+def free_ports(n: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
+    ports: list[int] = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+class Cluster:
+    """``nodes`` brokers of one version on loopback; the first is the controller too. ``start`` them, ``stop`` them, read ``requests``."""
+
+    def __init__(self, version: str, nodes: int, folder: Path) -> None:
+        self.version = version
+        self.folder = folder
+        self.jars = demo_jars.ready(paths("matrix").cache) if version == demo_jars.VERSION else jars(HERE / "brokers" / version)
+        *self.ports, self.controller_port = free_ports(nodes + 1)
+        self._brokers: list[subprocess.Popen[bytes]] = []
+        #: Nanoseconds since the epoch.
+        self.stopped_ns = 0
+
+    @property
+    def bootstrap(self) -> str:
+        return f"127.0.0.1:{self.ports[0]}"
+
+    @property
+    def all_ports(self) -> list[int]:
+        return [*self.ports, self.controller_port]
+
+    def _settings(self, node: int) -> dict[str, object]:
+        first = node == 1
+        port = self.ports[node - 1]
+        return {
+            "process.roles": "broker,controller" if first else "broker",
+            "node.id": node,
+            "controller.quorum.voters": f"1@127.0.0.1:{self.controller_port}",
+            "listeners": f"PLAINTEXT://127.0.0.1:{port}" + (f",CONTROLLER://127.0.0.1:{self.controller_port}" if first else ""),
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "controller.listener.names": "CONTROLLER",
+            "inter.broker.listener.name": "PLAINTEXT",
+            "log.dirs": "data",
+            "num.partitions": 3,
+            "num.network.threads": 2,
+            "num.io.threads": 4,
+            "offsets.topic.replication.factor": 1,
+            "offsets.topic.num.partitions": 4,
+            "transaction.state.log.replication.factor": 1,
+            "transaction.state.log.min.isr": 1,
+            "transaction.state.log.num.partitions": 2,
+            "share.coordinator.state.topic.replication.factor": 1,
+            "share.coordinator.state.topic.min.isr": 1,
+            "share.coordinator.state.topic.num.partitions": 2,
+            "group.initial.rebalance.delay.ms": 0,
+            # The default dedupe buffer alone would need 128 MB of heap.
+            "log.cleaner.dedupe.buffer.size": 8_388_608,
+        }
+
+    def _java(self, *more: str) -> list[str]:
+        config = HERE / "brokers" / self.version
+        logging = f"-Dlog4j.configuration=file:{config / 'log4j.properties'}" if self.version.startswith("3.") else f"-Dlog4j2.configurationFile={config / 'log4j2.properties'}"
+        return [java(), *_JVM, logging, "-cp", f"{self.jars}/*", *more]
+
+    def _format(self, node: int, folder: Path) -> None:
+        """Formatting takes a JVM of its own, and gives the same every time but for ports."""
+        template = cache() / f"formatted-{self.version}-{node}"
+        if not template.exists():
+            done = subprocess.run(self._java("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", "server.properties"), cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+            if done.returncode != 0:
+                raise RuntimeError(f"the data folder could not be formatted: {(done.stdout + done.stderr)[-1000:]}")
+            shutil.copytree(folder / "data", template)
+        else:
+            shutil.copytree(template, folder / "data")
+
+    def start(self) -> None:
+        for node in range(1, len(self.ports) + 1):
+            folder = self.folder / f"node{node}"
+            folder.mkdir(parents=True)
+            (folder / "server.properties").write_text("".join(f"{key}={value}\n" for key, value in self._settings(node).items()))
+            self._format(node, folder)
+            with (folder / "out.log").open("wb") as out:
+                self._brokers.append(subprocess.Popen(self._java("kafka.Kafka", "server.properties"), cwd=folder, stdout=out, stderr=subprocess.STDOUT))
+            until = time.monotonic() + _START_S
+            while STARTED not in (text := (folder / "out.log").read_text()):
+                if self._brokers[-1].poll() is not None or time.monotonic() > until:
+                    raise RuntimeError(f"broker {node} of {self.version} did not start: {text[-1500:]}")
+                time.sleep(0.1)
+
+    @property
+    def pids(self) -> list[int]:
+        return [broker.pid for broker in self._brokers]
+
+    def stop(self) -> None:
+        """What brokers say among themselves after ``stopped_ns`` may be in no log any more."""
+        self.stopped_ns = time.time_ns()
+        for broker in reversed(self._brokers):
+            broker.terminate()
+        for broker in reversed(self._brokers):
+            try:
+                broker.wait(25)
+            except subprocess.TimeoutExpired:
+                broker.kill()
+                broker.wait()
+
+    def requests(self) -> Iterator[dict[str, Any]]:
+        """Every entry of the request logs, as the brokers wrote them; complete once they have stopped."""
+        for log in sorted(self.folder.glob("node*/requests.log")):
+            for line in log.read_text(encoding="utf-8", errors="strict").splitlines():
+                if line.startswith(_COMPLETED):
+                    yield json.loads(line.removeprefix(_COMPLETED))
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "NODE_NO_WARNINGS": "1"}
