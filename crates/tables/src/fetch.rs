@@ -42,7 +42,9 @@ pub(crate) fn write(seen: &Seen, place: Option<&FetchPlace>, state: &mut State, 
         };
         for partition in topic.items(f::PARTITIONS) {
             let fetch_offset = fetched.next().and_then(|p| p.fetch_offset);
-            let records = Records::of(&partition, &response.view);
+            let Some(records) = Records::of(&partition, &response.view) else {
+                continue;
+            };
             let newest_ms = records.max_timestamp;
             let acquired = share.then(|| acquired(&partition)).flatten();
             out.push(&typed_row!(KafkaFetch, seen, {

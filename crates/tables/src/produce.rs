@@ -30,7 +30,9 @@ pub(crate) fn write(seen: &Seen, state: &State, out: &mut Batches) {
             let Some(index) = partition.int(f::INDEX) else {
                 continue;
             };
-            let records = Records::of(&partition, &request.view);
+            let Some(records) = Records::of(&partition, &request.view) else {
+                continue;
+            };
             let answer = answers.get(&(key.clone(), index));
             let error_code = answer.and_then(|a| a.int(f::ERROR_CODE));
             let base_offset = answer

@@ -15,6 +15,7 @@ pub(crate) struct Records {
     pub records: Option<i64>,
     /// Size of the records field.
     pub bytes: i64,
+    /// Empty when a header was not captured.
     pub codec: &'static str,
     pub first_offset: Option<i64>,
     pub last_offset: Option<i64>,
@@ -28,20 +29,18 @@ pub(crate) struct Records {
 }
 
 impl Records {
-    /// Of a partition's records field.
-    pub fn of(partition: &Object, view: &View) -> Records {
+    /// Of a partition's records field; `None` where the capture ends before it, so that its size is not known.
+    pub fn of(partition: &Object, view: &View) -> Option<Records> {
         let empty = Records {
             codec: "none",
             records: Some(0),
             offsets: Some(0),
             ..Records::default()
         };
-        let Some(field) = partition.get(f::RECORDS) else {
-            return empty;
-        };
+        let field = partition.get(f::RECORDS)?;
         let bytes = match field.node.value {
             Value::Records { size, .. } => size.into(),
-            _ => return empty,
+            _ => return Some(empty),
         };
         let mut sums = Records { bytes, ..empty };
         let mut batches = Batches::new(view, field.node);
@@ -50,9 +49,17 @@ impl Records {
             sums.add(&batch);
         }
         if batches.is_incomplete() {
-            (sums.records, sums.offsets) = (None, None);
+            // what the headers that are missing say is not known; where the first begins is
+            sums = Records {
+                batches: sums.batches,
+                bytes,
+                first_offset: sums.first_offset,
+                producer_id: sums.producer_id,
+                producer_epoch: sums.producer_epoch,
+                ..Records::default()
+            };
         }
-        sums
+        Some(sums)
     }
 
     fn add(&mut self, batch: &Batch) {
