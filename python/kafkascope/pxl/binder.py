@@ -10,7 +10,7 @@ from kafkascope.pxl.functions import scalars, semantics
 from kafkascope.pxl.functions.metadata import ALIASES, CONTEXT, METADATA
 from kafkascope.pxl.functions.scalars import SCALARS
 from kafkascope.pxl.types import DataType, SemanticType
-from kafkascope.pxl.values import Apply, Cast, Const, Context, Ref, kind
+from kafkascope.pxl.values import NOTHING, Apply, Cast, Const, Context, Ref, kind
 
 TRUE = Literal(True, DataType.BOOLEAN)
 FALSE = Literal(False, DataType.BOOLEAN)
@@ -40,12 +40,21 @@ def bind(value: Any, schema: Schema, at: Place = NOWHERE) -> Expr:
     if isinstance(value, Const):
         return Literal(value.value, value.type, value.semantic)
     if isinstance(value, Apply):
-        return call(value.fn, [bind(arg, schema, value.at) for arg in value.args], schema, value.at)
+        args = [None if arg is NOTHING else bind(arg, schema, value.at) for arg in value.args]
+        return call(value.fn, _unknown(args, value.at), schema, value.at)
     if isinstance(value, Cast):
         return cast(value.name, value.type, value.semantic, bind(value.arg, schema, value.at), value.at)
     if isinstance(value, Context):
         return context(value.key, schema, value.at)
     raise error(f"expected a column or a constant, found {kind(value)}", at)
+
+
+def _unknown(args: list[Expr | None], at: Place) -> list[Expr]:
+    """The arguments of ``px.select``, a None among them being an unknown value of the other's type."""
+    other = next((a for a in args[1:] if a is not None), None)
+    if other is None and None in args:
+        raise error("px.select: one of the two values needs a type", at, "px.select(df.seen, df.lag, None)")
+    return [Literal(None, other.type, other.semantic, nullable=True) if a is None and other is not None else a for a in args]  # type: ignore[misc]
 
 
 def cast(name: str, data_type: DataType, semantic: SemanticType, expr: Expr, at: Place) -> Expr:

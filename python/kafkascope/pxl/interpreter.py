@@ -44,6 +44,7 @@ _BINARY = {"Add": "add", "Sub": "subtract", "Mult": "multiply", "Div": "divide",
 _COMPARE = {"Eq": "equal", "NotEq": "notEqual", "Lt": "lessThan", "LtE": "lessThanEqual", "Gt": "greaterThan", "GtE": "greaterThanEqual"}
 _UNARY = {"Not": "logicalNot", "USub": "negate", "Invert": "invert"}
 _LITERALS = {bool: DataType.BOOLEAN, int: DataType.INT64, float: DataType.FLOAT64, str: DataType.STRING}
+_OF_NONE = "an unknown value: px.is_null(x), px.coalesce(x, otherwise), px.select(condition, x, None)"
 _REFUSED = {
     "pxtrace": "new probes are not put into processes: what is captured is Kafka's protocol",
     "pxconfig": "a script cannot change how the server runs",
@@ -347,7 +348,7 @@ class Interpreter:
             if isinstance(operand, (Frame, Grouped)):
                 raise error("a data frame is not a value", at, "name a column: df.x")
             if not isinstance(operand, (Const, *_COLUMN)):
-                raise error(f"an operator takes columns and constants, found {kind(operand)}", at)
+                raise error(f"an operator takes columns and constants, found {kind(operand)}", at, _OF_NONE if operand is NOTHING else "")
         return apply(fn, tuple(operands), at)
 
     # ---- calls ----
@@ -393,9 +394,11 @@ class Interpreter:
                 raise error(f"px.{name} takes no named arguments", at)
             found = match(f"px.{name}", tuple((p, _REQUIRED) for p in spec.parameters), args, keywords, at)
             args = [found[p] for p in spec.parameters]
-        for arg in args:
+        for index, arg in enumerate(args):
+            if arg is NOTHING and name == "select" and index > 0:
+                continue
             if not isinstance(arg, (Const, *_COLUMN)):
-                raise error(f"px.{name} takes columns and constants, found {kind(arg)}", at)
+                raise error(f"px.{name} takes columns and constants, found {kind(arg)}", at, _OF_NONE if arg is NOTHING else "")
         return apply(name, tuple(args), at)
 
     def invoke(self, function: Function, args: list[Any], keywords: dict[str, Any], at: Place) -> Any:
