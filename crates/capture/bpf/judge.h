@@ -47,6 +47,15 @@ INL int looks_request(const __u8 *p, __u32 n)
 	return 1;
 }
 
+/* The start of a TLS record: the handshake of a new connection, any record of one that is older than this program. */
+INL int looks_tls(const __u8 *p, __u32 n, int older)
+{
+	if (n < 5 || p[1] != 3 || p[2] > 4)
+		return n >= 3 && p[0] == 0x16 && p[1] == 3 && p[2] <= 4;
+	__u32 size = p[3] << 8 | p[4];
+	return p[0] == 0x16 || (older && p[0] >= 0x14 && p[0] <= 0x17 && size && size <= TLS_RECORD);
+}
+
 INL void hold(struct dir_state *d, struct ev *e, __u32 have)
 {
 	__builtin_memcpy(d->head, e->d, HELD);
@@ -74,7 +83,7 @@ ONCE int judge(struct sock_state *ss, struct src *s, struct ev *e, __u32 n, __u3
 		return 0;
 	struct dir_state *d = tx ? &ss->d[1] : &ss->d[0], *other = tx ? &ss->d[0] : &ss->d[1];
 	__u32 held = d->held, have = begin(d, s, e, n);
-	if (have >= 3 && e->d[0] == 0x16 && e->d[1] == 3 && e->d[2] <= 4) {
+	if (looks_tls(e->d, have, !ss->opened)) {
 		ss->verdict = V_TLS;
 		return 0;
 	}

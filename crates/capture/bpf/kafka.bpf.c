@@ -153,9 +153,10 @@ INL void tls_payload(struct sock_state *ss, struct src *s, struct ev *e, __u32 n
 {
 	struct dir_state *d = tx ? &ss->d[1] : &ss->d[0];
 	__u32 len = n + d->skipped;
-	if (!d->count) {
+	if (!d->count || (!ss->opened && d->count < TLS_HEADS)) {
 		int got = take(s, e, 0, n < TLS_HELLO ? n : TLS_HELLO, 0);
 		segment(e, d, e->base, n);
+		d->skipped = 0;
 		d->told = now;
 		emit(e, got > 0 ? got : 0, c);
 		return;

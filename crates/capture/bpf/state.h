@@ -12,6 +12,8 @@ volatile const __u32 cfg_wake = 1 << 20;      /* wake the reader when this many 
 #define CHUNK 8192 /* bytes of one record at most */
 #define HELD 24    /* first bytes of a message that may come in reads of their own */
 #define TLS_HELLO 1024
+#define TLS_HEADS 8              /* records of an older connection whose first bytes are told, so that user space can judge */
+#define TLS_RECORD (16384 + 2048) /* bytes in one at most, RFC 5246 6.2.3 */
 #define TLS_BYTES (1u << 20)
 #define TLS_NS 1000000000ull
 

@@ -5,6 +5,9 @@ use std::fs;
 
 use crate::af_packet::AfPacketSource;
 
+#[cfg(ebpf)]
+mod traffic;
+
 /// How a check came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
@@ -70,12 +73,16 @@ pub fn checks() -> Vec<Check> {
         lockdown(&read("/sys/kernel/security/lockdown")),
         unprivileged(&read("/proc/sys/kernel/unprivileged_bpf_disabled")),
         locked_memory(version(&release)),
+        compiler(&read("/proc/sys/net/core/bpf_jit_enable")),
+        memory(&read("/proc/meminfo")),
     ];
     all.extend(hooks());
     all.push(match AfPacketSource::open(&[]) {
         Ok(_) => Check::new("packet capture", Status::Ok, "AF_PACKET opens", ""),
         Err(error) => Check::new("packet capture", Status::Warn, error.message, error.hint),
     });
+    #[cfg(ebpf)]
+    all.extend(traffic::checks());
     all
 }
 
@@ -227,6 +234,48 @@ fn locked_memory(kernel: Option<(u32, u32)>) -> Check {
     }
 }
 
+fn compiler(text: &str) -> Check {
+    match text.trim() {
+        "0" => Check::new(
+            "eBPF compiler",
+            Status::Warn,
+            "off: programs are interpreted, at several times the cost",
+            "sysctl net.core.bpf_jit_enable=1",
+        ),
+        // Only root may read it, and kernels that always compile do not have it.
+        "" => Check::new("eBPF compiler", Status::Ok, "not told", ""),
+        _ => Check::new("eBPF compiler", Status::Ok, "on", ""),
+    }
+}
+
+/// The ring between kernel and agent, and what the host has left.
+fn memory(meminfo: &str) -> Check {
+    const RING_KIB: u64 = 32 << 10;
+    let available = meminfo
+        .lines()
+        .find_map(|l| l.strip_prefix("MemAvailable:"))
+        .and_then(|kib| kib.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    let found = format!(
+        "{} MiB for the ring between kernel and agent",
+        RING_KIB >> 10
+    );
+    match available {
+        Some(kib) if kib < 8 * RING_KIB => Check::new(
+            "memory",
+            Status::Warn,
+            format!("{found}, of {} MiB that are free", kib >> 10),
+            "the host is short of memory: the agent's limit in its unit or pod keeps it from making that worse",
+        ),
+        Some(kib) => Check::new(
+            "memory",
+            Status::Ok,
+            format!("{found}, of {} MiB that are free", kib >> 10),
+            "",
+        ),
+        None => Check::new("memory", Status::Ok, found, ""),
+    }
+}
+
 #[cfg(ebpf)]
 fn hooks() -> Vec<Check> {
     use crate::ebpf::{EbpfSource, Hook, Settings};
@@ -321,6 +370,19 @@ mod tests {
                 "{mask}"
             );
         }
+    }
+
+    #[test]
+    fn memory_by_what_is_free() {
+        for (text, status) in [
+            ("MemTotal: 9 kB\nMemAvailable:  8000000 kB\n", Status::Ok),
+            ("MemAvailable:  200000 kB\n", Status::Warn),
+            ("", Status::Ok),
+        ] {
+            assert_eq!(memory(text).status, status, "{text}");
+        }
+        assert_eq!(compiler("0\n").status, Status::Warn);
+        assert_eq!(compiler("1\n").status, Status::Ok);
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub mod link;
 pub mod live;
 mod pcap;
 mod pcapng;
+#[cfg(target_os = "linux")]
+pub mod tls;
 
 pub use error::CaptureError;
 pub use file::{CaptureFileError, FileSource};

@@ -466,6 +466,20 @@ fn tls_is_told_once_and_then_counted() {
     assert!(count(&o, "segment") <= 8, "not each of 21 messages");
 }
 
+/// Whoever reads the heads of some records can tell that they are TLS.
+#[test]
+#[ignore = "needs root and eBPF"]
+fn tls_older_than_the_capture_is_told_as_well() {
+    let _alone = alone();
+    let o = run("older_tls");
+    for from_client in [true, false] {
+        let t = track(&o, from_client, Tap::Send);
+        let heads = (0..8).filter(|i| t.bytes.get(&(i * 261)) == Some(&0x17));
+        assert!(heads.count() >= 7);
+        assert!(t.bytes.len() <= 8 * 261, "not each of 20 records");
+    }
+}
+
 #[test]
 #[ignore = "needs root and eBPF"]
 fn what_a_full_ring_loses_is_counted() {

@@ -210,6 +210,16 @@ def tls(talk):
         talk.ask(b"\x17\x03\x03\x01\x00" + b"c" * 256)
 
 
+def older_tls(talk):
+    tls(talk)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    talk.sent = talk.answered = b""
+    for _ in range(20):
+        talk.ask(b"\x17\x03\x03\x01\x00" + b"c" * 256)
+        talk.answer(b"\x17\x03\x03\x01\x00" + b"s" * 256)
+
+
 def flood(talk):
     for _ in range(400):
         talk.ask(METADATA)

@@ -7,6 +7,7 @@ mod load;
 mod owners;
 mod record;
 
+use std::collections::HashSet;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
@@ -117,6 +118,8 @@ pub struct EbpfSource {
     hook: Hook,
     stats: EbpfStats,
     told_lost: u64,
+    listeners: HashSet<u16>,
+    older_refusal: Option<String>,
     /// Owns the programs: dropped with the source, they are gone.
     bpf: Ebpf,
 }
@@ -155,9 +158,12 @@ impl EbpfSource {
     ) -> Result<EbpfSource, CaptureError> {
         exclude(&mut bpf, &settings.exclude_pids)?;
         // Without the list older connections are judged by their bytes alone.
-        let older = owners::list(&mut bpf, btf)
-            .map(|all| owners::tell(&mut bpf, &all))
-            .unwrap_or(0);
+        let (owners, older_refusal) = match owners::list(&mut bpf, btf) {
+            Ok(owners) => (owners, None),
+            Err(error) => (Vec::new(), Some(error.message)),
+        };
+        let listeners = owners::listening(&owners);
+        let older = owners::tell(&mut bpf, &owners, &listeners);
         let missing = |what: &str| {
             CaptureError::new(
                 format!("the eBPF object has no {what}"),
@@ -186,6 +192,8 @@ impl EbpfSource {
                 ..EbpfStats::default()
             },
             told_lost: 0,
+            listeners,
+            older_refusal,
             bpf,
         })
     }
@@ -295,6 +303,16 @@ impl EbpfSource {
             // The map forgets its oldest entry when full; then the connection goes on being copied.
             self.rejected.insert(tuple, 1, 0).ok();
         }
+    }
+
+    /// Ports that a process of this host listened on when the capture began, in whatever network namespace.
+    pub fn listeners(&self) -> &HashSet<u16> {
+        &self.listeners
+    }
+
+    /// Why the connections that are older than the capture could not be listed.
+    pub fn older_refusal(&self) -> Option<&str> {
+        self.older_refusal.as_deref()
     }
 
     /// Instructions that the verifier visited, by program: what is left of the kernel's limit of a million.

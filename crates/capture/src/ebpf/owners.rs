@@ -73,13 +73,17 @@ fn owner(b: &[u8]) -> Owner {
     }
 }
 
-/// Tells the kernel which end each connection among `owners` is; the connections told.
-pub fn tell(bpf: &mut Ebpf, owners: &[Owner]) -> usize {
-    let listening: HashSet<u16> = owners
+/// Ports that some process listens on.
+pub fn listening(owners: &[Owner]) -> HashSet<u16> {
+    owners
         .iter()
         .filter(|o| o.state == LISTEN)
         .map(|o| o.tuple.local_port)
-        .collect();
+        .collect()
+}
+
+/// Tells the kernel which end each connection among `owners` is; the connections told.
+pub fn tell(bpf: &mut Ebpf, owners: &[Owner], listening: &HashSet<u16>) -> usize {
     let Some(map) = bpf.map_mut("roles") else {
         return 0;
     };
