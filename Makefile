@@ -42,7 +42,7 @@ demo: build ## deploy the demo, start px up and print the URL; CHECK=1 walks the
 ifeq ($(CHECK),1)
 	@$(PY) -m kafkascope.demo.check
 else
-	@$(PX) demo deploy px-kafka
+	@$(PX) demo deploy px-kafka --host
 	@$(PX) up --demo px-kafka
 endif
 

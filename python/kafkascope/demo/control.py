@@ -53,6 +53,11 @@ def status(demo: Demo) -> dict[str, Any]:
     return told
 
 
+def runs(demo: Demo) -> bool:
+    """Whether the demo runs on this host, or something of it was left."""
+    return paths(demo.name).run.exists()
+
+
 def _holder(where: Paths) -> int | None:
     """The supervisor's process id, when one lives."""
     try:

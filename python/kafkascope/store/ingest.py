@@ -23,6 +23,9 @@ from kafkascope.store.errors import StoreError
 from kafkascope.store.store import Store
 from kafkascope.tokens import Token
 
+# gRPC delivers buffers where they lie, which is not always where Acero wants them; it would complain of every query.
+os.environ.setdefault("ACERO_ALIGNMENT_HANDLING", "reallocate")
+
 #: Sessions whose numbers are remembered; an older one would have to be sending again after this many newer ones.
 _SESSIONS = 4096
 _NAMES_AT_ONCE = 500

@@ -1,17 +1,29 @@
-"""Where the other services are: the supervisor keeps a file of addresses, as a cluster keeps endpoints."""
+"""Where the other services are: in a cluster DNS tells, on one host the supervisor keeps a file of addresses."""
 
 from __future__ import annotations
 
 import json
+import os
+import socket
 import urllib.request
 from pathlib import Path
 from typing import Any
 
 from kafkascope.demo.services.web import setting
 
+#: Services of a cluster whose name is not the deployment's with -service.
+_SERVICES = {"apache": "apache"}
+_PORT = 8080
+
 
 def addresses(deployment: str) -> list[str]:
     """``host:port`` of each running pod of a deployment."""
+    if "DEMO_ENDPOINTS" not in os.environ:
+        try:
+            found = socket.getaddrinfo(_SERVICES.get(deployment, f"{deployment}-service"), _PORT, socket.AF_INET, socket.SOCK_STREAM)
+        except socket.gaierror:
+            return []
+        return sorted(f"{host}:{_PORT}" for host in {str(place[0]) for *_, place in found})
     known: dict[str, list[str]] = json.loads(Path(setting("ENDPOINTS")).read_text())
     return known.get(deployment, [])
 
