@@ -53,6 +53,7 @@ GROUP_ROWS_PER_S = 500
 IDLE_NS = 7 * 86_400 * SECOND
 #: After a finding has gone, this long until its end is written: it may come and go.
 _SETTLE_NS = 20 * SECOND
+_REBALANCES = 1_000
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ class Monitor:
         self._written_status: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         self._groups_written: dict[tuple[str, str], tuple[int, Any]] = {}
         self._findings: dict[tuple[Any, ...], tuple[Finding, int, int]] = {}
+        self._rebalanced: dict[tuple[str, str], deque[int]] = {}
         self._dead: list[tuple[str, str]] = []
 
     # ---- rows in ----
@@ -219,9 +221,22 @@ class Monitor:
             "kafka_lag": snapshot.lag.filter(pa.array(self._due(judged, snapshot.lag, now_ns))),
             "kafka_group_lag": self._groups_due(snapshot.groups, now_ns),
             "kafka_findings": self._findings_due(snapshot.findings, now_ns),
-            "kafka_rebalances": rebalance_rows(self.memberships.finished(now_ns)),
+            "kafka_rebalances": rebalance_rows(self._finished(now_ns)),
         }
         return {name: table for name, table in written.items() if table.num_rows}
+
+    def _finished(self, now_ns: int) -> list[dict[str, Any]]:
+        done = self.memberships.finished(now_ns)
+        for row in done:
+            self._rebalanced.setdefault((row["cluster_id"], row["group_id"]), deque(maxlen=_REBALANCES)).append(row["time_"])
+        return done
+
+    def rebalances_since(self, since_ns: int) -> dict[tuple[str, str], list[int]]:
+        """When each group rebalanced; of very many the last thousand."""
+        found = {key: [at for at in times if at >= since_ns] for key, times in self._rebalanced.items()}
+        for key in [key for key, times in found.items() if not times]:
+            del self._rebalanced[key], found[key]
+        return found
 
     def _due(self, judged: judge.Judged, table: pa.Table, now_ns: int) -> npt.NDArray[np.bool_]:
         size = self.tracker.pairs.size

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kafkascope.analysis.monitor import NEEDED, TELLING, Monitor, rebalance_rows
+from kafkascope.analysis.monitor import NEEDED, TELLING, Monitor, Snapshot, rebalance_rows
 from kafkascope.analysis.observed import Engine
 from kafkascope.analysis.tracker import SECOND
 from kafkascope.analysis.traffic import EVENT_COLUMNS
 
 #: The tables that are filled.
-TABLES = frozenset({"kafka_lag", "kafka_group_lag", "kafka_findings", "kafka_rebalances"})
+TABLES = frozenset({"kafka_lag", "kafka_group_lag", "kafka_findings", "kafka_rebalances", "kafka_alerts"})
 #: Moments at which a capture is looked at, at most, and never more often than this.
 MOMENTS = 240
 EVERY_NS = SECOND
+#: Among the tables of a replay, what is counted of every request.
+_REQUESTS = "requests"
 
 
 class Store(Protocol):
@@ -31,20 +33,21 @@ class Store(Protocol):
         """Takes rows."""
 
 
-def fill(store: Store, *, first_ns: int, last_ns: int) -> Monitor:
-    """Goes through a store's rows in order, as if they came in now, and writes what a server would have written."""
-    monitor = Monitor()
+def fill(store: Store, *, first_ns: int, last_ns: int, each: Callable[[Monitor, Snapshot], Mapping[str, pa.Table]] | None = None) -> Monitor:
+    """Goes through a store's rows in order, as if they came in now, and writes what a server would have written, with what ``each`` adds."""
     engine = store.engine()
     tables = read(engine, start_ns=None, end_ns=None)
-    every_request = engine.scan("kafka_events.beta", None, None, list(EVENT_COLUMNS))
-    monitor.traffic.take_events(engine.execute(every_request, timeout_s=60.0))
+    tables[_REQUESTS] = engine.execute(engine.scan("kafka_events.beta", None, None, list(EVENT_COLUMNS)), timeout_s=60.0)
+    monitor = Monitor()
     every = max(EVERY_NS, (last_ns - first_ns) // MOMENTS)
     # Round moments: whoever looks at several captures of one time finds the same.
     moments = [*range((first_ns // every + 1) * every, last_ns, every), last_ns]
-    for table_rows in _windows(tables, moments):
-        now_ns, rows = table_rows
+    for now_ns, rows in _windows(tables, moments):
+        monitor.traffic.take_events(rows.pop(_REQUESTS))
         monitor.take(rows, now_ns)
         _append(store, monitor.sample(now_ns))
+        if each is not None and monitor.last is not None:
+            _append(store, each(monitor, monitor.last))
     _append(store, {"kafka_rebalances": rebalance_rows(monitor.memberships.finished(last_ns, at_end=True))})
     return monitor
 
@@ -68,7 +71,7 @@ def read(engine: Engine, *, start_ns: int | None, end_ns: int | None, timeout_s:
     return tables
 
 
-def _windows(tables: Mapping[str, pa.Table], moments: list[int]) -> Any:
+def _windows(tables: Mapping[str, pa.Table], moments: list[int]) -> Iterator[tuple[int, dict[str, pa.Table]]]:
     """The rows that had come at each moment since the one before."""
     ordered, cuts = {}, {}
     for name, table in tables.items():

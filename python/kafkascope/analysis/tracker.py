@@ -487,6 +487,13 @@ class Tracker:
             }
         )  # fmt: skip
 
+    def produced(self) -> list[tuple[str, str, int]]:
+        """When each topic was last written to, of those that were seen written to: cluster, topic, time."""
+        slots = self.parts.live()
+        slots = slots[self.parts.produced_at[slots] > 0]
+        newest = slots[last_of_each((self.parts.cluster[slots] << 32) | self.parts.topic[slots], self.parts.produced_at[slots])]
+        return [(self.cluster_of(slot), self.topics.texts[self.parts.topic[slot]], int(self.parts.produced_at[slot])) for slot in newest.tolist()]
+
     def ends(self) -> pa.Table:
         """The end of every log that is known: cluster_id, topic, partition, end_offset."""
         slots = self.parts.live()

@@ -26,6 +26,7 @@ class Commands(click.Group):
         "live": ("kafkascope.cli.live", "live"),
         "tail": ("kafkascope.cli.tail", "tail"),
         "get": ("kafkascope.cli.get", "get"),
+        "alerts": ("kafkascope.cli.alerts", "alerts"),
         "decode": ("kafkascope.cli.decode", "decode"),
         "demo": ("kafkascope.demo.cli", "demo"),
         "doctor": ("kafkascope.cli.doctor", "doctor"),

@@ -75,6 +75,12 @@ _KEYS = (
     Key("store.table_retention_bytes", kinds.by_table(kinds.SIZE), {}, "Disk that one table may use."),
     Key("store.table_retention_age", kinds.by_table(kinds.DURATION), {}, "Age at which one table's rows are dropped."),
     Key("store.min_free_bytes", kinds.SIZE, "256MB", "On a disk with less free space nothing is stored."),
+    Key("alerts.rules", kinds.FILE, "", "TOML file of alert rules.", shown="the rules that come with px"),
+    Key("metrics.metric_names", kinds.TEXTS, ("kafka_exporter", "kafka_lag_exporter"), "Whose names /metrics uses: kafka_exporter, kafka_lag_exporter, burrow."),
+    Key("metrics.by_partition", kinds.SWITCH, True, "Expose every partition, not only groups and topics."),
+    Key("metrics.max_series", kinds.integer(100, 10_000_000), 100_000, "Series at most; beyond, by partition only those farthest behind."),
+    Key("metrics.metric_topics", kinds.TEXT, "", "Only topics whose whole name this regular expression matches.", shown="all"),
+    Key("metrics.metric_groups", kinds.TEXT, "", "Only groups whose whole name this regular expression matches.", shown="all"),
     Key("client.server", kinds.TEXT, "http://127.0.0.1:8765", "Server that px run, live, tail and get ask."),
 )
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -35,6 +37,17 @@ class Selection:
         unknown = set(self.names) - set(NAMES)
         if unknown:
             raise ValueError(f"unknown names {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+
+    @classmethod
+    def configured(cls, config: Mapping[str, Any]) -> Selection:
+        """What the configuration's section ``metrics`` says. Raises ``ValueError``."""
+        try:
+            return cls(
+                names=tuple(config["metrics.metric_names"]), partitions=config["metrics.by_partition"], max_series=config["metrics.max_series"],
+                topics=config["metrics.metric_topics"], groups=config["metrics.metric_groups"],
+            )  # fmt: skip
+        except re.error as error:
+            raise ValueError(f"expected a regular expression, found {error.pattern!r}: {error}") from error
 
     def rows(self, table: pa.Table, *, topic: str | None = "topic") -> pa.Table:
         """The rows of ``kafka_lag`` or ``kafka_group_lag`` whose group and topic are wanted."""

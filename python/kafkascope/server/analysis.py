@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import pyarrow as pa
+
+from kafkascope.alerts import engine as alerting
+from kafkascope.alerts.notify import Notifier
+from kafkascope.alerts.rules import RuleFile, load
 from kafkascope.analysis import replay
 from kafkascope.analysis.monitor import Monitor, Snapshot
 from kafkascope.store import Store
@@ -20,12 +25,12 @@ _FRESH_NS = 1_000_000_000
 
 
 class Analysis:
-    """Lag, verdicts, rebalances and findings of a store, kept up to date. ``after`` is called with each step's snapshot.
+    """Lag, verdicts, rebalances and findings of a store, kept up to date, and the alerts over them.
 
     With ``captured`` (first and last time of a packet capture) the rows are gone through once, on the first ``prepare``.
     """
 
-    def __init__(self, store: Store, *, interval_s: float = INTERVAL_S, captured: tuple[int, int] | None = None, after: Callable[[Snapshot], None] | None = None) -> None:
+    def __init__(self, store: Store, *, interval_s: float = INTERVAL_S, captured: tuple[int, int] | None = None, rules: RuleFile | None = None) -> None:
         self.store = store
         self.monitor = Monitor()
         self.steps = 0
@@ -33,7 +38,10 @@ class Analysis:
         self.problem: str | None = None
         self._captured = captured
         self._filled = False
-        self._after = after
+        rules = rules if rules is not None else load()
+        self.alerts = alerting.Alerts(rules)
+        # What is past is nothing to wake anybody for.
+        self.notifier = Notifier(rules.notify if captured is None else ())
         self._interval_s = interval_s
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -52,6 +60,7 @@ class Analysis:
         self._stop.set()
         if self._thread is not None:
             self._thread.join(timeout=30)
+        self.notifier.close()
 
     def prepare(self, tables: Iterable[str]) -> None:
         """See to it that these tables have their rows: of a capture they are computed when the first query wants them."""
@@ -59,7 +68,7 @@ class Analysis:
             return
         with self._lock:
             if not self._filled:
-                self.monitor = replay.fill(self.store, first_ns=self._captured[0], last_ns=self._captured[1])
+                self.monitor = replay.fill(self.store, first_ns=self._captured[0], last_ns=self._captured[1], each=self._judge)
                 self._filled = True
 
     def snapshot(self, now_ns: int) -> Snapshot:
@@ -75,6 +84,19 @@ class Analysis:
     def stats(self) -> dict[str, Any]:
         """What is held, what limits cost, how long a step takes."""
         return {**self.monitor.stats(), "steps": self.steps, "stepMs": round(self.step_s * 1e3, 1), "problem": self.problem}
+
+    def _judge(self, monitor: Monitor, snapshot: Snapshot) -> Mapping[str, pa.Table]:
+        """The rows of alerts that open and close at a snapshot, which are told to whom it may concern."""
+        events = self.alerts.evaluate(monitor, snapshot)
+        self.notifier.send(events)
+        return {"kafka_alerts": alerting.rows(events)} if events else {}
+
+    def described_alerts(self) -> dict[str, Any]:
+        """For the API: open alerts, recent events, rules, and how the sending goes."""
+        if self._captured is not None:
+            self.prepare(replay.TABLES)
+        sending = {"sent": self.notifier.sent, "problems": self.notifier.problems, "lastProblem": self.notifier.last_problem}
+        return {**self.alerts.described(), "notify": sending}
 
     def _run(self) -> None:
         try:
@@ -92,12 +114,12 @@ class Analysis:
         try:
             with self._lock:
                 now_ns = time.time_ns()
-                for name, table in self.monitor.step(now_ns).items():
-                    for batch in table.combine_chunks().to_batches():
-                        self.store.append(name, batch)
-                snapshot = self.monitor.last
-            if self._after is not None and snapshot is not None:
-                self._after(snapshot)
+                written = dict(self.monitor.step(now_ns))
+                if self.monitor.last is not None:
+                    written.update(self._judge(self.monitor, self.monitor.last))
+            for name, table in written.items():
+                for batch in table.combine_chunks().to_batches():
+                    self.store.append(name, batch)
             self.problem = None
         except Exception as error:
             # The thread must outlive any surprise; the server's status shows it.

@@ -147,6 +147,13 @@ def create_app(service: Service, *, allowed_hosts: Iterable[str] = (), token: st
     async def status() -> dict[str, Any]:
         return await run_in_threadpool(service.status)
 
+    @app.get("/api/alerts", tags=["alerts"], summary="Open alerts, what opened and closed lately, and the rules",
+             responses={200: {"model": models.Alerts}, **models.errors(401, 404)}, response_model=None)  # fmt: skip
+    async def alerts() -> dict[str, Any]:
+        if service.analysis is None:
+            raise ApiError("not_found", "nothing is analysed here", "start the server with px up", status=404)
+        return await run_in_threadpool(service.analysis.described_alerts)
+
     @app.websocket("/api/live")
     async def live_socket(socket: WebSocket) -> None:
         await live.serve(socket, hub, MAX_BODY)

@@ -62,6 +62,8 @@ def serve(config: Config, fd: int, ingest: Ingest, *, data: str | None, source: 
     ``ready`` is called when queries are answered. Ends the process when it cannot begin.
     """
     from kafkascope import pxl
+    from kafkascope.alerts import rules
+    from kafkascope.export.selection import Selection
     from kafkascope.scripts import Library, ScriptError
     from kafkascope.server.analysis import Analysis
     from kafkascope.server.app import create_app
@@ -85,12 +87,16 @@ def serve(config: Config, fd: int, ingest: Ingest, *, data: str | None, source: 
             click.echo(f"px: {note}", err=True)
         # Of a capture, now is its end.
         now_ns = time.time_ns if loaded is None else (lambda end=loaded.last_ns + 1: end)
-        analysis = Analysis(store, captured=(loaded.first_ns, loaded.last_ns) if loaded is not None else None)
+        try:
+            analysis = Analysis(store, captured=(loaded.first_ns, loaded.last_ns) if loaded is not None else None, rules=rules.load(config["alerts.rules"] or None))
+            selection = Selection.configured(config)
+        except (rules.RuleError, ValueError) as error:
+            _fail(getattr(error, "message", f"metrics: {error}"), getattr(error, "hint", ""))
         closing.callback(analysis.close)
         analysis.start()
         service = Service(store.engine(), library, analysis=analysis, store_stats=store.stats, source=source, now_ns=now_ns,
                           limits=pxl.Limits(timeout_s=config["server.query_timeout"], max_rows=config["server.max_rows"]))  # fmt: skip
-        app = create_app(service, allowed_hosts=config["server.allow_host"], token=config["server.token"] or None)
+        app = create_app(service, allowed_hosts=config["server.allow_host"], token=config["server.token"] or None, selection=selection)
         asyncio.run(_serve(app, socket.socket(fileno=fd), ready))
 
 

@@ -202,6 +202,40 @@ class Status(BaseModel):
     coverage: Coverage
 
 
+class AlertEvent(BaseModel):
+    """An alert that opened or closed; times in ms since the epoch."""
+
+    time: int
+    alert: str
+    event: str
+    severity: str
+    subject: str
+    labels: dict[str, str]
+    value: float | None
+    summary: str
+    since: int
+
+
+class AlertRule(BaseModel):
+    """A rule: what must hold of which subjects, and for how many seconds."""
+
+    name: str
+    on: str
+    when: str
+    forS: float
+    severity: str
+
+
+class Alerts(BaseModel):
+    """Open alerts, what opened and closed lately, the rules, and how the sending of events goes."""
+
+    open: list[AlertEvent]
+    recent: list[AlertEvent]
+    rules: list[AlertRule]
+    dropped: int
+    notify: dict[str, Any]
+
+
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The answers with an error that a call may give, for its description."""
     meanings = {
