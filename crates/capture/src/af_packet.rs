@@ -14,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use kafkascope_stream::Event;
 
 use crate::error::CaptureError;
+use crate::fragments::Fragments;
 use crate::link::{self, Frame, link_type};
 
 const BLOCK: usize = 1 << 20;
@@ -33,6 +34,7 @@ pub const LIMITS: &str =
 pub struct PacketStats {
     pub packets: u64,
     pub dropped: u64,
+    /// IP fragments of packets that did not come whole.
     pub fragments: u64,
 }
 
@@ -40,6 +42,7 @@ pub struct PacketStats {
 pub struct AfPacketSource {
     rings: Vec<Ring>,
     stats: PacketStats,
+    parts: Fragments,
     drops_read: Instant,
 }
 
@@ -72,6 +75,7 @@ impl AfPacketSource {
         Ok(AfPacketSource {
             rings,
             stats: PacketStats::default(),
+            parts: Fragments::default(),
             drops_read: Instant::now(),
         })
     }
@@ -107,7 +111,7 @@ impl AfPacketSource {
         for ring in &mut self.rings {
             // One round at most, so that a busy ring does not starve the others.
             for _ in 0..BLOCKS {
-                if !ring.read_block(&mut self.stats, sink) {
+                if !ring.read_block(&mut self.stats, &mut self.parts, sink) {
                     break;
                 }
             }
@@ -127,7 +131,10 @@ impl AfPacketSource {
     }
 
     pub fn stats(&self) -> PacketStats {
-        self.stats
+        PacketStats {
+            fragments: self.parts.unread(),
+            ..self.stats
+        }
     }
 }
 
@@ -221,7 +228,12 @@ impl Ring {
     }
 
     /// Reads the next block and gives it back; `false` when the kernel still has it.
-    fn read_block(&mut self, stats: &mut PacketStats, sink: &mut dyn FnMut(Event)) -> bool {
+    fn read_block(
+        &mut self,
+        stats: &mut PacketStats,
+        parts: &mut Fragments,
+        sink: &mut dyn FnMut(Event),
+    ) -> bool {
         if !self.ready() {
             return false;
         }
@@ -245,7 +257,7 @@ impl Ring {
                 let data = std::slice::from_raw_parts(start.add(from), len);
                 let time_ns = i64::from(packet.tp_sec) * 1_000_000_000 + i64::from(packet.tp_nsec);
                 stats.packets += 1;
-                deliver(time_ns, data, packet.tp_len, stats, sink);
+                deliver(time_ns, data, packet.tp_len, parts, sink);
                 if packet.tp_next_offset == 0 {
                     break;
                 }
@@ -285,14 +297,15 @@ fn deliver(
     time_ns: i64,
     data: &[u8],
     length: u32,
-    stats: &mut PacketStats,
+    parts: &mut Fragments,
     sink: &mut dyn FnMut(Event),
 ) {
-    match link::parse(link_type::RAW, data, length) {
-        Frame::Tcp(tcp) => sink(Event::Segment(tcp.segment(time_ns))),
-        Frame::Fragment => stats.fragments += 1,
-        Frame::Cut | Frame::Other => {}
-    }
+    let frame = link::parse(link_type::RAW, data, length);
+    parts.frame(frame, &mut |frame| {
+        if let Frame::Tcp(tcp) = frame {
+            sink(Event::Segment(tcp.segment(time_ns)));
+        }
+    });
 }
 
 /// TCP over IPv4 or IPv6 (extension headers are looked into later), and of the loopback interface, where each

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use kafkascope_stream::Event;
 
+use crate::fragments::Fragments;
 use crate::input::Input;
 use crate::link::{self, Frame};
 use crate::pcap::Pcap;
@@ -68,7 +69,7 @@ pub struct FileStats {
     /// TCP packets whose payload or header the snap length cut.
     pub cut_packets: u64,
     pub cut_bytes: u64,
-    /// IP fragments, which are not put together.
+    /// IP fragments of packets that did not come whole.
     pub fragments: u64,
     /// Packets of a link type that cannot be read.
     pub unknown_link: u64,
@@ -271,6 +272,7 @@ pub struct FileSource {
     later: Vec<(i64, PathBuf, Option<Reader>)>,
     readers: Vec<Reader>,
     stats: FileStats,
+    fragments: Fragments,
     warnings: Vec<String>,
     unknown_links: Vec<u32>,
     failed: Option<CaptureFileError>,
@@ -283,6 +285,7 @@ impl FileSource {
             later: Vec::new(),
             readers: Vec::new(),
             stats: FileStats::default(),
+            fragments: Fragments::default(),
             warnings: Vec::new(),
             unknown_links: Vec::new(),
             failed: None,
@@ -310,7 +313,10 @@ impl FileSource {
     }
 
     pub fn stats(&self) -> FileStats {
-        self.stats
+        FileStats {
+            fragments: self.fragments.unread(),
+            ..self.stats
+        }
     }
 
     /// What a user should know: cut or damaged files, unknown link types, fragments.
@@ -333,6 +339,7 @@ impl FileSource {
                 let (time_ns, link, length) = (ahead.time_ns, ahead.link, ahead.length);
                 packet(
                     &mut self.stats,
+                    &mut self.fragments,
                     Packet {
                         time_ns,
                         link,
@@ -392,9 +399,15 @@ fn unknown_link(name: &str, link: u32) -> CaptureFileError {
     )
 }
 
-fn packet(stats: &mut FileStats, packet: Packet, sink: &mut dyn FnMut(Event)) {
+fn packet(
+    stats: &mut FileStats,
+    fragments: &mut Fragments,
+    packet: Packet,
+    sink: &mut dyn FnMut(Event),
+) {
     stats.packets += 1;
-    match link::parse(packet.link, packet.data, packet.length) {
+    let frame = link::parse(packet.link, packet.data, packet.length);
+    fragments.frame(frame, &mut |frame| match frame {
         Frame::Tcp(tcp) => {
             stats.tcp += 1;
             let missing = u64::from(tcp.len) - (tcp.bytes.len() as u64).min(u64::from(tcp.len));
@@ -404,8 +417,9 @@ fn packet(stats: &mut FileStats, packet: Packet, sink: &mut dyn FnMut(Event)) {
             }
             sink(Event::Segment(tcp.segment(packet.time_ns)));
         }
-        Frame::Fragment => stats.fragments += 1,
         Frame::Cut => stats.cut_packets += 1,
-        Frame::Other => stats.unknown_link += u64::from(!link::knows(packet.link)),
-    }
+        Frame::Fragment(_) | Frame::Other => {
+            stats.unknown_link += u64::from(!link::knows(packet.link));
+        }
+    });
 }

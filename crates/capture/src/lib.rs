@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod ebpf;
 mod error;
 pub mod file;
+pub mod fragments;
 mod input;
 pub mod link;
 #[cfg(target_os = "linux")]

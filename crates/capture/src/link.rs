@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use kafkascope_stream::{Endpoint, Segment, Tap};
 
+use crate::fragments::Fragment;
+
 /// Link types by their numbers in capture files.
 pub mod link_type {
     pub const NULL: u32 = 0;
@@ -70,8 +72,8 @@ impl<'p> Tcp<'p> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Frame<'p> {
     Tcp(Tcp<'p>),
-    /// Part of a fragmented IP packet; the length of what it carries.
-    Fragment,
+    /// Part of an IP packet that was cut on its way.
+    Fragment(Fragment<'p>),
     /// Cut before the end of the TCP header.
     Cut,
     /// Neither IP nor TCP.
@@ -152,14 +154,8 @@ fn ipv4(data: &[u8], at: usize, length: u32, depth: u32) -> Frame<'_> {
     if protocol != TCP && !TUNNELS.contains(&protocol) {
         return Frame::Other;
     }
-    if u16::from_be_bytes([header[6], header[7]]) & 0x3fff != 0 {
-        return if protocol == TCP {
-            Frame::Fragment
-        } else {
-            Frame::Other
-        };
-    }
-    if protocol != TCP {
+    let place = u16::from_be_bytes([header[6], header[7]]);
+    if place & 0x3fff == 0 && protocol != TCP {
         return tunnel(protocol, data, at + header_len, length, depth);
     }
     let total = usize::from(u16::from_be_bytes([header[2], header[3]]));
@@ -177,7 +173,35 @@ fn ipv4(data: &[u8], at: usize, length: u32, depth: u32) -> Frame<'_> {
             header[i + 3],
         ))
     };
+    if place & 0x3fff != 0 {
+        let Some(len) = end.checked_sub(at + header_len) else {
+            return Frame::Other;
+        };
+        return Frame::Fragment(Fragment {
+            src: addr(12),
+            dst: addr(16),
+            id: u32::from(u16::from_be_bytes([header[4], header[5]])),
+            protocol,
+            offset: usize::from(place & 0x1fff) * 8,
+            more: place & 0x2000 != 0,
+            bytes: data
+                .get(at + header_len..end.min(data.len()))
+                .unwrap_or_default(),
+            len,
+        });
+    }
     tcp(data, at + header_len, end, addr(12), addr(16))
+}
+
+/// What the payload of an IP packet holds that came in parts.
+pub(crate) fn joined(payload: &[u8], protocol: u8, src: IpAddr, dst: IpAddr) -> Frame<'_> {
+    match protocol {
+        TCP => tcp(payload, 0, payload.len(), src, dst),
+        protocol if TUNNELS.contains(&protocol) => {
+            tunnel(protocol, payload, 0, payload.len() as u32, 0)
+        }
+        _ => Frame::Other,
+    }
 }
 
 fn ipv6(data: &[u8], at: usize, length: u32, depth: u32) -> Frame<'_> {
@@ -203,8 +227,21 @@ fn ipv6(data: &[u8], at: usize, length: u32, depth: u32) -> Frame<'_> {
                 let Some(extension) = data.get(place..place + 8) else {
                     return Frame::Cut;
                 };
-                if next == 44 && u16::from_be_bytes([extension[2], extension[3]]) & 0xfff9 != 0 {
-                    return Frame::Fragment;
+                let cut = u16::from_be_bytes([extension[2], extension[3]]);
+                if next == 44 && cut & 0xfff9 != 0 {
+                    let Some(len) = end.checked_sub(place + 8) else {
+                        return Frame::Other;
+                    };
+                    return Frame::Fragment(Fragment {
+                        src: addr(8),
+                        dst: addr(24),
+                        id: u32_at(extension, 4).unwrap_or_default(),
+                        protocol: extension[0],
+                        offset: usize::from(cut & 0xfff8),
+                        more: cut & 1 != 0,
+                        bytes: data.get(place + 8..end.min(data.len())).unwrap_or_default(),
+                        len,
+                    });
                 }
                 place += match next {
                     44 => 8,

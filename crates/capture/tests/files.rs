@@ -404,6 +404,49 @@ fn compressed_and_glued_files_are_read_to_their_end() {
     }
 }
 
+/// A segment in three parts, the last one first, as IPv4 and as IPv6.
+#[test]
+fn fragments_are_put_together() {
+    let whole = tcp(7, b"hello fragmented world, hello");
+    let v4 = |from: usize, to: usize| {
+        let mut packet = ipv4(&whole[from..to]);
+        packet[4..6].copy_from_slice(&[0x12, 0x34]);
+        let more = if to < whole.len() { 0x2000 } else { 0 };
+        let place = u16::try_from(from / 8).unwrap() | more;
+        packet[6..8].copy_from_slice(&place.to_be_bytes());
+        packet
+    };
+    let v6 = |from: usize, to: usize| {
+        let place = u16::try_from(from).unwrap() | u16::from(to < whole.len());
+        let mut payload = vec![6, 0];
+        payload.extend(place.to_be_bytes());
+        payload.extend([0, 0, 0x12, 0x34]);
+        payload.extend(&whole[from..to]);
+        ipv6(44, &payload, &[])
+    };
+    let cuts = [(32, whole.len()), (0, 16), (16, 32)];
+    for (link, ends, frames) in [
+        (101, ENDS4, cuts.map(|(from, to)| v4(from, to))),
+        (101, ENDS6, cuts.map(|(from, to)| v6(from, to))),
+    ] {
+        let packets: Vec<(u32, u32, &[u8], usize)> = frames
+            .iter()
+            .map(|f| (1, 0, f.as_slice(), f.len()))
+            .collect();
+        let file = Temp::new("fragments", &pcap(false, 0xa1b2_c3d4, link, &packets));
+        let (seen, source) = read(&[&file]);
+        let text = b"hello fragmented world, hello".to_vec();
+        assert_eq!(seen, [(1_000_000_000, ends.into(), 7, 29, text)]);
+        assert_eq!((source.stats().fragments, source.stats().tcp), (0, 1));
+        let (seen, source) = read(&[&Temp::new(
+            "fragments-lost",
+            &pcap(false, 0xa1b2_c3d4, link, &packets[..2]),
+        )]);
+        assert!(seen.is_empty());
+        assert_eq!(source.stats().fragments, 2);
+    }
+}
+
 #[test]
 fn the_snap_length_is_known_and_fragments_are_counted() {
     let frame = ipv4(&tcp(7, b"hello world"));

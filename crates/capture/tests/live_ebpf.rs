@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use kafkascope_capture::ebpf::{EbpfSource, Hook, Settings};
+use kafkascope_capture::live;
 use kafkascope_stream::{Event, Tap};
 
 const REASON: &str = "these tests run as root";
@@ -511,6 +512,64 @@ fn processes_left_out_are_left_out() {
     let o = run_with(&settings, "plain", "127.0.0.1", None);
     assert!((from..from + 900).contains(&o.pid));
     assert_eq!(count(&o, "segment"), 0);
+}
+
+/// Kernels refuse a program for which they visit a million instructions, and older ones visit more for the same program.
+const VERIFIED_INSTRUCTIONS: u32 = 120_000;
+
+#[test]
+#[ignore = "needs root and eBPF"]
+fn the_verifier_is_far_from_its_limit() {
+    let _alone = alone();
+    for hook in Hook::ALL {
+        let source = EbpfSource::open(&Settings {
+            hook: Some(hook),
+            ..Settings::default()
+        })
+        .expect(REASON);
+        let verified = source.verified();
+        assert!(verified.len() >= 4, "{verified:?}");
+        for (program, visited) in verified {
+            assert!(
+                (1..VERIFIED_INSTRUCTIONS).contains(&visited),
+                "{program}: {visited} instructions"
+            );
+        }
+    }
+}
+
+/// Runs itself again in a mount namespace in which the kernel's types are hidden.
+#[test]
+#[ignore = "needs root"]
+fn without_the_kernels_types_packets_are_captured() {
+    const NAME: &str = "without_the_kernels_types_packets_are_captured";
+    if std::env::var_os("KERNEL_TYPES_HIDDEN").is_none() {
+        let hidden =
+            "mount -t tmpfs hidden /sys/kernel/btf && exec \"$0\" --ignored --exact \"$1\"";
+        let done = Command::new("unshare")
+            .args(["-m", "sh", "-c", hidden])
+            .arg(std::env::current_exe().unwrap())
+            .arg(NAME)
+            .env("KERNEL_TYPES_HIDDEN", "1")
+            .output()
+            .unwrap();
+        assert!(
+            done.status.success(),
+            "{}",
+            String::from_utf8_lossy(&done.stdout)
+        );
+        return;
+    }
+    let opened = live::open_auto(&live::Settings::default()).expect(REASON);
+    assert!(matches!(opened.live, live::Live::Packet(_)));
+    let notice = opened.notice.expect("says why");
+    assert!(notice.contains("does not describe its types"), "{notice}");
+    let refused = live::open_auto(&live::Settings {
+        source: live::Source::Ebpf,
+        ..live::Settings::default()
+    });
+    let error = refused.err().expect("eBPF was asked for");
+    assert!(error.hint.contains("CONFIG_DEBUG_INFO_BTF"), "{error}");
 }
 
 /// Ids of all programs that the kernel holds.

@@ -35,7 +35,7 @@ pub struct Summary {
     pub connections: u64,
     pub kafka_connections: u64,
     pub tls_connections: u64,
-    /// IP fragments, which are not put together.
+    /// IP fragments of packets that did not come whole.
     pub fragments: u64,
     /// Lines printed behind a later one.
     pub late_lines: u64,
