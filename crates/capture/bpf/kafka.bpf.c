@@ -13,7 +13,7 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 enum { TCP_ESTABLISHED = 1, TCP_SYN_SENT = 2, TCP_SYN_RECV = 3, TCP_CLOSE = 7, TCP_CLOSE_WAIT = 8, TCP_LAST_ACK = 9, TCP_CLOSING = 11 };
-enum { MSG_PEEK = 2, AF_INET = 2, AF_INET6 = 10, IPPROTO_TCP = 6, TURNS = 64, CALLS = 64, TOLD_MAX = 1 << 28 };
+enum { MSG_PEEK = 2, AF_INET = 2, AF_INET6 = 10, IPPROTO_TCP = 6, IPPROTO_MPTCP = 262, TURNS = 64, CALLS = 64, TOLD_MAX = 1 << 28 };
 
 /* What of a socket tells the place of the bytes that a call moved. */
 struct progress { __u32 write_seq, copied_seq, rcv_nxt; __u8 state, shut; };
@@ -234,16 +234,16 @@ INL int payload(struct sock *sk, struct sock_state *ss, const struct call *call,
 			pair(ss, c);
 	}
 	ss->payloads++;
-	__u64 now = bpf_ktime_get_ns();
 	give(&e->h, &ss->id);
 	e->h.dir = tx;
 	e->h.role = ss->role;
 	tell_open(ss, e, c);
-	e->h.ts = now;
 	if (ss->verdict == V_TLS) {
-		tls_payload(ss, &s, e, n, tx, now, c);
+		e->h.ts = bpf_ktime_get_ns();
+		tls_payload(ss, &s, e, n, tx, e->h.ts, c);
 		return 0;
 	}
+	e->h.ts = 0; /* when there is something to tell */
 	d->wait = 0;
 	__u32 from = e->base - d->held;
 	/* The first record of each end tells that it is here, and who it is. */
@@ -275,6 +275,8 @@ INL int payload(struct sock *sk, struct sock_state *ss, const struct call *call,
 	if (d->wait) /* the first bytes of a message, kept for its rest */
 		return 0;
 	int got = blind ? 0 : rest(ss, &s, e, pos, n_tx);
+	if (!blind && !got)
+		c->no_buffer++; /* a worker thread of io_uring's has no call whose memory could be read */
 	if (blind || got < n - pos + d->held)
 		d->unread = 1;
 	segment(e, d, e->base + pos - d->held, n - pos + d->held);
@@ -314,12 +316,17 @@ INL int sock_length(struct sock *sk, int ret, int tx)
 {
 	if (ret <= 0)
 		return 0;
-	__u16 family = sk->__sk_common.skc_family;
-	if ((family != AF_INET && family != AF_INET6) || sk->sk_protocol != IPPROTO_TCP)
+	__u16 family = sk->__sk_common.skc_family, protocol = sk->sk_protocol;
+	if ((family != AF_INET && family != AF_INET6) || (protocol != IPPROTO_TCP && protocol != IPPROTO_MPTCP))
 		return 0;
 	struct stat *c = counters();
 	if (!c)
 		return 0;
+	if (protocol == IPPROTO_MPTCP) {
+		/* Its sequence numbers are not in the socket: it can be counted, not followed. */
+		c->mptcp++;
+		return 0;
+	}
 	c->calls++;
 	struct sock_state *ss = bpf_sk_storage_get(&sockets, sk, 0, 0);
 	if (ss && ss->verdict == V_NOT)

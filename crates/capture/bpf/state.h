@@ -8,12 +8,14 @@ volatile const __u32 cfg_records_cap = 8 << 20; /* bytes kept of a message that 
 volatile const __u32 cfg_hop = 4096;          /* of a batch larger than this only the header is kept; 0: whole */
 volatile const __u32 cfg_other_cap = 1 << 20; /* bytes kept of any other message */
 volatile const __u32 cfg_wake = 1 << 20;      /* wake the reader when this many bytes wait */
+volatile const __u32 cfg_records = 0;         /* records of a processor in 2^WINDOW_BITS ns at most; 0: no limit */
 
 #define CHUNK 8192 /* bytes of one record at most */
 #define HELD 24    /* first bytes of a message that may come in reads of their own */
 #define TLS_HELLO 1024
 #define TLS_HEADS 8              /* records of an older connection whose first bytes are told, so that user space can judge */
 #define TLS_RECORD (16384 + 2048) /* bytes in one at most, RFC 5246 6.2.3 */
+#define WINDOW_BITS 27
 #define TLS_BYTES (1u << 20)
 #define TLS_NS 1000000000ull
 
@@ -70,7 +72,7 @@ struct sock_state {
 /* What one end has told of the bytes it sent, for the other end on this host: those in [from, to) need no second
  * copy, but for [gap, gap_end) that it could not read. Sequence numbers. */
 struct told { __u32 from, to, gap, gap_end, read, valid; };
-struct stat { __u64 calls, judged, records, bytes, lost, not_kafka, no_buffer, no_state, overrun, paired; };
+struct stat { __u64 calls, judged, records, bytes, lost, not_kafka, no_buffer, no_state, overrun, paired, limited, mptcp, window, used; };
 
 struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 1 << 25); } ring SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY); __uint(max_entries, 1); __type(key, __u32); __type(value, struct ev); } scratch SEC(".maps");
@@ -169,12 +171,25 @@ INL void segment(struct ev *e, struct dir_state *d, __u32 seq, __u32 len)
 	d->unread = 0;
 }
 
-/* Non-zero when the ring has no room. */
+/* Non-zero when the ring has no room, or the processor has told enough for now: what watching costs is bounded. */
 ONCE int emit(struct ev *e, __u32 cap, struct stat *c)
 {
 	if (!e || !c)
 		return -1;
 	__u64 size = sizeof(struct hdr) + cap;
+	if (!e->h.ts)
+		e->h.ts = bpf_ktime_get_ns();
+	if (cfg_records) {
+		__u64 window = e->h.ts >> WINDOW_BITS;
+		if (c->window != window) {
+			c->window = window;
+			c->used = 0;
+		}
+		if (c->used++ >= cfg_records) {
+			c->limited++;
+			return -1;
+		}
+	}
 	e->h.cap = cap;
 	barrier_var(size);
 	if (size > sizeof(struct hdr) + CHUNK + HELD)

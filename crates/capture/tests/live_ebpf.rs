@@ -496,6 +496,40 @@ fn what_a_full_ring_loses_is_counted() {
 
 #[test]
 #[ignore = "needs root and eBPF"]
+fn what_is_beyond_the_limit_of_records_is_counted() {
+    let _alone = alone();
+    let settings = Settings {
+        records_per_s: 100,
+        ..Settings::default()
+    };
+    let o = run_with(&settings, "flood", "127.0.0.1", None);
+    let stats = o.source.stats();
+    assert!(stats.limited > 100, "{stats:?}");
+    assert_eq!(o.lost, stats.lost);
+    assert!(count(&o, "segment") > 0, "up to the limit all is told");
+}
+
+/// MPTCP sockets of other processes may add to the count: it is at least the case's own.
+#[test]
+#[ignore = "needs root and eBPF"]
+fn mptcp_is_counted_where_the_kernel_has_it() {
+    let _alone = alone();
+    let enabled = std::fs::read_to_string("/proc/sys/net/mptcp/enabled").unwrap_or_default();
+    if enabled.trim() != "1" {
+        eprintln!("skipped: this kernel has no MPTCP");
+        return;
+    }
+    let o = run("mptcp");
+    assert_eq!(
+        count(&o, "segment"),
+        0,
+        "what cannot be followed is not told"
+    );
+    assert!(o.source.stats().mptcp >= 12);
+}
+
+#[test]
+#[ignore = "needs root and eBPF"]
 fn processes_left_out_are_left_out() {
     let _alone = alone();
     // The speaker's id is not known beforehand: leave out a range that holds it.

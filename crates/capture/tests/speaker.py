@@ -48,10 +48,19 @@ def enter(namespace):
 
 
 class Talk:
-    def __init__(self, host, namespaces=()):
+    def __init__(self, host, namespaces=(), protocol=0):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         if namespaces:
             enter(namespaces[0])
+        if protocol:
+            self.listener = socket.socket(family, socket.SOCK_STREAM, protocol)
+            self.listener.bind((host, 0))
+            self.listener.listen()
+            self.client = socket.socket(family, socket.SOCK_STREAM, protocol)
+            self.client.connect(self.listener.getsockname()[:2])
+            self.server, _ = self.listener.accept()
+            self.sent, self.answered = b"", b""
+            return
         self.listener = socket.create_server((host, 0), family=family)
         if namespaces:
             enter(namespaces[1])
@@ -85,6 +94,10 @@ def plain(talk):
     for _ in range(3):
         talk.ask(METADATA)
         talk.answer(ANSWER)
+
+
+def mptcp(talk):
+    plain(talk)
 
 
 def split(talk):
@@ -265,6 +278,7 @@ case, host = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "127.0.0.1"
 if case in ("others", "older_others"):
     others(host, case == "older_others")
 else:
-    talk = Talk(host, sys.argv[3].split(",") if len(sys.argv) > 3 and sys.argv[3] else ())
+    namespaces = sys.argv[3].split(",") if len(sys.argv) > 3 and sys.argv[3] else ()
+    talk = Talk(host, namespaces, socket.IPPROTO_MPTCP if case == "mptcp" else 0)
     globals()[case](talk)
     talk.finish()

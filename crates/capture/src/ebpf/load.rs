@@ -44,6 +44,8 @@ pub fn kernel_types() -> Result<Btf, CaptureError> {
 /// Loads and attaches everything of one hook.
 pub fn load(hook: Hook, settings: &Settings, btf: &Btf) -> Result<Ebpf, CaptureError> {
     let wake = settings.ring_bytes / 8;
+    // As `WINDOW_BITS` of bpf/state.h counts them.
+    let records = (u64::from(settings.records_per_s) << 27).div_ceil(1_000_000_000) as u32;
     let mut loader = EbpfLoader::new();
     loader
         .btf(Some(btf))
@@ -51,6 +53,7 @@ pub fn load(hook: Hook, settings: &Settings, btf: &Btf) -> Result<Ebpf, CaptureE
         .override_global("cfg_other_cap", &settings.other_cap, true)
         .override_global("cfg_hop", &settings.whole_batch, true)
         .override_global("cfg_wake", &wake, true)
+        .override_global("cfg_records", &records, true)
         .map_max_entries("ring", settings.ring_bytes);
     let mut bpf = loader
         .load(OBJECT)

@@ -36,6 +36,8 @@ pub struct Settings {
     pub other_cap: u32,
     /// Of a record batch larger than this only the header is kept; 0 keeps every batch.
     pub whole_batch: u32,
+    /// Records per second and processor, 0 for no limit: what the programs may cost at most, at about 0.3 µs each.
+    pub records_per_s: u32,
     /// Processes that are not captured; the own one never is.
     pub exclude_pids: Vec<u32>,
 }
@@ -48,6 +50,7 @@ impl Default for Settings {
             records_cap: 8 << 20,
             other_cap: 1 << 20,
             whole_batch: 4 << 10,
+            records_per_s: 300_000,
             exclude_pids: Vec::new(),
         }
     }
@@ -62,7 +65,7 @@ pub struct EbpfStats {
     pub judged: u64,
     pub records: u64,
     pub bytes: u64,
-    /// Records the ring had no room for.
+    /// Records the ring had no room for, and those beyond `Settings::records_per_s`.
     pub lost: u64,
     /// Sockets found to speak something else.
     pub not_kafka: u64,
@@ -74,6 +77,10 @@ pub struct EbpfStats {
     pub overrun: u64,
     /// Ends of connections of which the other one is on this host as well: their bytes are copied once.
     pub paired: u64,
+    /// Those of `lost` that were beyond the limit of records per second.
+    pub limited: u64,
+    /// Calls of MPTCP sockets, which are not followed.
+    pub mptcp: u64,
     /// Records that could not be read.
     pub unreadable: u64,
     /// Connections older than the capture whose server end is known.
@@ -82,7 +89,7 @@ pub struct EbpfStats {
 
 impl EbpfStats {
     /// All counters by name.
-    pub fn named(&self) -> [(&'static str, u64); 12] {
+    pub fn named(&self) -> [(&'static str, u64); 14] {
         [
             ("calls", self.calls),
             ("judged", self.judged),
@@ -94,6 +101,8 @@ impl EbpfStats {
             ("no_state", self.no_state),
             ("overrun", self.overrun),
             ("paired", self.paired),
+            ("limited", self.limited),
+            ("mptcp", self.mptcp),
             ("unreadable", self.unreadable),
             ("older", self.older),
         ]
@@ -103,9 +112,10 @@ impl EbpfStats {
 /// `struct stat` of `bpf/state.h`.
 #[repr(C)]
 #[derive(Clone, Copy)]
-struct Counters([u64; COUNTERS]);
+struct Counters([u64; COUNTERS + 2]);
 
-const COUNTERS: usize = 10;
+/// The two numbers after them belong to the limit of records per second.
+const COUNTERS: usize = 12;
 
 // SAFETY: plain numbers without padding.
 unsafe impl aya::Pod for Counters {}
@@ -269,18 +279,22 @@ impl EbpfSource {
             no_state,
             overrun,
             paired,
+            limited,
+            mptcp,
         ] = sum;
         self.stats = EbpfStats {
             calls,
             judged,
             records,
             bytes,
-            lost,
+            lost: lost + limited,
             not_kafka,
             no_buffer,
             no_state,
             overrun,
             paired,
+            limited,
+            mptcp,
             ..self.stats
         };
     }
