@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import struct
@@ -91,7 +92,7 @@ def _compare(entry: dict[str, Any], line: dict[str, Any]) -> list[str]:
 
 def closed_at(pcap: Path, broker_ports: Collection[int]) -> dict[int, int]:
     """When each client sent its FIN or RST, nanoseconds since the epoch, by its port. A broker may log or not what it sends after that."""
-    data = pcap.read_bytes()
+    data = gzip.decompress(pcap.read_bytes()) if pcap.suffix == ".gz" else pcap.read_bytes()
     closed: dict[int, int] = {}
     at = 24
     while at + 16 <= len(data):
