@@ -19,5 +19,5 @@ export default ts.config(
       "no-restricted-syntax": ["error", { selector: "JSXAttribute[name.name='dangerouslySetInnerHTML']", message: "text from data is never HTML" }],
     },
   },
-  { files: ["dev/**/*.mjs", "eslint.config.js"], languageOptions: { globals: { ...globals.node, document: "readonly" } }, rules: { "no-unused-vars": ["error", { ignoreRestSiblings: true }] } },
+  { files: ["dev/**/*.mjs", "eslint.config.js"], languageOptions: { globals: { ...globals.node, document: "readonly", window: "readonly", requestAnimationFrame: "readonly" } }, rules: { "no-unused-vars": ["error", { ignoreRestSiblings: true }] } },
 );

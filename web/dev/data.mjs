@@ -1,5 +1,7 @@
 // Tables as the four Kafka scripts and px/pod give them, with numbers that move. The scenario is the namespace argument:
 // px-kafka (the demo), big (50 nodes), hostile (names meant to break a page), empty, error, slow.
+import { hugeGraph, overviewTables } from "./overview.mjs";
+
 const column = (name, type, semanticType = "NONE") => ({ name, type, semanticType });
 const S = (name) => column(name, "STRING");
 const I = (name) => column(name, "INT64");
@@ -55,7 +57,7 @@ function overview(start, scenario, topic) {
   const flow = PODS[3];
   const pods = [[PODS[0], flow, 2.1e6, 4.4e6, 12e6, 14 / 1e9, 2300 / 1e9], [PODS[1], flow, 480e6, 502e6, 506e6, 9 / 1e9, 1900 / 1e9], [PODS[2], flow, 501e6, 503e6, 540e6, 4 / 1e9, 800 / 1e9]];
   return [
-    table("kafka_flow_graph", [S("src"), S("dest"), RATE("record_throughput"), BYTES("record_bytes_total")], unique),
+    table("kafka_flow_graph", [S("src"), S("dest"), RATE("record_throughput"), BYTES("record_bytes_total")], scenario === "huge" ? hugeGraph() : unique),
     table("kafka_topics_overview", [S("topic_name"), I("num_partitions"), I("num_producers"), I("num_consumers"), BYTES("bytes_produced_total"), BYTES("bytes_consumed_total")], topics),
     table("kafka_brokers", [REF("pod"), RATE("produce_rate"), I("produce_requests"), BYTES("bytes_produced_total"), RATE("consume_rate"), I("fetch_requests"), BYTES("bytes_consumed_total")], [[ref(PODS[3], start), (450 * wobble(1)) / 1e9, 4211, 135_233, (650 * wobble(2)) / 1e9, 6120, 195_022]]),
     table("kafka_producers", [REF("pod"), RATE("produce_rate"), I("produce_requests"), BYTES("bytes_produced_total")], producerPods.map((pod, i) => [ref(pod, start), (450 * wobble(i) * (i + 1)) / 1e9, 4211 - i, 135_233 * (i + 1)])),
@@ -128,12 +130,21 @@ function pod(start, name) {
   ];
 }
 
+let usual = "";
+
+/** The scenario of scripts that take no namespace. */
+export function setScenario(name) {
+  usual = name;
+}
+
 export function tablesOf(script, args) {
   const start = args.start_time || "-5m";
-  const scenario = args.namespace ?? "";
+  const scenario = args.namespace ?? usual;
+  const parts = overviewTables(script, scenario);
+  if (parts) return parts;
   switch (script) {
     case "px/kafka_overview": return overview(start, scenario, args.topic ?? "");
-    case "px/kafka_data": return [table("kafka_data", REQUEST_COLUMNS, requests(start, Math.min(Number(args.max_num_records || 1000), 10_000), ["Produce", "Fetch", "Fetch", "Metadata"]), Number(args.max_num_records) >= 10_000)];
+    case "px/kafka_data": return [table("kafka_data", REQUEST_COLUMNS, requests(start, Math.min(Number(args.max_num_records || 1000), 50_000), ["Produce", "Fetch", "Fetch", "Metadata"]), Number(args.max_num_records) >= 10_000)];
     case "px/kafka_producer_consumer_latency": return latency(start, args.topic ?? "", args.consumer ?? "");
     case "px/kafka_consumer_rebalancing": return rebalancing(start);
     case "px/pod": return pod(start, args.pod);

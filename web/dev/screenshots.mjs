@@ -7,6 +7,15 @@ import { start } from "./server.mjs";
 const [out = "/tmp/kafkascope-look", ...only] = process.argv.slice(2);
 const PAGES = {
   home: ["/"],
+  homehostile: ["/?namespace=hostile"],
+  homehuge: ["/?namespace=huge"],
+  homeempty: ["/?namespace=empty"],
+  topics: ["/script/px/kafka_topics"],
+  groups: ["/script/px/kafka_groups?namespace=huge"],
+  scripts: ["/scripts"],
+  time: ["/script/px/kafka_topics", async (page) => { await page.locator("[data-testid=arg-start_time]").click(); }],
+  past: ["/script/px/kafka_topics?start_time=-300s#until=1764088121000&tz=UTC"],
+  move: ["/script/px/kafka_overview", async (page) => { await page.keyboard.press("w"); }],
   overview: ["/script/px/kafka_overview?namespace=px-kafka"],
   big: ["/script/px/kafka_overview?namespace=big"],
   hostile: ["/script/px/kafka_overview?namespace=hostile"],

@@ -28,7 +28,7 @@ function run({ script, pxl, vis, args = {} }) {
 }
 
 function entities(kind, query) {
-  const names = { namespace: ["px-kafka", "big", "hostile", "empty", "error", "slow"], pod: PODS, service: ["px-kafka/order"], node: ["node-1"], topic: ["order", "__consumer_offsets", ...HOSTILE], group: ["shipping", "invoicing"], client: ["order", "shipping", "invoicing"] }[kind] ?? [];
+  const names = { namespace: ["px-kafka", "big", "huge", "hostile", "empty", "error", "slow"], pod: PODS, service: ["px-kafka/order"], node: ["node-1"], topic: ["order", "__consumer_offsets", ...HOSTILE], group: ["shipping", "invoicing"], client: ["order", "shipping", "invoicing"] }[kind] ?? [];
   return names.filter((name) => name.toLowerCase().includes(query.toLowerCase())).map((name) => ({ name, kind, detail: kind === "pod" ? "Running" : "" }));
 }
 
@@ -49,7 +49,7 @@ function answer(request, url, body) {
   if (url.pathname === "/api/run" && request.method === "POST") return run(JSON.parse(body));
   if (url.pathname === "/api/entities") return { status: 200, body: entities(url.searchParams.get("kind"), url.searchParams.get("q") ?? "") };
   if (url.pathname === "/api/status") return { status: 200, body: status() };
-  if (url.pathname === "/api/schema") return { status: 200, body: { tables: [{ name: "kafka_events.beta", description: "requests", columns: [{ name: "latency", type: "INT64", semanticType: "DURATION_NS", description: "response minus request" }] }], functions: ["px.DataFrame", "px.sum", "px.count"] } };
+  if (url.pathname === "/api/schema") return { status: 200, body: { tables: [{ name: "kafka_events.beta", description: "requests", columns: [{ name: "latency", type: "INT64", semanticType: "DURATION_NS", description: "response minus request" }] }], functions: ["px.DataFrame", "px.sum", "px.count"], kafkaErrors: ["NONE", "OFFSET_OUT_OF_RANGE", "CORRUPT_MESSAGE", "UNKNOWN_TOPIC_OR_PARTITION"] } };
   return failure("not_found", `no such call: ${url.pathname}`, "see /api/docs");
 }
 

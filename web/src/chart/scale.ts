@@ -1,5 +1,6 @@
 /** The y axis: round numbers in the unit that people read, not in the unit that is stored. */
 import type { Column } from "../api";
+import { SECONDS } from "../model/format";
 import { roundStep } from "./bars";
 
 const BINARY = [1, 1024, 1024 ** 2, 1024 ** 3, 1024 ** 4];
@@ -14,7 +15,7 @@ const UNITS: Record<string, readonly number[]> = {
 
 /** The stored size of one of what a value of this size is read in: 1024 for "3 KB". */
 export function unitOf(high: number, column: Column): number {
-  const units = UNITS[column.semanticType] ?? [1];
+  const units = UNITS[column.semanticType] ?? (SECONDS.test(column.name) ? [1e-9, 1e-6, 1e-3, 1, 60, 3600] : [1]);
   return units.filter((unit) => unit <= high).pop() ?? (units[0] as number);
 }
 

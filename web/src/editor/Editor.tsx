@@ -62,6 +62,8 @@ export function Editor({ language, text, pxl = "", error, onChange, onRun }: Pro
         EditorView.updateListener.of((update) => { if (update.docChanged) latest.current.onChange(update.state.doc.toString()); }),
       ],
     });
+    // What scrolls can be scrolled with keys.
+    made.scrollDOM.tabIndex = 0;
     view.current = made;
     return () => { made.destroy(); };
   }, [language]);

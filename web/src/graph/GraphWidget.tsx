@@ -100,7 +100,7 @@ export function GraphWidget({ table, spec, name }: { table: ResultTable; spec: D
             return (
               <g
                 key={node.id} className={`node kind-${node.kind}${act ? " link" : ""}${dim(node.id)}`} data-testid="graph-node" data-node={node.id} data-kind={node.kind} transform={`translate(${box.x - box.width / 2},${box.y - box.height / 2})`}
-                tabIndex={0} role={act ? "link" : "img"} aria-label={`${node.kind} ${node.label}${title === undefined ? "" : `, ${title}`}`}
+                tabIndex={0} role={act ? "link" : "img"} aria-label={`${node.kind} ${box.text}${box.text === node.label ? "" : ` (${node.label})`}${title === undefined ? "" : `, ${title}`}`}
                 onPointerDown={(event) => { startDrag(event, node, box, act); }} onPointerMove={(event) => { hoverAt(event, { node }); }} onPointerLeave={() => { setHover(null); }}
                 onKeyDown={(event: KeyboardEvent) => { if (event.key === "Enter" && act) act(); }} onFocus={() => { setHover({ node, x: box.x * scale + x, y: (box.y + box.height / 2) * scale + y }); }} onBlur={() => { setHover(null); }}
               >

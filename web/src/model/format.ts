@@ -56,6 +56,7 @@ export const perSecond = (value: number): string =>
 /** A duration given in nanoseconds. */
 export function duration(ns: number): string {
   if (!Number.isFinite(ns)) return significant(ns);
+  if (ns === 0) return "0 s";
   const sign = ns < 0 ? "−" : "";
   const value = Math.abs(ns);
   if (value < 999.5) return `${sign}${significant(value)} ns`;
@@ -106,13 +107,13 @@ const BY_SEMANTIC_TYPE: Record<string, (value: number) => string> = {
 };
 
 /** Columns of plain numbers whose names say that they are seconds. */
-const SECONDS = /(^|_)seconds$|^time_to_drain$/;
+export const SECONDS = /(^|_)seconds$|^time_to_drain$/;
 
 /** How a number of a column is written; `null` when the column does not hold numbers. */
 export function numberFormat(column: Column): ((value: number) => string) | null {
   const special = BY_SEMANTIC_TYPE[column.semanticType];
   if (special) return special;
-  if (SECONDS.test(column.name) && (column.type === "INT64" || column.type === "FLOAT64")) return (value) => (value === 0 ? "0 s" : duration(value * 1e9));
+  if (SECONDS.test(column.name) && (column.type === "INT64" || column.type === "FLOAT64")) return (value) => duration(value * 1e9);
   if (column.type === "INT64") return grouped;
   if (column.type === "FLOAT64") return (value) => significant(value);
   return null;

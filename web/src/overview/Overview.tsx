@@ -3,7 +3,7 @@ import { useMemo } from "react";
 import type { ErrorBody, ResultTable, Status } from "../api";
 import { coverageSummary } from "../bar/Coverage";
 import { usePage } from "../model/context";
-import { bytesPerSecond, grouped, toNumber } from "../model/format";
+import { bytesPerSecond, grouped, toNumber, UNKNOWN } from "../model/format";
 import { linkPlace, type Place } from "../model/location";
 import type { State } from "../model/values";
 import { Problem } from "../page/Problem";
@@ -14,7 +14,7 @@ import { tableWith } from "./columns";
 import { compose, groupTable } from "./compose";
 import { flowSentence } from "./flow";
 import { behind, groupsOf } from "./groups";
-import type { OverviewData } from "./useOverview";
+import type { FeedName, OverviewData } from "./useOverview";
 
 interface Props {
   data: OverviewData;
@@ -77,13 +77,15 @@ function tilesOf(data: OverviewData, status: Status | null, groups: number | nul
   // A generation is one rebalance, however many members took part in it.
   const generations = rebalances ? new Set(rebalances.rows.map((row) => rebalances.columns.flatMap((column, at) => (/^(group(_id)?|generation(_id)?)$/.test(column.name) ? [String(row[at])] : [])).join("\u0000"))).size : null;
   const versions = distinct(clients, "software_version");
+  // A tile whose script has not answered yet keeps its place.
+  const waiting = (title: string, feed: FeedName): Tile | null => (feeds[feed].script === null || feeds[feed].result !== null ? null : { title, value: UNKNOWN, note: "asking…", script: feeds[feed].script });
   const list: (Tile | null)[] = [
-    groups === null ? null : { title: "Groups", value: grouped(groups), note: behindCount === 0 ? "none behind" : `${grouped(behindCount)} behind`, script: "px/kafka_groups", state: behindCount > 0 ? "warn" : "ok" },
-    topics && { title: "Topics", value: grouped(topics.rows.length) + plus(topics), note: `${rate("produce_rate")} in, ${rate("consume_rate")} out`, script: "px/kafka_topics" },
-    brokers && { title: "Brokers", value: grouped(brokers.rows.length), note: `${grouped((sum(brokers, "request_rate") ?? 0) * 1e9)} requests/s`, script: "px/kafka_brokers" },
-    clients && { title: "Clients", value: grouped(distinct(clients, "client_id") ?? 0), note: versions === null ? "" : `${versions} version${versions === 1 ? "" : "s"}`, script: "px/kafka_clients" },
-    errors && { title: "Errors", value: grouped(failed), note: failed === 0 ? "none seen" : `${grouped(errors.rows.length)} kind${errors.rows.length === 1 ? "" : "s"}`, script: "px/kafka_errors", state: failed > 0 ? "bad" : "ok" },
-    generations === null ? null : { title: "Rebalances", value: grouped(generations), note: generations === 0 ? "none seen" : `of ${grouped(Math.max(distinct(rebalances, "group_id") ?? 0, distinct(rebalances, "group") ?? 0))} groups`, script: "px/kafka_consumer_rebalancing" },
+    groups === null ? waiting("Groups", "groups") : { title: "Groups", value: grouped(groups), note: behindCount === 0 ? "none behind" : `${grouped(behindCount)} behind`, script: "px/kafka_groups", state: behindCount > 0 ? "warn" : "ok" },
+    !topics ? waiting("Topics", "topics") : { title: "Topics", value: grouped(topics.rows.length) + plus(topics), note: `${rate("produce_rate")} in, ${rate("consume_rate")} out`, script: "px/kafka_topics" },
+    !brokers ? waiting("Brokers", "brokers") : { title: "Brokers", value: grouped(brokers.rows.length), note: `${grouped((sum(brokers, "request_rate") ?? 0) * 1e9)} requests/s`, script: "px/kafka_brokers" },
+    !clients ? waiting("Clients", "clients") : { title: "Clients", value: grouped(distinct(clients, "client_id") ?? 0), note: versions === null ? "" : `${versions} version${versions === 1 ? "" : "s"}`, script: "px/kafka_clients" },
+    !errors ? waiting("Errors", "errors") : { title: "Errors", value: grouped(failed), note: failed === 0 ? "none seen" : `${grouped(errors.rows.length)} kind${errors.rows.length === 1 ? "" : "s"}`, script: "px/kafka_errors", state: failed > 0 ? "bad" : "ok" },
+    generations === null ? waiting("Rebalances", "rebalances") : { title: "Rebalances", value: grouped(generations), note: generations === 0 ? "none seen" : `of ${grouped(Math.max(distinct(rebalances, "group_id") ?? 0, distinct(rebalances, "group") ?? 0))} groups`, script: "px/kafka_consumer_rebalancing" },
     { title: "Coverage", value: head, note: rest.join(": ") || "nothing known missing", script: "px/kafka_coverage", state: coverage.state },
   ]; // prettier-ignore
   return list.filter((tile) => tile !== null);

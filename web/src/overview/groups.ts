@@ -86,8 +86,8 @@ export function sentence(group: Group): string {
   return `${behindBy}${trend}`;
 }
 
-/** Since when it is behind: as a finding says, otherwise the time of the oldest record that it has not read; in milliseconds since the epoch. */
+/** Since when it is behind: what a finding says or the time of the oldest record that it has not read, whichever is earlier; in milliseconds since the epoch. */
 export function behindSince(group: Group, executedAt: number): number | null {
-  if (group.since !== null) return group.since;
-  return group.lagSeconds === null || group.lagSeconds <= 0 ? null : executedAt - group.lagSeconds * 1000;
+  const oldest = group.lagSeconds === null || group.lagSeconds <= 0 ? null : executedAt - group.lagSeconds * 1000;
+  return group.since === null || oldest === null ? (group.since ?? oldest) : Math.min(group.since, oldest);
 }

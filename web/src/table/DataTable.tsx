@@ -1,6 +1,6 @@
 /** A result table: sorted, filtered, drawn only where it is looked at. */
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, type PointerEvent, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, type PointerEvent, useDeferredValue, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { Cell, Column, ResultTable } from "../api";
 import { grouped } from "../model/format";
 import { isQuantiles, quantiles, type Quantiles } from "../model/values";
@@ -23,7 +23,9 @@ interface Props {
   onNarrow?: ((condition: string) => void) | undefined;
 }
 
-export function DataTable({ table: given, name, filter, gutter, hidden, onNarrow }: Props) {
+export function DataTable({ table: given, name, filter: typed, gutter, hidden, onNarrow }: Props) {
+  // Typing goes on while thousands of rows are looked through.
+  const filter = useDeferredValue(typed);
   const table = useMemo(() => withGutter(given, gutter), [given, gutter]);
   const { columns, rows } = table;
   const shape = columns.map((column) => `${column.name}:${column.type}`).join();
