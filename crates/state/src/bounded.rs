@@ -1,10 +1,12 @@
 //! A map with a limit: when it is full, the entries that were not used for longest make room.
 
-use std::{borrow::Borrow, collections::HashMap, hash::Hash};
+use std::{borrow::Borrow, hash::Hash};
+
+use crate::Map;
 
 /// Forgets an eighth of its entries at once, so that a full map costs little per insertion.
 pub struct Bounded<K, V> {
-    map: HashMap<K, (u64, V)>,
+    map: Map<K, (u64, V)>,
     limit: usize,
     clock: u64,
     forgotten: u64,
@@ -13,7 +15,7 @@ pub struct Bounded<K, V> {
 impl<K: Eq + Hash + Clone, V> Bounded<K, V> {
     pub fn new(limit: usize) -> Self {
         Bounded {
-            map: HashMap::new(),
+            map: Map::default(),
             limit: limit.max(1),
             clock: 0,
             forgotten: 0,

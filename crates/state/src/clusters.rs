@@ -3,11 +3,11 @@
 //! A cluster is a number until its id is seen; endpoints begin as clusters of their own and are merged
 //! when a broker list, a cluster id or one process behind several listeners ties them together.
 
-use std::{collections::HashMap, net::IpAddr, net::SocketAddr, sync::Arc};
+use std::{net::IpAddr, net::SocketAddr, sync::Arc};
 
 use kafkascope_wire::{fields::f, tape::Object};
 
-use crate::{Body, Call, Host, bounded::Bounded, call::ProcessKey};
+use crate::{Body, Call, Host, Map, bounded::Bounded, call::ProcessKey};
 
 /// A cluster, known by id or not. Only `Clusters::root` of it is a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,8 +33,8 @@ struct Entry {
 pub(crate) struct Clusters {
     /// Union-find: a root is its own parent.
     parents: Vec<u32>,
-    ids: HashMap<ClusterRef, Arc<str>>,
-    by_id: HashMap<Arc<str>, ClusterRef>,
+    ids: Map<ClusterRef, Arc<str>>,
+    by_id: Map<Arc<str>, ClusterRef>,
     endpoints: Bounded<BrokerKey, Entry>,
     processes: Bounded<ProcessKey, Entry>,
     nothing: Arc<str>,
@@ -45,8 +45,8 @@ impl Clusters {
     pub fn new(limit: usize) -> Self {
         Clusters {
             parents: Vec::new(),
-            ids: HashMap::new(),
-            by_id: HashMap::new(),
+            ids: Map::default(),
+            by_id: Map::default(),
             endpoints: Bounded::new(limit),
             processes: Bounded::new(limit),
             nothing: Arc::from(""),

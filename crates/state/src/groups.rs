@@ -1,11 +1,9 @@
 //! What happens to groups: joins, assignments and what they gain and lose, epochs, leaves.
 
-use std::collections::HashMap;
-
 use kafkascope_wire::{fields::f, tape::Object};
 
 use crate::{
-    Body, Call, TopicKey,
+    Body, Call, Map, TopicKey,
     assignment::{Assignment, minus, normal},
     bounded::Bounded,
     clusters::ClusterRef,
@@ -73,7 +71,7 @@ struct Member {
 pub(crate) struct Groups {
     members: Bounded<MemberKey, Member>,
     /// Streams: the topics that each subtopology reads.
-    topologies: Bounded<(ClusterRef, String), HashMap<String, Vec<TopicKey>>>,
+    topologies: Bounded<(ClusterRef, String), Map<String, Vec<TopicKey>>>,
 }
 
 impl Groups {
@@ -98,7 +96,7 @@ impl Groups {
         }
         let topologies: Vec<_> = self.topologies.drain().collect();
         for ((cluster, group), value) in topologies {
-            *self.topologies.entry((root(cluster), group), HashMap::new) = value;
+            *self.topologies.entry((root(cluster), group), Map::default) = value;
         }
     }
 
@@ -402,7 +400,7 @@ impl Groups {
         let Some(topology) = request.root().object(f::TOPOLOGY) else {
             return;
         };
-        let mut reads = HashMap::new();
+        let mut reads = Map::default();
         for part in topology.items(f::SUBTOPOLOGIES) {
             let mut topics: Vec<TopicKey> = part
                 .elements(f::SOURCE_TOPICS)
@@ -423,7 +421,7 @@ impl Groups {
         }
         *self
             .topologies
-            .entry((cluster, group.to_owned()), HashMap::new) = reads;
+            .entry((cluster, group.to_owned()), Map::default) = reads;
     }
 
     fn member(&mut self, cluster: ClusterRef, event: &GroupEvent) -> &mut Member {

@@ -27,7 +27,7 @@ pub use readers::{GroupSource, LateGroup, Reader};
 pub use sessions::{FetchPlace, Fetched, Idle, replica_id};
 pub use topics::{TopicKey, parse_uuid, uuid_text};
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use clients::Clients;
 use clusters::Clusters;
@@ -35,6 +35,8 @@ use groups::Groups;
 use readers::Readers;
 use sessions::Sessions;
 use topics::Topics;
+
+type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
 /// How much is remembered.
 #[derive(Clone, Copy, Debug)]

@@ -1,11 +1,11 @@
 //! Which group a Fetch reads for. The request does not say; the same process's group requests do.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use kafkascope_wire::fields::f;
 
 use crate::{
-    Call, Ends, TopicKey,
+    Call, Ends, Map, TopicKey,
     bounded::Bounded,
     clients::Actor,
     clusters::ClusterRef,
@@ -97,7 +97,7 @@ struct Waiting {
 #[derive(Default)]
 struct Client {
     memberships: Vec<Membership>,
-    waiting: HashMap<TopicKey, Vec<Waiting>>,
+    waiting: Map<TopicKey, Vec<Waiting>>,
     /// What was known of two clusters is now known of one.
     merged: bool,
 }

@@ -1,11 +1,9 @@
 //! Incremental fetch sessions (KIP-227): which offset a partition is read from, when the request that
 //! said so is long past.
 
-use std::collections::HashMap;
-
 use kafkascope_wire::{fields::f, tape::Object};
 
-use crate::{Body, Call, TopicKey, bounded::Bounded, clusters::BrokerKey};
+use crate::{Body, Call, Map, TopicKey, bounded::Bounded, clusters::BrokerKey};
 
 /// Errors after which the broker has forgotten the session.
 const SESSION_ERRORS: [i64; 3] = [70, 71, 106];
@@ -79,7 +77,7 @@ impl Position {
 
 #[derive(Default)]
 struct Positions {
-    topics: HashMap<TopicKey, HashMap<i32, Position>>,
+    topics: Map<TopicKey, Map<i32, Position>>,
     partitions: usize,
 }
 
@@ -265,7 +263,7 @@ impl Positions {
     }
 
     fn doubt(&mut self) {
-        for position in self.topics.values_mut().flat_map(HashMap::values_mut) {
+        for position in self.topics.values_mut().flat_map(Map::values_mut) {
             position.high_watermark = -1;
             position.last_stable_offset = -1;
             position.log_start_offset = -1;

@@ -143,6 +143,8 @@ impl Batch {
 /// The batches that grow now, one for each table.
 pub struct Batches {
     batches: Vec<Batch>,
+    /// Bytes of strings in each batch.
+    strings: Vec<usize>,
     /// Bytes of all batches above which rows are refused.
     limit: usize,
     bytes: usize,
@@ -158,6 +160,7 @@ impl Batches {
     pub fn new(limit: usize) -> Self {
         Batches {
             batches: OBSERVED.iter().map(|t| Batch::new(t)).collect(),
+            strings: vec![0; OBSERVED.len()],
             limit: limit.min(BATCH),
             bytes: 0,
             refused: 0,
@@ -178,10 +181,11 @@ impl Batches {
     /// Appends a row of which there are few: those that say what was lost.
     pub fn push_always<R: Row>(&mut self, row: &R) {
         let batch = &mut self.batches[R::TABLE];
-        let before = strings(batch);
         row.write(&mut batch.columns);
         batch.rows += 1;
-        self.bytes += strings(batch) - before + 8 * batch.columns.len();
+        let strings = strings(batch);
+        self.bytes += strings - std::mem::replace(&mut self.strings[R::TABLE], strings)
+            + 8 * batch.columns.len();
     }
 
     /// Bytes that wait.
@@ -205,6 +209,7 @@ impl Batches {
     /// The batches that have rows; the next rows begin new ones.
     pub fn take(&mut self) -> Vec<Batch> {
         self.bytes = 0;
+        self.strings.fill(0);
         let full = self.batches.iter_mut().filter(|b| b.rows > 0);
         full.map(|b| std::mem::replace(b, Batch::new(b.table)))
             .collect()

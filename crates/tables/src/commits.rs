@@ -1,11 +1,10 @@
 //! `kafka_commits`: OffsetCommit and TxnOffsetCommit.
 
-use std::collections::HashMap;
-
 use kafkascope_state::{State, TopicKey};
 use kafkascope_wire::fields::f;
 
 use crate::{
+    Map,
     columns::Batches,
     rows::KafkaCommits,
     seen::{Seen, typed_row},
@@ -46,8 +45,8 @@ pub(crate) fn write(seen: &Seen, state: &State, out: &mut Batches) {
     }
 }
 
-fn errors(seen: &Seen) -> HashMap<(TopicKey, i64), i64> {
-    let mut errors = HashMap::new();
+fn errors(seen: &Seen) -> Map<(TopicKey, i64), i64> {
+    let mut errors = Map::default();
     let Some(response) = seen.call.response else {
         return errors;
     };

@@ -31,6 +31,8 @@ mod upid;
 pub use catalogue::CATALOGUE;
 pub use columns::{Batch, Batches};
 
+type Map<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
+
 /// Kafka's name of an API; empty where the key was not seen.
 fn api_name(key: i16) -> &'static str {
     if key < 0 {

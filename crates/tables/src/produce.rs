@@ -1,11 +1,10 @@
 //! `kafka_produce`.
 
-use std::collections::HashMap;
-
 use kafkascope_state::{State, TopicKey};
 use kafkascope_wire::{fields::f, tape::Object};
 
 use crate::{
+    Map,
     columns::Batches,
     records::{Records, millis},
     rows::KafkaProduce,
@@ -65,8 +64,8 @@ pub(crate) fn write(seen: &Seen, state: &State, out: &mut Batches) {
     }
 }
 
-fn answers<'t>(seen: &Seen<'t>) -> HashMap<(TopicKey, i64), Object<'t>> {
-    let mut answers = HashMap::new();
+fn answers<'t>(seen: &Seen<'t>) -> Map<(TopicKey, i64), Object<'t>> {
+    let mut answers = Map::default();
     let Some(response) = seen.call.response else {
         return answers;
     };

@@ -45,7 +45,7 @@ fn rows(capture: &str, lost: u64, snap: usize) -> Rows {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        lost > 0 && state % lost == 0
+        lost > 0 && state.is_multiple_of(lost)
     };
     let mut take = |event: Event| match event {
         Event::Segment(_) if is_lost() => {}
@@ -130,12 +130,10 @@ fn what_is_lost_is_told_and_nothing_else_is() {
     // capture; one packet lost in so many, 0 none; payload bytes kept; at least so many requests complete in percent
     let matrix: &[(&str, u64, usize, usize)] = &[
         ("other-clients", 0, usize::MAX, 99),
-        ("other-clients", 1000, usize::MAX, 99),
         ("other-clients", 100, usize::MAX, 97),
         ("other-clients", 20, usize::MAX, 88),
         ("other-clients", 5, usize::MAX, 58),
         ("other-clients", 0, 512, 90),
-        ("other-clients", 100, 512, 88),
         ("other-clients", 20, 128, 15),
         ("other-clients", 20, 32, 0),
         ("java-clients", 0, usize::MAX, 99),
