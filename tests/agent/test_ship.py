@@ -265,7 +265,7 @@ def test_a_revoked_token_ends_the_stream_and_a_new_one_goes_on_without_loss(stor
     theirs.write_text("new")
     shipper.submit("kafka_produce", batch(10))
     assert not shipper.flush(1) and produced(store) == 10
-    assert any("token is missing, wrong or revoked" in line for line in said)
+    assert any("token is missing, wrong or revoked" in line for line in said), said
     ours.write_text("new")
     assert shipper.flush(10) and produced(store) == 20
     theirs.write_text("")

@@ -164,3 +164,13 @@ def test_old_processes_are_looked_at_again_within_a_minute(fake, table):
     for second in range(21, 150):
         table.scan(S * second)
     assert {table.processes[pid].cmdline for pid in range(10, 40)} == {"after"}
+
+
+def test_the_sandbox_of_a_pod_is_the_runtimes_and_none_of_its_containers(fake, table):
+    known = pod(container_id=ID, uid=UID)
+    table.set_world(world(known), 0)
+    fake.add(10, comm="pause", cmdline="/pause", cgroup=f"0::/kubepods/besteffort/pod{UID}/{'b' * 64}\n")
+    fake.add(11, comm="java", cmdline="java", cgroup=f"0::/kubepods/besteffort/pod{UID}/{'c' * 64}\n")
+    rows = last(table.scan(S))
+    assert (rows[10]["pod_id"], rows[10]["pod_name"]) == ("", "")
+    assert (rows[11]["pod_id"], rows[11]["pod_name"]) == (UID, "px-kafka/order-1"), "a container that the API server does not know yet"

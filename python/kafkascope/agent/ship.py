@@ -24,6 +24,8 @@ from kafkascope.tokens import Token
 _WINDOW = 32
 _IDLE_STREAM_S = 2.0
 _BACK_OFF_S = (0.1, 5.0)
+#: A server that vanished without a word is noticed, and an address where nobody answers is given up, in seconds.
+_CHANNEL = [("grpc.keepalive_time_ms", 20_000), ("grpc.keepalive_timeout_ms", 10_000), ("grpc.min_reconnect_backoff_ms", 3_000)]
 #: Topic names that wait to be taken; a server tells them again to an agent that starts anew.
 _LEARNED = 100_000
 
@@ -228,6 +230,8 @@ class Shipper:
         for item in window:
             raw = self._streams[item.table].reader.read()
             if raw is None:
+                # Why it ended is told when the stream is closed.
+                self._streams.pop(item.table).writer.close()
                 raise pa.ArrowIOError("the store ended the stream")
             answer = json.loads(raw.to_pybytes())
             if len(window) == 1:
@@ -236,6 +240,9 @@ class Shipper:
 
     def _acknowledged(self, item: _Item, answer: dict[str, Any]) -> None:
         self.server_run = answer.get("run", "")
+        if not self.connected:
+            self.connected, self.problem = True, ""
+            self._log("connected to the store")
         with self._condition:
             if "refused" in answer:
                 self.rows_refused[item.table] = self.rows_refused.get(item.table, 0) + item.batch.num_rows
@@ -273,14 +280,10 @@ class Shipper:
             options = flight.FlightCallOptions(headers=[(b"authorization", f"Bearer {token}".encode())] if token else [])
             if self._client is None:
                 extra = {"tls_root_certs": self._root} if self._root is not None else {}
-                self._client = flight.connect(self._location, **extra)
+                self._client = flight.connect(self._location, generic_options=_CHANNEL, **extra)
             writer, reader = self._client.do_put(flight.FlightDescriptor.for_path(item.table), item.batch.schema, options)
             stream = self._streams[item.table] = _Stream(writer, reader, 0.0)
-            if not self.connected:
-                self.connected = True
-                self._log("connected to the store")
         stream.used = time.monotonic()
-        self.problem = ""
         return stream
 
     def _close_streams(self, idle_s: float | None = None) -> None:

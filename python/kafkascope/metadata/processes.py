@@ -21,6 +21,8 @@ _ANCESTORS = 32
 #: What a process is may change after its start (exec, setns); it is looked at again at these ages, then at the interval.
 _RECHECK_AGES_NS = tuple(int(s * 1e9) for s in (0.2, 1, 3, 10))
 _RECHECK_NS = 60 * 1_000_000_000
+#: Holds a pod's namespaces: the runtime's process, none of the pod's containers.
+_SANDBOX = "/pause"
 #: The command line of a Kafka server.
 _BROKER = re.compile(r"kafka\.Kafka\b|SupportedKafka\b|KafkaDockerWrapper|KafkaRaftServer\b")
 
@@ -171,7 +173,7 @@ class ProcessTable:
             "stop_time": stop_ns, "comm": process.comm, "cmdline": process.cmdline, "hostname": self._hostname,
             "node_name": pod.node if pod is not None and pod.node else self.node_name,
             "container_id": process.membership.container_id or (container.id if container is not None else ""),
-            "container_name": container.name if container is not None else "", "pod_id": pod.uid if pod is not None else process.membership.pod_uid,
+            "container_name": container.name if container is not None else "", "pod_id": pod.uid if pod is not None else process.membership.pod_uid if process.cmdline != _SANDBOX else "",
             "pod_name": pod.full_name if pod is not None else "", "namespace": pod.namespace if pod is not None else "", "service_name": process.services,
         }  # fmt: skip
 
@@ -243,7 +245,7 @@ class ProcessTable:
         elif process.netns is not None and (by_netns := index.by_netns.get(process.netns)) is not None:
             pod = by_netns
             container = pod.containers[0] if len(pod.containers) == 1 else None
-        elif process.membership.pod_uid:
+        elif process.membership.pod_uid and process.cmdline != _SANDBOX:
             pod = index.by_uid.get(process.membership.pod_uid)
         services = index.services.get(pod.uid, "") if pod is not None else ""
         changed = (pod, container, services) != (process.pod, process.container, process.services)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mkimage import write
+from mkimage import layer_of, write
 
 import kafkascope
 from kafkascope.demo import jars
@@ -32,7 +32,7 @@ def pause(out):
     program = out / "build" / "pause"
     if not program.exists():
         run("cc", "-static", "-Os", "-s", "-o", program, HERE / "pause.c")
-    write(out / "pause.tar", "localhost/kafkascope/pause:1", lambda layer: layer.file(program, "/pause"), entry=["/pause"])
+    write(out / "pause.tar", "localhost/kafkascope/pause:1", [layer_of(lambda layer: layer.file(program, "/pause"))], entry=["/pause"])
 
 
 def packages(out):
@@ -48,7 +48,7 @@ def packages(out):
 
 
 def python(layer, out):
-    """The interpreter with its library, the packages, and this checkout's kafkascope."""
+    """The interpreter with its library and the packages."""
     for name in ("tmp", "var/tmp"):
         layer.dir(name, 0o1777)
     for name in ("proc", "sys", "dev", "run", "var/lib/kafkascope"):
@@ -62,9 +62,8 @@ def python(layer, out):
         if entry.name not in left_out and not entry.name.startswith("config-"):
             layer.copy(entry, f"/usr/local/lib/{PYTHON}/{entry.name}")
     layer.copy(packages(out), f"/usr/local/lib/{PYTHON}/site-packages")
-    layer.copy(ROOT / "python" / "kafkascope", f"/usr/local/lib/{PYTHON}/site-packages/kafkascope")
-    for shared in [*library.glob("lib-dynload/*.so"), *packages(out).rglob("*.so"), *(ROOT / "python" / "kafkascope").glob("*.so")]:
-        layer.libraries(shared)
+    for shared in [*library.glob("lib-dynload/*.so"), *(s for s in packages(out).rglob("*.so") if "pyarrow" not in s.parts or s.name == "lib.so")]:
+        layer.libraries(shared, packages(out))
     layer.text("/etc/passwd", "root:x:0:0::/:/\nkafkascope:x:65532:65532::/tmp:/\n")
     layer.text("/etc/nsswitch.conf", "hosts: files dns\n")
     for library in ("libnss_files.so.2", "libnss_dns.so.2", "libresolv.so.2"):
@@ -75,6 +74,11 @@ def python(layer, out):
     layer.text("/usr/local/bin/px", f"#!/usr/local/bin/{PYTHON}\nfrom kafkascope.cli.main import main\n\nmain()\n", 0o755)
 
 
+def product(layer):
+    """This checkout's kafkascope."""
+    layer.copy(ROOT / "python" / "kafkascope", f"/usr/local/lib/{PYTHON}/site-packages/kafkascope")
+
+
 ENVIRONMENT = ["PATH=/usr/local/bin:/usr/bin:/bin", "PYTHONUNBUFFERED=1", "HOME=/tmp"]
 
 
@@ -82,20 +86,20 @@ def main():
     out = Path(sys.argv[1]).absolute()
     (out / "build").mkdir(parents=True, exist_ok=True)
     pause(out)
-    write(out / "kafkascope.tar", f"localhost/kafkascope/kafkascope:{TAG}", lambda layer: python(layer, out), entry=["/usr/local/bin/px"], env=ENVIRONMENT, user="65532:65532")
+    base, ours = layer_of(lambda layer: python(layer, out)), layer_of(product)
+    write(out / "kafkascope.tar", f"localhost/kafkascope/kafkascope:{TAG}", [base, ours], entry=["/usr/local/bin/px"], env=ENVIRONMENT, user="65532:65532")
     java = out / "build" / "jre"
     if not java.exists():
         run("jlink", "--no-header-files", "--no-man-pages", "--strip-debug", "--output", java, "--add-modules", MODULES)
     brokers = jars.ready(paths("px-kafka").cache)
 
     def kafka(layer):
-        python(layer, out)
         layer.copy(java, "/opt/java")
         for shared in (java / "bin" / "java", *java.glob("lib/*.so"), *java.glob("lib/server/*.so")):
             layer.libraries(shared, java / "lib", java / "lib" / "server")
         layer.copy(brokers, "/opt/kafka")
 
-    write(out / "kafkascope-demo-kafka.tar", f"localhost/kafkascope/kafkascope-demo-kafka:{TAG}", kafka, entry=["/usr/local/bin/python3", "-m", "kafkascope.demo.kubernetes.broker"],
+    write(out / "kafkascope-demo-kafka.tar", f"localhost/kafkascope/kafkascope-demo-kafka:{TAG}", [base, layer_of(kafka), ours], entry=["/usr/local/bin/python3", "-m", "kafkascope.demo.kubernetes.broker"],
           env=[*ENVIRONMENT, "DEMO_JAVA=/opt/java/bin/java", "DEMO_JARS=/opt/kafka"], user="65532:65532")
 
 

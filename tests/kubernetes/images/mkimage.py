@@ -1,5 +1,6 @@
-"""An image as a one-layer OCI archive, from files of this host: no registry, no builder. Import: ctr -n k8s.io images import OUT.tar"""
+"""An image as an OCI archive, from files of this host: no registry, no builder. Import: ctr -n k8s.io images import OUT.tar"""
 
+import fnmatch
 import hashlib
 import io
 import json
@@ -9,7 +10,8 @@ import subprocess
 import tarfile
 import tempfile
 
-SKIPPED = {"__pycache__", ".pytest_cache"}
+#: What no image needs.
+SKIPPED = ("*/__pycache__", "*/tests", "*.pyi", "*/pyarrow/include", "*/pyarrow/src", "*/pyarrow/*.pyx", "*/pyarrow/*.pxi", "*/pyarrow/*.pxd")
 
 
 def sha(content):
@@ -61,9 +63,9 @@ class Layer:
             self.file(host, guest)  # a link to a file is stored as the file
         else:
             self.dir(guest)
-            for name in sorted(set(os.listdir(host)) - SKIPPED):
+            for name in sorted(os.listdir(host)):
                 path = os.path.join(host, name)
-                if os.path.exists(path):
+                if os.path.exists(path) and not any(fnmatch.fnmatch(path, pattern) for pattern in SKIPPED):
                     self.copy(path, guest.rstrip("/") + "/" + name)
 
     def text(self, guest, content, mode=0o644):
@@ -80,7 +82,7 @@ class Layer:
         search = {**os.environ, "LD_LIBRARY_PATH": ":".join(map(str, own))} if own else None
         needed = subprocess.run(["ldd", str(host)], capture_output=True, text=True, env=search).stdout
         for library in re.findall(r"(?:=> )?(/\S+) \(0x", needed):
-            if library.startswith(("/lib", "/usr/lib")):
+            if not any(library.startswith(str(folder)) for folder in own) and library not in {"/" + path for path in self.seen}:
                 self.file(os.path.realpath(library), library)
 
 
@@ -88,30 +90,34 @@ def descriptor(kind, content):
     return {"mediaType": f"application/vnd.oci.image.{kind}", "digest": "sha256:" + sha(content), "size": len(content)}
 
 
-def write(out, name, fill, *, entry, env=(), user="", cwd="/"):
-    """Write the archive ``out`` of image ``name``; ``fill`` puts the files into its layer."""
+def layer_of(fill):
+    """The tar of one layer, which ``fill`` puts files into."""
     with tempfile.TemporaryFile() as file:
         layer = Layer(file)
         fill(layer)
         layer.tar.close()
         file.seek(0)
-        content = file.read()
+        return file.read()
+
+
+def write(out, name, layers, *, entry, env=(), user="", cwd="/"):
+    """Write the archive ``out`` of image ``name``. Layers that images share are stored once where they are imported."""
     config = json.dumps({
         "architecture": "arm64" if os.uname().machine == "aarch64" else "amd64", "os": "linux",
         "config": {"Env": list(env), "Entrypoint": entry, "WorkingDir": cwd, "User": user},
-        "rootfs": {"type": "layers", "diff_ids": ["sha256:" + sha(content)]},
+        "rootfs": {"type": "layers", "diff_ids": ["sha256:" + sha(layer) for layer in layers]},
     }).encode()  # fmt: skip
     manifest = json.dumps({
         "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": descriptor("config.v1+json", config), "layers": [descriptor("layer.v1.tar", content)],
+        "config": descriptor("config.v1+json", config), "layers": [descriptor("layer.v1.tar", layer) for layer in layers],
     }).encode()  # fmt: skip
     listed = descriptor("manifest.v1+json", manifest)
     listed["annotations"] = {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": name.rsplit(":", 1)[1]}
     index = json.dumps({"schemaVersion": 2, "manifests": [listed]}).encode()
-    blobs = {"blobs/sha256/" + sha(blob): blob for blob in (manifest, config, content)}
+    blobs = {"blobs/sha256/" + sha(blob): blob for blob in (manifest, config, *layers)}
     with tarfile.open(out, "w") as archive:
         for path, blob in {"oci-layout": b'{"imageLayoutVersion":"1.0.0"}', "index.json": index, **blobs}.items():
             place = tarfile.TarInfo(path)
             place.size = len(blob)
             archive.addfile(place, io.BytesIO(blob))
-    print(f"{name} {len(content) >> 20} MiB")
+    print(f"{name} {sum(map(len, layers)) >> 20} MiB")

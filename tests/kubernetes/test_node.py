@@ -1,0 +1,222 @@
+"""Kafkascope on a whole node of real parts, as a user would put it there: deployed, the demo walked, things killed, removed.
+
+The tests go on from each other. About five minutes, half of it images.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import kafkascope
+from kafkascope.demo.paths import paths
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+HERE = Path(__file__).parent
+REPOSITORY = "localhost/kafkascope"
+NEEDED = ("containerd", "ctr", "runc", "iptables", "conntrack", "ip", "unshare", "nsenter", "jlink", "cc", "openssl")
+
+
+def eventually(condition, timeout_s=30, every_s=0.5):
+    end = time.monotonic() + timeout_s
+    while True:
+        found = condition()
+        if found or time.monotonic() > end:
+            return found
+        time.sleep(every_s)
+
+
+class Cluster:
+    """The node that cluster.sh makes, and `px` and `kubectl` against it."""
+
+    def __init__(self, kube, state, kubeconfig):
+        self.kube, self.state, self.kubeconfig = kube, state, kubeconfig
+        self.environment = {**os.environ, "KUBE": str(kube), "KUBE_STATE": str(state), "KUBECONFIG": str(kubeconfig)}
+        self.environment.pop("KAFKASCOPE_SERVER", None)
+        self.environment.pop("KAFKASCOPE_TOKEN", None)
+
+    def script(self, *arguments, **more):
+        return subprocess.run([HERE / "cluster" / "cluster.sh", *map(str, arguments)], env={**self.environment, **more}, stdin=subprocess.DEVNULL, check=True)
+
+    def kubectl(self, *arguments):
+        done = subprocess.run([self.kube, "kubectl", "--kubeconfig", self.kubeconfig, *arguments], capture_output=True, text=True, env=self.environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def pods(self, namespace, label=""):
+        found = json.loads(self.kubectl("-n", namespace, "get", "pods", "-o", "json", *(["-l", label] if label else [])))["items"]
+        return {pod["metadata"]["name"]: pod for pod in found if "deletionTimestamp" not in pod["metadata"]}
+
+    def px(self, *arguments, code=0, server=False):
+        environment = dict(self.environment)
+        if server:
+            (pod,) = self.pods("kafkascope", "app.kubernetes.io/component=server").values()
+            environment["KAFKASCOPE_SERVER"] = f"http://{pod['status']['podIP']}:8765"
+            environment["KAFKASCOPE_TOKEN"] = self.kubectl("-n", "kafkascope", "get", "secret", "kafkascope-link", "-o", "go-template={{index .data \"page-token\" | base64decode}}")
+        done = subprocess.run([sys.executable, "-m", "kafkascope.cli.main", *arguments], capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + (done.stderr if code else "")
+
+    def rows(self, script, table, *arguments):
+        lines = self.px("run", script, "-o", "json", "--", *arguments, server=True).splitlines()
+        return [row for row in map(json.loads, lines) if row["_tableName_"] == table]
+
+
+@pytest.fixture(scope="module")
+def cluster(kube, tmp_path_factory):
+    if given := os.environ.get("KAFKASCOPE_TEST_CLUSTER"):
+        # The state folder of a cluster that is up and has the images: for working on these tests.
+        yield Cluster(kube, Path(given), Path(given) / "admin.conf")
+        return
+    if os.geteuid() != 0:
+        pytest.skip("a node needs root: namespaces, cgroups and containers")
+    if missing := [tool for tool in NEEDED if shutil.which(tool) is None]:
+        pytest.skip(f"missing: {', '.join(missing)}")
+    images = paths("px-kafka").cache / "images"
+    subprocess.run([sys.executable, HERE / "images" / "build.py", images], check=True, stdin=subprocess.DEVNULL)
+    state = tmp_path_factory.mktemp("node") / "s"
+    cluster = Cluster(kube, state, state / "admin.conf")
+    try:
+        cluster.script("up", "full", IMAGES=" ".join(str(images / name) for name in ("pause.tar", "kafkascope.tar", "kafkascope-demo-kafka.tar")))
+        yield cluster
+    finally:
+        cluster.script("down")
+
+
+def test_the_check_changes_nothing(cluster):
+    said = cluster.px("deploy", "--check")
+    assert "1 of 1 nodes can be looked into" in said and "FAIL" not in said
+    assert "kafkascope" not in cluster.kubectl("get", "namespaces")
+    findings = json.loads(cluster.px("deploy", "--check", "-o", "json"))
+    assert {f["status"] for f in findings} == {"ok"}
+
+
+def test_an_image_that_is_not_there_is_told_with_its_name(cluster):
+    said = cluster.px("deploy", "-n", "elsewhere", "--image", f"{REPOSITORY}/nothing:0", "--pull-policy", "Never", code=1)
+    assert "does not run (ErrImageNeverPull" in said and "px deploy --image" in said
+    cluster.px("delete", "-n", "elsewhere", "--yes")
+    assert "elsewhere" not in cluster.kubectl("get", "namespaces")
+
+
+def test_deployed_with_agents_that_capture_without_privileges(cluster):
+    began = time.monotonic()
+    said = cluster.px("deploy", "--image", f"{REPOSITORY}/kafkascope:{kafkascope.__version__}", "--pull-policy", "Never")
+    assert "agents on 1 node" in said
+    agents = eventually(lambda: json.loads(cluster.px("get", "pems", "-o", "json", server=True) or "null"), 30)
+    print(f"from px deploy to an agent's first row: {time.monotonic() - began:.1f} s")
+    assert (agents["hostname"], agents["state"]) == ("node1", "HEALTHY") and agents["hook"].startswith("ebpf")
+    (pod,) = cluster.pods("kafkascope", "app.kubernetes.io/component=agent").values()
+    context = pod["spec"]["containers"][0]["securityContext"]
+    assert context["privileged"] is False and context["capabilities"]["drop"] == ["ALL"]
+
+
+def test_a_second_one_is_refused(cluster):
+    assert "one runs in namespace kafkascope" in cluster.px("deploy", "-n", "another", code=1)
+    assert "another" not in cluster.kubectl("get", "namespaces")
+
+
+def test_its_accounts_may_not_read_secrets(cluster):
+    for account in ("kafkascope-agent", "kafkascope-server"):
+        done = subprocess.run([cluster.kube, "kubectl", "--kubeconfig", cluster.kubeconfig, "auth", "can-i", "get", "secrets", "-A", "--as", f"system:serviceaccount:kafkascope:{account}"],
+                              capture_output=True, text=True)  # fmt: skip
+        assert done.stdout.strip() == "no"
+
+
+def test_the_demo_runs_as_pods(cluster):
+    said = cluster.px("demo", "deploy", "px-kafka", "--kubeconfig", str(cluster.kubeconfig), "--images", REPOSITORY, "--pull-policy", "Never")
+    assert "6 pods are ready" in said
+    assert {name.split("-")[0] for name in cluster.pods("px-kafka")} == {"kafka", "order", "shipping", "invoicing", "apache", "load"}
+
+
+def test_the_overview_names_pods_and_services(cluster):
+    def seen():
+        produced = {row["pod"] for row in cluster.rows("px/kafka_overview", "kafka_producers", "--namespace", "px-kafka")}
+        consumed = {row["pod"] for row in cluster.rows("px/kafka_overview", "kafka_consumers", "--namespace", "px-kafka")}
+        return (produced, consumed) if produced and len(consumed) == 2 else None
+
+    pods = {f"px-kafka/{name}" for name in cluster.pods("px-kafka")}
+    produced, consumed = eventually(seen, 60)
+    assert produced | consumed <= pods and len(produced) == 1
+    (broker,) = (row for row in cluster.rows("px/kafka_overview", "kafka_brokers", "--namespace", "px-kafka"))
+    assert broker["pod"] == "px-kafka/kafka-0"
+
+
+def test_a_pod_page_has_its_container_and_its_use(cluster):
+    rows = eventually(lambda: cluster.rows("px/pod", "resource_timeseries", "--pod", "px-kafka/kafka-0"), 30)
+    assert {row["container"] for row in rows} == {"kafka"}, "the sandbox is not the pod's"
+    assert max(row["rss"] for row in rows) > 50 << 20
+    (container,) = cluster.rows("px/pod", "Containers", "--pod", "px-kafka/kafka-0")
+    (pod,) = cluster.pods("px-kafka", "app=kafka").values()
+    assert f"containerd://{container['id']}" == pod["status"]["containerStatuses"][0]["containerID"]
+
+
+def test_scaled_by_kubectl_and_by_px(cluster):
+    cluster.kubectl("-n", "px-kafka", "scale", "deployment/shipping", "--replicas=3")
+    began = time.monotonic()
+    members = eventually(lambda: (found := {row["pod"] for row in cluster.rows("px/kafka_overview", "kafka_consumers", "--namespace", "px-kafka", "--start_time", "-30s") if "shipping" in row["pod"]})
+                         and len(found) == 3 and found, 90)  # fmt: skip
+    assert members, f"not within {time.monotonic() - began:.0f} s"
+    assert "has 2 pods, all in the group" in cluster.px("demo", "scale", "px-kafka", "shipping", "2", "--kubeconfig", str(cluster.kubeconfig))
+
+
+def test_the_delay_is_switched_through_the_api_server(cluster):
+    config = ("--kubeconfig", str(cluster.kubeconfig))
+    assert "delay is on" in cluster.px("demo", "interact", "px-kafka", "--delay", "on", *config)
+    assert "delay is on" in cluster.px("demo", "interact", "px-kafka", "--delay", "status", *config)
+    assert "delay is off" in cluster.px("demo", "interact", "px-kafka", "--delay", "off", *config)
+
+
+def test_a_killed_broker_pod_comes_back_and_is_seen_again(cluster):
+    (before,) = cluster.pods("px-kafka", "app=kafka").values()
+    cluster.kubectl("-n", "px-kafka", "delete", "pod", "kafka-0", "--grace-period=1", "--wait=true")
+
+    def again():
+        (broker,) = cluster.pods("px-kafka", "app=kafka").values()
+        rows = cluster.rows("px/kafka_overview", "kafka_brokers", "--namespace", "px-kafka", "--start_time", "-15s")
+        return broker["metadata"]["uid"] != before["metadata"]["uid"] and any(row["pod"] == "px-kafka/kafka-0" and row["bytes_produced_total"] for row in rows)
+
+    assert eventually(lambda: len(cluster.pods("px-kafka", "app=kafka")) == 1, 30)
+    assert eventually(again, 120)
+
+
+def test_a_killed_server_has_everything_again_what_happened_meanwhile_included(cluster):
+    (server,) = cluster.pods("kafkascope", "app.kubernetes.io/component=server").values()
+    (agent,) = cluster.pods("kafkascope", "app.kubernetes.io/component=agent").values()
+    os.kill(host_pid(server), signal.SIGKILL)
+    time.sleep(2)
+    assert eventually(lambda: cluster.pods("kafkascope", "app.kubernetes.io/component=server").popitem()[1]["status"]["containerStatuses"][0]["ready"], 60)
+    time.sleep(10)
+    query = ("import px\ndf = px.DataFrame('process_stats', start_time='-60s')\ndf.time_ = px.bin(df.time_, px.seconds(1))\n"
+             "df = df.groupby('time_').agg(n=('upid', px.count))\npx.display(df, 'seconds')\n")  # fmt: skip
+    file = cluster.state / "seconds.pxl"
+    file.write_text(query)
+    rows = [json.loads(line) for line in cluster.px("run", "-f", str(file), "-o", "json", server=True).splitlines()]
+    assert len(rows) >= 52, f"samples of {len(rows)} of 60 seconds"
+    (after,) = cluster.pods("kafkascope", "app.kubernetes.io/component=agent").values()
+    assert after["metadata"]["uid"] == agent["metadata"]["uid"] and after["status"]["containerStatuses"][0]["restartCount"] == 0
+
+
+def test_removed_with_nothing_left(cluster):
+    cluster.px("demo", "delete", "px-kafka", "--kubeconfig", str(cluster.kubeconfig))
+    cluster.px("delete", "--yes")
+    left = cluster.kubectl("get", "clusterroles,clusterrolebindings,namespaces", "-o", "name")
+    assert "kafkascope" not in left and "px-kafka" not in left
+    assert "no Kafkascope in namespace" in cluster.px("delete", "--yes")
+
+
+def host_pid(pod):
+    """The host's id of the first process of a pod's container."""
+    place = pod["status"]["containerStatuses"][0]["containerID"].partition("://")[2]
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                if place in (entry / "cgroup").read_text():
+                    return int(entry.name)
+    raise AssertionError(f"no process of {place}")
