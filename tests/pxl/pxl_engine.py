@@ -25,20 +25,22 @@ class MemoryEngine:
         for name, relation in catalogue.load().items():
             if not relation.stored:
                 continue
-            given = [dict(row) for row in (rows or {}).get(name, ())]
-            for row in given:
-                unknown = row.keys() - relation.by_name.keys()
-                assert not unknown, f"{name} has no column {unknown}"
-            columns = {
-                c.name: pa.array([row.get(c.name, None if c.nullable else _DEFAULTS[c.type]) for row in given], c.arrow) for c in relation.columns
-            }
-            table = (tables or {}).get(name, pa.table(columns))
-            self._connection.register(f"rows:{name}", table)
-            target = f'"{name}"'
-            body = f'SELECT * FROM "rows:{name}"'
-            if relation.key is not None:
-                body += f" QUALIFY row_number() OVER (PARTITION BY {relation.key} ORDER BY time_ DESC) = 1"
-            self._connection.execute(f"CREATE TABLE {target} AS {body}")
+            self.fill(name, (rows or {}).get(name, ()), (tables or {}).get(name))
+
+    def fill(self, name: str, rows: Iterable[Mapping[str, Any]], table: pa.Table | None = None) -> None:
+        """Rows, or a whole table, in place of a table's rows."""
+        relation = catalogue.load()[name]
+        given = [dict(row) for row in rows]
+        for row in given:
+            unknown = row.keys() - relation.by_name.keys()
+            assert not unknown, f"{name} has no column {unknown}"
+        if table is None:
+            table = pa.table({c.name: pa.array([row.get(c.name, None if c.nullable else _DEFAULTS[c.type]) for row in given], c.arrow) for c in relation.columns})
+        self._connection.register(f"rows:{name}", table)
+        body = f'SELECT * FROM "rows:{name}"'
+        if relation.key is not None:
+            body += f" QUALIFY row_number() OVER (PARTITION BY {relation.key} ORDER BY time_ DESC) = 1"
+        self._connection.execute(f'CREATE OR REPLACE TABLE "{name}" AS {body}')
 
     def relations(self) -> Mapping[str, Any]:
         return catalogue.load()
