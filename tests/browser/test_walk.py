@@ -59,6 +59,32 @@ def rows(page: Page, widget: str) -> Locator:
     return page.get_by_test_id(f"widget-{widget}").get_by_test_id("row")
 
 
+def go(page: Page, part: str) -> None:
+    """Through the rail, as one would with a mouse."""
+    page.get_by_test_id(f"rail-{part}").click()
+
+
+def test_the_start_page_says_who_is_behind(page: Page) -> None:
+    answer = page.get_by_test_id("answer").filter(has_text="invoicing")
+    expect(answer).to_contain_text("behind", timeout=120_000)
+    expect(answer).to_contain_text("since")
+    expect(page.get_by_test_id("tile-topics")).to_contain_text("1")
+    groups = page.get_by_test_id("table-Consumer groups")
+    expect(groups.get_by_test_id("row").first).to_contain_text("invoicing")
+    expect(groups.get_by_test_id("row").filter(has_text="shipping")).to_contain_text("keeps up", timeout=60_000)
+    picture(page, "start")
+    page.get_by_test_id("answer").get_by_role("link", name="invoicing").click()
+    expect(page).to_have_url(re.compile("px/kafka_group.*invoicing"))
+    expect(page.get_by_test_id("trail")).to_contain_text("Groups")
+    expect(rows(page, "Committed Offsets")).to_have_count(5)
+    page.keyboard.press("g")
+    page.keyboard.press("t")
+    expect(rows(page, "Topics").first).to_contain_text("order")
+    page.go_back()
+    page.go_back()
+    expect(page.get_by_test_id("welcome")).to_be_visible()
+
+
 def test_the_overview_shows_who_produces_and_who_consumes(page: Page) -> None:
     choose_script(page, "px/kafka_overview")
     set_argument(page, "namespace", "px-kafka")
@@ -71,6 +97,7 @@ def test_the_overview_shows_who_produces_and_who_consumes(page: Page) -> None:
     # The pointer's target is a wide line under the edge, to be hit without aiming.
     graph.get_by_test_id("graph-edge").first.locator(".edge-hit").hover(force=True)
     expect(page.get_by_test_id("graph-tooltip")).to_contain_text("record_throughput")
+    picture(page, "edge")
     page.mouse.move(5, 5)
     picture(page, "kafka_overview")
 
@@ -90,7 +117,13 @@ def test_requests_open_with_their_bodies(page: Page) -> None:
     choose_script(page, "px/kafka_data")
     table = page.get_by_test_id("widget-Table")
     expect(rows(page, "Table").first).to_be_visible()
-    page.get_by_test_id("filter-Table").fill("Produce")
+    # A table in time order follows; sorting by another column and back leaves it so.
+    table.get_by_test_id("sort-latency").click()
+    expect(table.locator("[aria-sort=descending]")).to_contain_text("latency")
+    table.get_by_test_id("sort-time_").click()
+    table.get_by_test_id("sort-time_").click()
+    expect(table.locator("[aria-sort=descending]")).to_contain_text("time_")
+    page.get_by_test_id("filter-Table").fill("api = Produce")
     produce = table.get_by_test_id("row").filter(has_text="Produce").first
     produce.click()
     detail = page.get_by_test_id("row-detail")
@@ -99,6 +132,8 @@ def test_requests_open_with_their_bodies(page: Page) -> None:
         expect(detail).to_contain_text(text)
     picture(page, "kafka_data")
     page.keyboard.press("Escape")
+    page.get_by_test_id("filter-Table").fill("latency > soon")
+    expect(page.get_by_test_id("filter-problem")).to_contain_text("no number")
 
 
 def test_the_delay_is_seen_where_it_is(page: Page) -> None:
@@ -115,6 +150,27 @@ def test_the_delay_is_seen_where_it_is(page: Page) -> None:
     expect(chart.get_by_test_id("legend-item")).to_have_count(5, timeout=90_000)
     for partition in range(5):
         expect(chart.get_by_test_id("legend-item").filter(has_text=f"order/partition-{partition}")).to_have_count(1)
+
+
+def test_drawing_over_a_chart_looks_at_that_time_and_a_link_carries_it(page: Page) -> None:
+    plot = page.get_by_test_id("widget-Kafka Producer-Consumer Delay (seconds)").locator(".u-over")
+    box = plot.bounding_box()
+    assert box is not None
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.3, y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.7, y, steps=8)
+    page.mouse.up()
+    expect(page).to_have_url(re.compile("until=\\d+"))
+    expect(page.get_by_test_id("freshness")).to_contain_text("paused")
+    expect(page.get_by_test_id("arg-start_time")).to_contain_text(" to ")
+    other = page.context.new_page()
+    other.goto(page.url)
+    expect(other.get_by_test_id("arg-start_time")).to_have_text(page.get_by_test_id("arg-start_time").inner_text())
+    expect(other.get_by_test_id("arg-consumer")).to_contain_text("invoicing")
+    other.close()
+    page.get_by_test_id("time-live").click()
+    expect(page).not_to_have_url(re.compile("until="))
 
 
 def test_new_members_are_seen_joining(page: Page) -> None:
@@ -140,3 +196,24 @@ def test_a_mistake_in_the_editor_is_marked(page: Page) -> None:
     page.keyboard.type("import px\ndf = px.DataFrame('kafka_evnts.beta')\npx.display(df)\n")
     page.get_by_test_id("editor-run").click()
     expect(page.get_by_test_id("editor-error").first).to_contain_text("kafka_events.beta")
+
+
+def test_a_widget_is_moved_and_the_address_keeps_it(page: Page) -> None:
+    page.keyboard.press("Escape")
+    go(page, "topics")
+    expect(rows(page, "Topics").first).to_be_visible()
+    page.get_by_test_id("move-toggle").click()
+    page.get_by_test_id("move-Topics").focus()
+    page.keyboard.press("Shift+ArrowLeft")
+    expect(page).to_have_url(re.compile("vis="))
+    expect(page.get_by_test_id("script-picker")).to_contain_text("edited")
+    page.get_by_role("button", name="as in the library").click()
+    expect(page).not_to_have_url(re.compile("vis="))
+    page.get_by_test_id("move-toggle").click()
+
+
+def test_every_script_is_found_by_what_it_is_about(page: Page) -> None:
+    go(page, "scripts")
+    page.get_by_placeholder("search by name or purpose").fill("slow")
+    page.get_by_test_id("catalogue-script").filter(has_text="px/kafka_slow_requests").click()
+    expect(page).to_have_url(re.compile("px/kafka_slow_requests"))

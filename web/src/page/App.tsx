@@ -98,11 +98,17 @@ export function App() {
   const pause = () => { go({ ...place, view: { ...place.view, refresh: intervalMs === 0 ? DEFAULT_REFRESH_MS : 0 } }, true); };
   const toggleTimes = useCallback(() => { setRelativeTimes((old) => !old); }, []);
   const focus = (selector: string) => () => { document.querySelector<HTMLElement>(selector)?.focus(); };
+  // The first press goes to the first table and moves in it.
+  const step = (key: string) => () => {
+    const grid = document.querySelector<HTMLElement>("main [role=grid]");
+    grid?.focus();
+    grid?.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+  };
   useKeys({
     "/": () => { document.querySelector<HTMLElement>('[data-shortcut="script"]')?.click(); },
     r: runNow, p: pause, e: () => { toggle("editor"); }, w: () => { toggle("move"); }, d: () => { toggle("data"); }, t: toggleTimes, "?": () => { toggle("help"); },
     f: focus(".widget .filter input"),
-    j: focus("main [role=grid]"), k: focus("main [role=grid]"),
+    j: step("j"), k: step("k"),
     ...Object.fromEntries(SECTIONS.map((section) => [`g ${section.key}`, () => { go(linkPlace(place, section.script)); }])),
     Backspace: () => { history.back(); },
     Escape: () => { setOpen({ editor: false, data: false, help: false, move: false }); },
