@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from kafkascope.store import Store, wal
+from kafkascope.store import Store
 from kafkascope.store.errors import StoreError, StoreInUse, UnreadableStore
 
 WRITER = """
@@ -66,7 +66,7 @@ def test_a_damaged_record_costs_only_itself_and_is_told(folder, rows, count):
             store.append("kafka_produce", rows("kafka_produce", 10, start=n))
     (path,) = (folder / "kafka_produce").glob("*.wal")
     raw = bytearray(path.read_bytes())
-    starts = [i for i in range(len(raw)) if raw.startswith(wal.MAGIC, i)]
+    starts = [i for i in range(len(raw)) if raw.startswith(b"KSW", i)]
     raw[starts[2] + 200] ^= 0xFF
     path.write_bytes(raw)
     with Store(folder) as store:
@@ -323,3 +323,84 @@ def test_age_and_bytes_bound_rows_in_memory_when_asked_and_an_old_capture_stays(
         store.append("kafka_fetch", rows("kafka_fetch", 10))
         store.maintain()
         assert (count(store), count(store, "kafka_fetch")) == (0, 10)
+
+
+def test_what_damage_cost_is_a_row_of_kafka_loss_and_a_line_of_the_log(folder, rows, caplog):
+    with Store(folder) as store:
+        store.append("kafka_produce", rows("kafka_produce", 10))
+        store.roll()
+        for _ in range(2):
+            store.append("kafka_fetch", rows("kafka_fetch", 10))
+    (segment,) = (folder / "kafka_produce").glob("*.parquet")
+    segment.write_bytes(segment.read_bytes()[:100])
+    (path,) = (folder / "kafka_fetch").glob("*.wal")
+    raw = bytearray(path.read_bytes())
+    raw[-100] ^= 0xFF
+    path.write_bytes(raw)
+    for _ in range(2):
+        with Store(folder) as store:
+            store.maintain()
+            engine = store.engine()
+            sql = f"SELECT * FROM ({engine.scan('kafka_loss', None, None, ['reason', 'bytes', 'detail'])}) ORDER BY detail"
+            found = engine.execute(sql, timeout_s=20).to_pylist()
+        assert [row["reason"] for row in found] == ["store_damaged"] * 2, "told once, also after another start"
+        assert found[0]["detail"].startswith("kafka_fetch: ") and found[0]["bytes"] > 100
+        assert found[1]["detail"].startswith("kafka_produce: ") and found[1]["bytes"] == 100
+    assert [record.name for record in caplog.records] == ["kafkascope.store"] * len(caplog.records) != []
+
+
+def test_a_segment_of_the_first_format_is_read_and_merged(folder, rows, count):
+    """Format 1 held every column as it is."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with Store(folder, maintenance_s=60) as store:
+        for n in range(2):
+            store.append("kafka_fetch", rows("kafka_fetch", 50, start=n * 100, latency=7, response_time=lambda i: i))
+            store.roll()
+    (folder / "kafkascope-store.json").write_text('{"format": 1}')
+    for number, path in enumerate(sorted((folder / "kafka_fetch").glob("*.parquet"))):
+        plain = rows("kafka_fetch", 50, start=number * 100, latency=7, response_time=lambda i: i)
+        pq.write_table(pa.Table.from_batches([plain]), path.with_name(path.name.replace(".v2.", ".v1.")))
+        path.unlink()
+    with Store(folder, maintenance_s=60) as store:
+        sql = f"SELECT sum(response_time) AS s, count(*) AS n FROM ({store.engine().scan('kafka_fetch', None, None, ['response_time'])})"
+        for _ in range(2):
+            assert store.engine().execute(sql, timeout_s=20).to_pylist() == [{"s": 2 * sum(range(50)), "n": 100}]
+            store.compact()
+        assert len(store.observed["kafka_fetch"].segments) == 1
+        assert list(store.notes) == []
+    assert '"format": 2' in (folder / "kafkascope-store.json").read_text(), "an older version must not misread what is written from now on"
+
+
+def test_a_segment_whose_column_has_another_type_is_left_out_and_left_alone(folder, rows, count):
+    import pyarrow.parquet as pq
+
+    with Store(folder) as store:
+        store.append("kafka_produce", rows("kafka_produce", 10))
+        store.roll()
+    (path,) = (folder / "kafka_produce").glob("*.parquet")
+    table = pq.read_table(path)
+    pq.write_table(table.set_column(table.schema.get_field_index("bytes"), "bytes", table.column("bytes").cast("string")), path)
+    with Store(folder) as store:
+        assert count(store) == 0
+        assert "its column bytes is string, this version reads int64" in store.notes[0]
+    assert path.exists()
+
+
+def test_reading_only_sees_what_is_there_now_and_takes_nothing(folder, rows, count):
+    with Store(folder, maintenance_s=60) as writer:
+        writer.append("kafka_produce", rows("kafka_produce", 10))
+        with Store(folder, read_only=True) as reader:
+            assert count(reader) == 10
+            with pytest.raises(StoreError, match="open for reading only"):
+                reader.append("kafka_produce", rows("kafka_produce", 1))
+        writer.roll()
+        writer.append("kafka_produce", rows("kafka_produce", 5))
+        with Store(folder, read_only=True) as reader:
+            assert count(reader) == 15
+    with pytest.raises(UnreadableStore, match="no such folder"):
+        Store(folder / "nothing", read_only=True)
+    (folder / "kafkascope-store.json").write_text('{"format": 99}')
+    with pytest.raises(UnreadableStore, match="format 99"):
+        Store(folder, read_only=True)

@@ -7,8 +7,9 @@ import pyarrow.compute as pc
 
 from kafkascope.store.segments import unnamed_topics
 
-#: Batches of this many rows are not copied any more.
+#: Batches of this many rows or bytes are not copied any more.
 _LARGE = 16 * 1024
+_LARGE_BYTES = 1 << 20
 
 
 class HotRows:
@@ -33,7 +34,7 @@ class HotRows:
         self.first_ns = span[0] if self.first_ns is None else min(self.first_ns, span[0])
         self.last_ns = span[1] if self.last_ns is None else max(self.last_ns, span[1])
         self._push(batch)
-        while len(self.batches) >= 2 and self.batches[-2].num_rows < _LARGE and self.batches[-1].num_rows * 2 > self.batches[-2].num_rows:
+        while len(self.batches) >= 2 and self.batches[-2].num_rows < _LARGE and self._sizes[-2] < _LARGE_BYTES and self.batches[-1].num_rows * 2 > self.batches[-2].num_rows:
             last, before = self._pop(), self._pop()
             self._push(pa.concat_batches([before, last]))
 

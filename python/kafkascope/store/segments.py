@@ -63,7 +63,10 @@ def unnamed_topics(table: pa.Table | pa.RecordBatch) -> int:
     names = table.schema.names
     if table.num_rows == 0 or "topic_id" not in names or "topic" not in names:
         return 0
-    unnamed = pc.and_(pc.equal(table.column("topic"), ""), pc.not_equal(table.column("topic_id"), ""))
+    empty = pc.equal(table.column("topic"), "")
+    if not pc.any(empty).as_py():
+        return 0
+    unnamed = pc.and_(empty, pc.not_equal(table.column("topic_id"), ""))
     return int(pc.sum(unnamed).as_py() or 0)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from kafkascope.store import segments as seg
 from kafkascope.store import wal
@@ -79,6 +80,7 @@ class ObservedTable:
         self._segments: list[Segment] = []
         self._pins: dict[Path, int] = {}
         self._doomed: set[Path] = set()
+        self._roll_soon = False
         self.rows_dropped = 0
         self.positions: dict[str, int] = {}
         if folder is not None:
@@ -126,7 +128,7 @@ class ObservedTable:
                 continue
             self._generation = max(self._generation, generation)
             self._hot_wals.append(path)
-            recovered, positions = recover_wal(path, self.relation, self._tell)
+            recovered, positions = recover_wal(path, self.relation, self._tell_damage)
             self.positions.update(positions)
             for batch in recovered:
                 span = time_span(batch)
@@ -134,6 +136,11 @@ class ObservedTable:
                     self._hot.append(batch, span)
         if self._hot.rows:
             self._hot_since = time.monotonic()
+
+    def _tell_damage(self, text: str, lost: Lost | None = None) -> None:
+        # Rolled at once, the damaged file goes, and is not told of at every start.
+        self._roll_soon = self._roll_soon or lost is not None
+        self._tell(text, lost)
 
     def _unlink(self, path: Path) -> None:
         if not self._read_only:
@@ -174,7 +181,7 @@ class ObservedTable:
     def wants_roll(self, now: float) -> bool:
         if self.folder is None:
             return False
-        if self._frozen is not None:
+        if self._frozen is not None or (self._roll_soon and self._hot.rows):
             return True
         hot, since = self._hot, self._hot_since
         if since is None:
@@ -214,6 +221,7 @@ class ObservedTable:
         self._hot_low = self._generation + 1
         self._frozen, self._hot = self._hot, HotRows(self.relation.schema)
         self._frozen_wals, self._hot_wals = self._hot_wals, []
+        self._roll_soon = False
         self._hot_since = None
         if self.folder is not None and self.positions:
             # The old file takes its positions with it.
@@ -386,8 +394,6 @@ def _hot_overlaps(hot: HotRows, start_ns: int | None, end_ns: int | None) -> boo
 
 def time_span(batch: pa.RecordBatch) -> tuple[int, int] | None:
     """First and last ``time_`` of a batch."""
-    import pyarrow.compute as pc
-
     found = pc.min_max(batch.column("time_")).as_py()
     return None if found["min"] is None else (found["min"], found["max"])
 

@@ -1,6 +1,6 @@
 """The write-ahead file of a table's hot rows.
 
-Each record is an Arrow IPC message behind lengths and a checksum, so that damage costs the records it touches and not those
+Each record is an Arrow IPC message, LZ4-compressed when it is large (a broker's disk has better to do), behind lengths and a checksum, so that damage costs the records it touches and not those
 after them, which a plain IPC stream would lose too. Beside the message stand the positions (session and sequence number) that
 are reached with it: a batch and the knowledge that it was stored are written or lost together.
 """
@@ -17,8 +17,15 @@ from pathlib import Path
 
 import pyarrow as pa
 
-MAGIC = b"KSW1"
+#: Before a record: as it is, or compressed.
+PLAIN, COMPRESSED = b"KSW1", b"KSW2"
+_MAGIC = b"KSW"
 _HEADER = struct.Struct("<4sIIQ")
+#: Before the compressed message: its size when it is not.
+_RAW_SIZE = struct.Struct("<Q")
+_LARGE = 4096
+#: A length that a damaged record claims is not believed beyond this.
+_LARGEST = 1 << 31
 SUFFIX = ".wal"
 
 
@@ -30,6 +37,7 @@ class WriteAhead:
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
         self.bytes = 0
         self._dirty = False
+        self._codec = pa.Codec("lz4")
         try:
             self._write(schema.serialize(), positions)
         except OSError:
@@ -41,10 +49,17 @@ class WriteAhead:
         """Write a batch and the positions reached with it. On ``OSError`` the file is as it was before."""
         self._write(batch.serialize(), positions)
 
-    def _write(self, message: pa.Buffer, positions: Mapping[str, int] | None) -> None:
+    def _write(self, message: pa.Buffer | bytes, positions: Mapping[str, int] | None) -> None:
         tag = json.dumps(positions).encode() if positions else b""
-        header = _HEADER.pack(MAGIC, zlib.crc32(message, zlib.crc32(tag)), len(tag), message.size)
-        parts: list[memoryview] = [memoryview(header + tag), memoryview(message)]
+        magic, before = PLAIN, b""
+        if len(message) >= _LARGE:
+            magic, before = COMPRESSED, _RAW_SIZE.pack(len(message))
+            # As bytes: a compressed Buffer shows a memoryview all that was set aside for it.
+            message = self._codec.compress(message, asbytes=True)
+        body = memoryview(message)
+        checksum = zlib.crc32(body, zlib.crc32(before, zlib.crc32(tag)))
+        header = _HEADER.pack(magic, checksum, len(tag), len(before) + len(body))
+        parts: list[memoryview] = [memoryview(header + tag + before), body]
         wanted = sum(len(part) for part in parts)
         try:
             while parts:
@@ -147,14 +162,14 @@ def _records(view: memoryview) -> Iterator[tuple[_Record | None, int, int]]:
 
 def _reaches_past_the_end(view: memoryview, at: int) -> bool:
     if len(view) - at < _HEADER.size:
-        return MAGIC.startswith(view[at : at + len(MAGIC)].tobytes())
+        return any(magic.startswith(view[at : at + len(magic)].tobytes()) for magic in (PLAIN, COMPRESSED))
     magic, _, tag, size = _HEADER.unpack_from(view, at)
-    return magic == MAGIC and at + _HEADER.size + tag + size > len(view)
+    return magic in (PLAIN, COMPRESSED) and at + _HEADER.size + tag + size > len(view)
 
 
 def _find(view: memoryview, start: int, window: int = 1 << 20) -> int:
     for low in range(start, len(view), window):
-        hit = view[low : low + window + len(MAGIC) - 1].tobytes().find(MAGIC)
+        hit = view[low : low + window + len(_MAGIC) - 1].tobytes().find(_MAGIC)
         if hit >= 0:
             return low + hit
     return -1
@@ -165,9 +180,20 @@ def _record_at(view: memoryview, at: int) -> _Record | None:
         return None
     magic, crc, tag, size = _HEADER.unpack_from(view, at)
     start = at + _HEADER.size
-    if magic != MAGIC or tag + size > len(view) - start:
+    if magic not in (PLAIN, COMPRESSED) or tag + size > len(view) - start:
         return None
     body = view[start : start + tag + size]
     if zlib.crc32(body) != crc:
         return None
-    return _Record(bytes(body[:tag]), bytes(body[tag:]), _HEADER.size + tag + size)
+    message = _decompressed(body[tag:]) if magic == COMPRESSED else bytes(body[tag:])
+    return None if message is None else _Record(bytes(body[:tag]), message, _HEADER.size + tag + size)
+
+
+def _decompressed(body: memoryview) -> bytes | None:
+    if len(body) < _RAW_SIZE.size:
+        return None
+    (size,) = _RAW_SIZE.unpack_from(body)
+    try:
+        return bytes(pa.Codec("lz4").decompress(body[_RAW_SIZE.size :], size)) if size <= _LARGEST else None
+    except (pa.ArrowException, OSError):
+        return None
