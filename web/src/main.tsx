@@ -1,6 +1,7 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./page/App";
+import { LastResort } from "./page/LastResort";
 import { applyTheme } from "./model/theme";
 import "uplot/dist/uPlot.min.css";
 import "./styles/theme.css";
@@ -10,4 +11,4 @@ import "./styles/overview.css";
 
 applyTheme();
 const root = document.getElementById("root");
-if (root) createRoot(root).render(<StrictMode><App /></StrictMode>);
+if (root) createRoot(root).render(<StrictMode><LastResort><App /></LastResort></StrictMode>);

@@ -101,3 +101,10 @@ describe("the layout", () => {
     for (const edge of made.edges) for (const moved of [new Set<string>(), new Set([edge.from])]) expect(edgeShape(edge, layout, moved)?.path).toMatch(/^M[-\d.e]+,[-\d.e]+[CQ]/);
   });
 });
+
+test("a request graph is of services or pods, coloured by latency or errors", () => {
+  const spec = { "@type": "types.px.dev/px.vispb.RequestGraph", requestorServiceColumn: "a", responderServiceColumn: "b", requestorPodColumn: "c", responderPodColumn: "d", p99Column: "p99", errorRateColumn: "rate" };
+  const columns = ["a", "b", "c", "d", "p99", "rate"].map((name) => ({ name, type: "STRING" as const, semanticType: "NONE" }));
+  expect(graphSpec(spec, columns)).toMatchObject({ from: "a", to: "b", color: "p99", high: 200e6 });
+  expect(graphSpec(spec, columns, { pods: true, errors: true })).toMatchObject({ from: "c", to: "d", color: "rate", high: 0.02 });
+});

@@ -7,7 +7,7 @@ import { visible } from "../model/format";
 import { Icon } from "../page/Icon";
 import { edgeShape } from "./edgePath";
 import { type Box, freeLayout, layeredLayout, type Layout, layoutKey } from "./layout";
-import { type GraphEdge, graphModel, type GraphNode, graphSpec } from "./model";
+import { type GraphEdge, graphModel, type GraphNode, graphSpec, isRequestGraph, type RequestView } from "./model";
 import { drag, useViewport } from "./useViewport";
 
 /** With more edges than this, their labels come on hover only. */
@@ -22,7 +22,8 @@ interface Hover {
 
 export function GraphWidget({ table, spec, name }: { table: ResultTable; spec: DisplaySpec; name: string }) {
   const page = usePage();
-  const settings = useMemo(() => graphSpec(spec, table.columns), [spec, table.columns]);
+  const [view, setView] = useState<RequestView>({ pods: false, errors: false });
+  const settings = useMemo(() => graphSpec(spec, table.columns, view), [spec, table.columns, view]);
   const [layered, setLayered] = useState<boolean | null>(null);
   const [unfold, setUnfold] = useState(false);
   const [query, setQuery] = useState("");
@@ -116,6 +117,8 @@ export function GraphWidget({ table, spec, name }: { table: ResultTable; spec: D
       <div className="graph-tools" role="toolbar" aria-label="graph">
         {model.nodes.length > 12 && <input type="search" className="graph-search" data-testid="graph-search" placeholder="focus on…" aria-label="focus on nodes" value={query} onChange={(event) => { setQuery(event.target.value); }} />}
         {model.foldable && <button type="button" className="icon-button" aria-pressed={!unfold} title={unfold ? "fold replicas" : "show each replica"} aria-label={unfold ? "fold replicas" : "show each replica"} onClick={() => { setUnfold(!unfold); viewport.fit(); }}><Icon name="fold" /></button>}
+        {isRequestGraph(spec) && <button type="button" className="link graph-choice" data-testid="graph-pods" aria-pressed={view.pods} title="nodes are services or pods" onClick={() => { setView({ ...view, pods: !view.pods }); viewport.fit(); }}>{view.pods ? "pods" : "services"}</button>}
+        {isRequestGraph(spec) && <button type="button" className="link graph-choice" data-testid="graph-errors" aria-pressed={view.errors} title="the colour says p99 latency or the share of errors" onClick={() => { setView({ ...view, errors: !view.errors }); }}>{view.errors ? "errors" : "latency"}</button>}
         <button type="button" className="icon-button" data-testid="graph-hierarchy" aria-pressed={inLayers} title={inLayers ? "free arrangement" : "layers from left to right"} aria-label="hierarchy" onClick={() => { setLayered(!inLayers); viewport.fit(); }}><Icon name="layers" /></button>
         <button type="button" className="icon-button" title="zoom in" aria-label="zoom in" onClick={() => { viewport.zoom(1.3); }}><Icon name="plus" /></button>
         <button type="button" className="icon-button" title="zoom out" aria-label="zoom out" onClick={() => { viewport.zoom(1 / 1.3); }}><Icon name="minus" /></button>

@@ -59,17 +59,24 @@ export const MAX_NODES = 80;
 const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
 const number = (value: unknown): number | undefined => (typeof value === "number" ? value : undefined);
 
+/** How a request graph is looked at: each pod instead of its service, errors instead of latencies as the colour. */
+export interface RequestView {
+  pods: boolean;
+  errors: boolean;
+}
+
+export const isRequestGraph = (spec: DisplaySpec): boolean => (spec["@type"] ?? "").endsWith(".RequestGraph");
+
 /** The settings of a Graph or RequestGraph widget. */
-export function graphSpec(spec: DisplaySpec, columns: readonly Column[]): GraphSpec | null {
-  const kind = spec["@type"] ?? "";
+export function graphSpec(spec: DisplaySpec, columns: readonly Column[], view: RequestView = { pods: false, errors: false }): GraphSpec | null {
   const has = (name: string | undefined): name is string => name !== undefined && columns.some((column) => column.name === name);
-  if (kind.endsWith(".RequestGraph")) {
-    const end = (side: string) => ["Service", "Pod", "IP"].map((what) => text(spec[`${side}${what}Column`])).find(has);
+  if (isRequestGraph(spec)) {
+    const end = (side: string) => (view.pods ? ["Pod", "Service", "IP"] : ["Service", "Pod", "IP"]).map((what) => text(spec[`${side}${what}Column`])).find(has);
     const [from, to] = [end("requestor"), end("responder")];
     if (from === undefined || to === undefined) return null;
     const hover = ["requestsPerSecond", "errorRate", "p50", "p90", "p99", "inboundBytesPerSecond", "outboundBytesPerSecond", "totalRequestCount"];
     const found = hover.map((name) => text(spec[`${name}Column`])).filter(has);
-    return { from, to, hover: found, layered: true, ...optional({ weight: text(spec.requestsPerSecondColumn), color: text(spec.p99Column) }), medium: 100e6, high: 200e6 };
+    return { from, to, hover: found, layered: true, ...optional({ weight: text(spec.requestsPerSecondColumn), color: text(view.errors ? spec.errorRateColumn : spec.p99Column) }), medium: view.errors ? 0.01 : 100e6, high: view.errors ? 0.02 : 200e6 };
   }
   const list = spec.adjacencyList as { fromColumn?: string; toColumn?: string } | undefined;
   if (!has(list?.fromColumn) || !has(list.toColumn)) return null;

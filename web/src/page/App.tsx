@@ -1,5 +1,5 @@
 /** The page: what the address says is what runs and shows. */
-import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react";
+import { Suspense, useCallback, useEffect, useMemo, useState } from "react";
 import type { RunRequest, ScriptSummary, Variable } from "../api";
 import { SCRATCH } from "../bar/ScriptPicker";
 import { type Tool, TopBar } from "../bar/TopBar";
@@ -17,6 +17,7 @@ import { Rail } from "../bar/Rail";
 import { Catalogue } from "./Catalogue";
 import { DataDrawer } from "./DataDrawer";
 import { Help } from "./Help";
+import { lazyPart } from "./lazyPart";
 import { Missing } from "./Missing";
 import { withPositions } from "./move";
 import { PageHead } from "./PageHead";
@@ -26,7 +27,7 @@ import { useLive } from "./useLive";
 import { usePods, useScripts, useScriptText, useStatus } from "./useServer";
 import { WidgetGrid } from "./WidgetGrid";
 
-const EditorPanel = lazy(() => import("../editor/EditorPanel"));
+const EditorPanel = lazyPart(() => import("../editor/EditorPanel"));
 
 /** The variables of a script, or those of the vis spec that runs instead. */
 function variablesOf(summary: ScriptSummary | undefined, vis: Record<string, unknown> | null): Variable[] {

@@ -1,5 +1,5 @@
 /** One widget: its frame, what it shows, and what it says when it cannot. */
-import { Component, lazy, type ReactNode, Suspense, useState } from "react";
+import { Component, type ReactNode, Suspense, useState } from "react";
 import type { ResultTable, RunResult, WidgetSpec } from "../api";
 import { barData, type Bars, histogramData, isHorizontal } from "../chart/bars";
 import { BarView } from "../chart/BarView";
@@ -16,9 +16,10 @@ import { PlaceLink } from "../table/CellView";
 import { DataTable } from "../table/DataTable";
 import { Empty } from "./Empty";
 import { Icon } from "./Icon";
+import { lazyPart } from "./lazyPart";
 import { TableMenu } from "./TableMenu";
 
-const VegaChart = lazy(() => import("../vega/VegaChart"));
+const VegaChart = lazyPart(() => import("../vega/VegaChart"));
 
 interface Props {
   widget: WidgetSpec;
