@@ -27,6 +27,7 @@ class Commands(click.Group):
         "tail": ("kafkascope.cli.tail", "tail"),
         "get": ("kafkascope.cli.get", "get"),
         "alerts": ("kafkascope.cli.alerts", "alerts"),
+        "export": ("kafkascope.cli.export", "export"),
         "decode": ("kafkascope.cli.decode", "decode"),
         "demo": ("kafkascope.demo.cli", "demo"),
         "doctor": ("kafkascope.cli.doctor", "doctor"),

@@ -72,5 +72,6 @@ class Selection:
 
     def worst(self, table: pa.Table) -> pa.Table:
         """The partitions that are farthest behind."""
-        order = pc.sort_indices(table, [("lag", "descending"), ("group_id", "ascending"), ("topic", "ascending"), ("partition", "ascending")], null_placement="at_end")
+        keys = table.select(["group_id", "topic", "partition"]).append_column("lag", pc.fill_null(table["lag"], -1))
+        order = pc.sort_indices(keys, [("lag", "descending"), ("group_id", "ascending"), ("topic", "ascending"), ("partition", "ascending")])
         return table.take(order.slice(0, self.top))

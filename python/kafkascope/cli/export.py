@@ -1,0 +1,143 @@
+"""``px export``: metrics for Prometheus and OTLP, dashboards and rules as files."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kafkascope.cli.client import Server
+from kafkascope.cli.errors import FAILED, NOTHING_THERE, WRONG_USE, CommandError
+
+capture_option = click.option("--capture", "captures", multiple=True, metavar="FILE", help="Out of this packet capture instead of a running server; may be repeated.")
+
+
+@click.group()
+def export() -> None:
+    """Hand Kafka's metrics to other systems.
+
+    \b
+    Examples:
+      px export prometheus                      what a scrape of the server gets
+      px export otlp --endpoint http://collector:4318/v1/metrics --every 30
+      px export grafana -d dashboards/          dashboards to import
+      px export rules > kafkascope-rules.yaml   alerting and recording rules for Prometheus
+    """
+
+
+@export.command()
+@capture_option
+@click.option("--names", default="kafka_exporter,kafka_lag_exporter", show_default=True, help="Whose names to use, of a capture: kafka_exporter, kafka_lag_exporter, burrow.")
+@click.option("--openmetrics", is_flag=True, help="OpenMetrics, with exemplars.")
+def prometheus(captures: tuple[str, ...], names: str, openmetrics: bool) -> None:
+    """Print the metrics in Prometheus' text format."""
+    from kafkascope.export import text
+
+    content_type = text.OPENMETRICS if openmetrics else text.PROMETHEUS
+    if not captures:
+        click.echo(_scrape(content_type), nl=False)
+        return
+    click.echo(text.render(_of_captures(captures, names)[0], content_type), nl=False)
+
+
+@export.command()
+@capture_option
+@click.option("--endpoint", default="http://127.0.0.1:4318/v1/metrics", show_default=True, help="Where metrics are posted, the whole URL.")
+@click.option("--header", "headers", multiple=True, metavar="NAME=VALUE", help="Sent with each request; may be repeated.")
+@click.option("--every", type=click.FloatRange(min=1), metavar="SECONDS", help="Again and again; without it, once.")
+def otlp(captures: tuple[str, ...], endpoint: str, headers: tuple[str, ...], every: float | None) -> None:
+    """Push the metrics over OTLP/HTTP, with OpenTelemetry's names."""
+    from kafkascope.export import otlp as sender
+    from kafkascope.export import parse, text
+    from kafkascope.export.families import Family
+
+    given = {}
+    for header in headers:
+        name, equals, value = header.partition("=")
+        if not equals:
+            raise CommandError(f"expected NAME=VALUE, found '{header}'", "", WRONG_USE)
+        given[name] = value
+    while True:
+        if captures:
+            families, start_ns, now_ns = _of_captures(captures, "kafka_exporter,kafka_lag_exporter")
+        else:
+            families, now_ns = parse.families(_scrape(text.OPENMETRICS)), time.time_ns()
+            uptime = next((f.samples[0][1] for f in families if isinstance(f, Family) and f.name == "kafkascope_uptime_seconds"), 0.0)
+            start_ns = now_ns - int(uptime * 1e9)
+        data = sender.metrics(families, now_ns=now_ns, start_ns=start_ns)
+        try:
+            sender.push(data, endpoint=endpoint, headers=given)
+        except sender.ExportError as error:
+            if every is None:
+                raise CommandError(str(error), "is a collector with an OTLP/HTTP receiver there?", NOTHING_THERE) from error
+            click.echo(f"px: {error}", err=True)
+        else:
+            click.echo(f"px: {sender.count(data)} data points sent to {endpoint}", err=True)
+        if every is None or captures:
+            return
+        time.sleep(every)
+
+
+@export.command()
+@click.option("-d", "--directory", default=".", show_default=True, help="Where to write the files.")
+def grafana(directory: str) -> None:
+    """Write dashboards for Grafana."""
+    from kafkascope.export.grafana import dashboards
+
+    folder = Path(directory)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, dashboard in dashboards().items():
+            (folder / name).write_text(json.dumps(dashboard, indent=1) + "\n", encoding="utf-8")
+            click.echo(str(folder / name))
+    except OSError as error:
+        raise CommandError(f"{folder} cannot be written: {error.strerror}", "name another with -d", FAILED) from error
+
+
+@export.command()
+def rules() -> None:
+    """Print alerting and recording rules for Prometheus."""
+    from kafkascope import export as package
+
+    click.echo((Path(package.__file__).parent / "rules.yaml").read_text(encoding="utf-8"), nl=False)
+
+
+def _scrape(content_type: str) -> str:
+    server = Server()
+    headers = {"Accept": content_type, **({"Authorization": f"Bearer {server.token}"} if server.token else {})}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(f"{server.url}/metrics", headers=headers), timeout=30) as answer:
+            return str(answer.read().decode("utf-8"))
+    except urllib.error.HTTPError as error:
+        raise CommandError(f"{server.url}/metrics answered {error.code} {error.reason}", "", FAILED) from error
+    except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
+        reason = getattr(error, "reason", error)
+        raise CommandError(f"no Kafkascope server at {server.url}: {reason}", "start one with `px up`, name another with KAFKASCOPE_SERVER, or read a file with --capture", NOTHING_THERE) from error
+
+
+def _of_captures(captures: tuple[str, ...], names: str) -> tuple[list[Any], int, int]:
+    """The families at the end of captures; the times of their first and last packet."""
+    from kafkascope.cli.capture import load_captures
+    from kafkascope.export import kafka
+    from kafkascope.export.selection import Selection
+    from kafkascope.server.analysis import Analysis
+
+    try:
+        selection = Selection(names=tuple(name for name in names.split(",") if name))
+    except ValueError as error:
+        raise CommandError(f"--names: {error}", "", WRONG_USE) from error
+    store, first_ns, last_ns, notes = load_captures(captures)
+    try:
+        analysis = Analysis(store, captured=(first_ns, last_ns))
+        snapshot = analysis.snapshot(last_ns)
+        families = kafka.families(analysis.monitor, snapshot, selection)
+    finally:
+        store.close()
+    for note in notes:
+        click.echo(f"px: {note}", err=True)
+    return families, first_ns, last_ns

@@ -1,0 +1,154 @@
+"""A real Prometheus scrapes a server, and its own tool checks the rules. Skips where Debian's package prometheus is not installed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import socket
+import subprocess
+import threading
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kafkascope.export import kafka
+
+HERE = Path(__file__).parent
+RULES = Path(kafka.__file__).parent / "rules.yaml"
+pytestmark = [
+    pytest.mark.skipif(shutil.which("prometheus") is None or shutil.which("promtool") is None, reason="prometheus is not installed (Debian: apt-get install prometheus)"),
+]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def promtool(*words: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["promtool", *words], input=text, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_rules_are_right_and_fire_when_they_should(tmp_path: Path) -> None:
+    checked = promtool("check", "rules", str(RULES))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    shutil.copy(RULES, tmp_path / "rules.yaml")
+    shutil.copy(HERE / "rules_test.yaml", tmp_path)
+    tested = promtool("test", "rules", str(tmp_path / "rules_test.yaml"))
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
+@pytest.fixture(scope="module")
+def server(analysed: Any) -> Iterator[int]:
+    import uvicorn
+
+    from kafkascope.scripts import Library
+    from kafkascope.server.app import create_app
+    from kafkascope.server.service import Service
+
+    port = free_port()
+    app = create_app(Service(analysed.store.engine(), Library.load(), store_stats=analysed.store.stats, analysis=analysed))
+    running = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", ws="websockets-sansio"))
+    running.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    thread = threading.Thread(target=lambda: asyncio.run(running.serve()), daemon=True)
+    thread.start()
+    wait(lambda: running.started)
+    yield port
+    running.should_exit = True
+    thread.join(timeout=10)
+
+
+@pytest.fixture(scope="module")
+def prometheus(server: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("prometheus")
+    port = free_port()
+    (folder / "prometheus.yml").write_text(
+        f"global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nrule_files: ['{RULES}']\n"
+        f"scrape_configs:\n  - job_name: kafkascope\n    static_configs: [{{targets: ['127.0.0.1:{server}']}}]\n"
+    )
+    command = [
+        "prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data", f"--web.listen-address=127.0.0.1:{port}", "--log.level=error",
+        "--enable-feature=exemplar-storage",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait(lambda: bool(query(url, "kafka_consumergroup_lag")), 30)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+        if process.stderr is not None:
+            process.stderr.close()
+
+
+def wait(done: Any, seconds: float = 15) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            if done():
+                return
+        except OSError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError(f"not within {seconds} s")
+
+
+def ask(url: str, path: str, **parameters: str) -> Any:
+    with urllib.request.urlopen(f"{url}{path}?{urllib.parse.urlencode(parameters)}", timeout=10) as answer:
+        return json.load(answer)["data"]
+
+
+def query(url: str, expr: str) -> list[dict[str, Any]]:
+    return list(ask(url, "/api/v1/query", query=expr)["result"])
+
+
+def test_prometheus_scrapes_the_server(prometheus: str) -> None:
+    (target,) = ask(prometheus, "/api/v1/targets")["activeTargets"]
+    assert (target["health"], target["lastError"]) == ("up", "")
+    lags = {(r["metric"]["consumergroup"], r["metric"]["topic"], r["metric"]["partition"]): r["value"][1] for r in query(prometheus, "kafka_consumergroup_lag")}
+    assert lags["gt", "jt", "0"] == "30" and lags["gc", "jc", "0"] == "0"
+    assert [r["value"][1] for r in query(prometheus, "sum(kafka_consumergroup_lag)")] == ["44"]
+    assert [r["value"][1] for r in query(prometheus, "kafka_delivery_latency_seconds_count{group='gz'}")] == ["5"]
+
+
+def test_it_takes_the_exemplars(prometheus: str) -> None:
+    # Those of a recording are older than what Prometheus keeps; that it reads the format is what the scrape's health says.
+    (target,) = ask(prometheus, "/api/v1/targets")["activeTargets"]
+    assert target["health"] == "up"
+    with urllib.request.urlopen(urllib.request.Request(target["scrapeUrl"], headers={"Accept": "application/openmetrics-text"}), timeout=10) as answer:
+        assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+        assert b' # {partition="' in answer.read()
+
+
+def test_its_rules_run_over_our_metrics(prometheus: str) -> None:
+    wait(lambda: bool(query(prometheus, "kafka:consumergroup_lag:sum")), 20)
+    (found,) = query(prometheus, 'kafka:consumergroup_lag:sum{group="gt"}')
+    assert found["value"][1] == "44"
+    for group in ask(prometheus, "/api/v1/rules")["groups"]:
+        for rule in group["rules"]:
+            assert rule["health"] in ("ok", "unknown"), rule
+
+
+def test_every_expression_of_the_dashboards_is_understood(prometheus: str) -> None:
+    from kafkascope.export.grafana import dashboards
+
+    for dashboard in dashboards().values():
+        for panel in dashboard["panels"]:
+            for target in panel["targets"]:
+                expr = target["expr"].replace("$__rate_interval", "1m").replace("$cluster", ".*").replace("$group", ".*").replace("$topic", ".*")
+                ask(prometheus, "/api/v1/query", query=expr)
+
+
+def test_promtool_reads_the_metrics(server: int) -> None:
+    with urllib.request.urlopen(f"http://127.0.0.1:{server}/metrics", timeout=10) as answer:
+        checked = promtool("check", "metrics", text=answer.read().decode())
+    # kafka_exporter's own names end in _sum, as promtool advises against; nothing else may be said.
+    assert all("_sum" in line for line in checked.stderr.splitlines() if line), checked.stderr
