@@ -19,6 +19,7 @@ _REASONS = {
     "unreadable": "stretches without readable messages",
     "tls": "TLS connections, content not visible",
     "limit": "cut by a limit of Kafkascope",
+    "store_damaged": "rows lost to damaged files of the store",
 }
 
 

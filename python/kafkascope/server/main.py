@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -71,6 +72,7 @@ def serve(config: Config, fd: int, ingest: Ingest, *, data: str | None, source: 
     from kafkascope.store import Store
     from kafkascope.store.errors import StoreError
 
+    _log_to_stderr()
     with contextlib.ExitStack() as closing:
         try:
             library = Library.load(config["server.scripts"])
@@ -115,6 +117,15 @@ def _cluster_feed(config: Config, store: Store) -> ClusterFeed | None:
     except KubernetesError as error:
         _fail(error.message, error.hint)
     return ClusterFeed(store, ClusterWatch(api, log=lambda text: click.echo(f"px: {text}", err=True)))
+
+
+def _log_to_stderr() -> None:
+    """What the store and others have to tell: text on a terminal, JSON lines otherwise."""
+    from kafkascope.agent.log import JsonLines
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("px: %(message)s") if sys.stderr.isatty() else JsonLines())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
 
 
 def _fail(message: str, hint: str = "") -> NoReturn:
