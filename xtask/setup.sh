@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
 # Make sure that the named tools are there: install Debian's packages when root, otherwise say which are missing.
-# usage: xtask/setup.sh build|demo|test
+# usage: xtask/setup.sh build|demo|test|cluster
 set -eu
 cd "$(dirname "$0")/.."
 
 declare -A package=(
   [cc]=gcc [python3]=python3 [ip]=iproute2 [java]=openjdk-17-jre-headless [javap]=openjdk-17-jdk-headless [mvn]=maven
   [chromium]=chromium [tcpdump]=tcpdump [clang]=clang [llvm-strip]=llvm
+  [ctr]=containerd [runc]=runc [iptables]=iptables [conntrack]=conntrack [/usr/lib/cni/bridge]=containernetworking-plugins [jlink]=openjdk-17-jdk-headless [openssl]=openssl
 )
 case "${1:-build}" in
   build) need=(cc python3) ;;
   demo)  need=(cc python3 ip java mvn) ;;
   test)  need=(cc python3 ip java javap mvn chromium tcpdump clang llvm-strip) ;;
-  *) echo "setup.sh: expected build, demo or test, found '$1'" >&2; exit 2 ;;
+  cluster) need=(cc python3 ip jlink mvn openssl ctr runc iptables conntrack /usr/lib/cni/bridge) ;;
+  *) echo "setup.sh: expected build, demo, test or cluster, found '$1'" >&2; exit 2 ;;
 esac
 
 missing=()

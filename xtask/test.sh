@@ -14,7 +14,7 @@ skip() { echo "── $1"; echo "   $1: skipped, $2"; skipped+=("$1"); }
 
 part "lint" xtask/lint.sh
 part "rust" cargo test --workspace --locked -q
-part "python" .venv/bin/pytest -n 2 -m "not live and not demo and not browser"
+part "python" .venv/bin/pytest -n 2 -m "not live and not demo and not browser and not kubernetes and not cluster"
 part "page" xtask/node.sh npm run --silent --prefix web test
 if command -v mvn >/dev/null && command -v javap >/dev/null; then part "schema" python3 xtask/schema/check.py; else skip "schema" "it reads Kafka's jars, which mvn brings, with javap"; fi
 if command -v clang >/dev/null && command -v llvm-strip >/dev/null; then
@@ -29,6 +29,19 @@ elif .venv/bin/px doctor -o json | grep -q '"status": "fail"'; then
   skip "kernel" "this kernel refuses eBPF, see px doctor"
 else
   part "kernel" cargo test --locked -q -p kafkascope-capture --test live_ebpf --test live_packets -- --ignored
+fi
+if kube=$(tests/kubernetes/cluster/binary.sh ${KAFKASCOPE_KUBE_BUILD:+build}); then
+  export KAFKASCOPE_KUBE=$kube
+  part "kubernetes API" .venv/bin/pytest -n 2 -m kubernetes tests/kubernetes
+  if [ "$(id -u)" != 0 ]; then
+    skip "kubernetes node" "namespaces, cgroups and containers need root"
+  elif xtask/setup.sh cluster; then
+    part "kubernetes node (about five minutes)" .venv/bin/pytest -m cluster -rs tests/kubernetes
+  else
+    skip "kubernetes node" "tools are missing, see above"
+  fi
+else
+  skip "kubernetes" "its binary is missing, see above"
 fi
 part "live" .venv/bin/pytest -m "live" -rs
 part "demo" .venv/bin/pytest -m "demo" -rs

@@ -61,7 +61,7 @@ def progress(title: str) -> Iterator[rollout.Say]:
 @click.command()
 @namespace_option
 @cluster_options
-@click.option("--image", help="Image of agent and server; default: the one of this version.")
+@click.option("--image", help="Image of agent and server, with its registry; default: kafkascope of this version.")
 @click.option("--pull-policy", type=click.Choice(["Always", "IfNotPresent", "Never"]), help="When nodes fetch it.")
 @click.option("--source", type=click.Choice(["ebpf", "packet", "none"]), help="How agents capture.")
 @click.option("--check", "only_check", is_flag=True, help="Say what the cluster allows, and change nothing.")

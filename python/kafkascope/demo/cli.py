@@ -103,7 +103,7 @@ def list_demos(output: str) -> None:
 @demo.command()
 @_place
 @click.option("--port", type=click.IntRange(1, 65535), default=8081, show_default=True, help="On a host: port of the demo's pages on 127.0.0.1.")
-@click.option("--images", metavar="REPOSITORY", help="On a cluster: where the nodes find the images; default: where this version's are published.")
+@click.option("--images", metavar="REGISTRY", help="On a cluster: where the nodes find the images kafkascope and kafkascope-demo-kafka.")
 @click.option("--pull-policy", type=click.Choice(["Always", "IfNotPresent", "Never"]), help="On a cluster: when nodes fetch them.")
 def deploy(found: Demo, api: Api | None, port: int, images: str | None, pull_policy: str | None) -> None:
     """Start a demo, and wait until it is ready.

@@ -22,8 +22,6 @@ HERE = Path(__file__).parent
 _DEPLOY_S = 240.0
 _SCALE_S = 90.0
 _PORT = 8080
-#: Where this version's images are published.
-REPOSITORY = "ghcr.io/kafkascope"
 
 
 def load(demo: Demo, repository: str = "", pull_policy: str = "") -> list[Object]:
@@ -31,7 +29,7 @@ def load(demo: Demo, repository: str = "", pull_policy: str = "") -> list[Object
     things = [thing for thing in yaml.safe_load_all((HERE / f"{demo.name}.yaml").read_text(encoding="utf-8")) if thing]
     for thing in things:
         for container in manifests.containers(thing):
-            container["image"] = f"{repository or REPOSITORY}/{container['image']}:{__version__}"
+            container["image"] = f"{repository.rstrip('/') + '/' if repository else ''}{container['image']}:{__version__}"
             container["imagePullPolicy"] = pull_policy or "IfNotPresent"
     return things
 
