@@ -7,11 +7,11 @@ import type { Feed, FeedName } from "./useOverview";
 const TABLE = "types.px.dev/px.vispb.Table";
 
 const GROUP_COLUMNS = ["status", "group", "group_id", "lag_seconds", "lag", "trend", "time_to_drain", "topics", "reason", "members", "kind", "state"];
-const TOPIC_COLUMNS = ["topic", "produce_rate", "record_rate", "consume_rate", "partitions", "producers", "consumers", "groups", "errors"];
+const TOPIC_COLUMNS = ["topic", "produce_rate", "consume_rate", "partitions", "groups", "errors"];
 const BROKER_COLUMNS = ["broker", "request_rate", "throughput", "errors", "clients"];
-const CLIENT_COLUMNS = ["client_id", "client", "software", "software_name", "software_version", "version", "connections", "requests", "errors", "upgrade", "problem", "tls"];
+const CLIENT_COLUMNS = ["client_id", "client", "software_name", "software_version", "kafka_4", "requests", "errors"];
 const ERROR_COLUMNS = ["error", "api", "requests", "last_seen"];
-const REBALANCE_COLUMNS = ["time_", "group", "group_id", "trigger", "reason", "duration", "delay", "stopped_max", "members_after", "client_id"];
+const REBALANCE_COLUMNS = ["time_", "group", "group_id", "trigger", "duration", "delay", "stopped_max", "reason"];
 
 export function groupTable(feed: Feed): ResultTable | null {
   const found = tableWith(feed.result, "status", "reason") ?? tableWith(feed.result, "lag");

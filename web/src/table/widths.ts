@@ -1,6 +1,6 @@
 /** Column widths from what is in the columns; they stay while the columns stay, so that nothing jumps. */
 import type { Column, ResultTable } from "../api";
-import { formatCell } from "../model/format";
+import { formatCell, significant } from "../model/format";
 import { textWidth } from "../model/measure";
 import { verdict } from "../model/verdict";
 import { isQuantiles, isReference, isStatus, nestedJson, scriptReference } from "../model/values";
@@ -16,7 +16,7 @@ export function columnWidth(table: ResultTable, index: number): number {
   let longest = "";
   for (const row of table.rows.slice(0, SAMPLE)) {
     const value = row[index] ?? null;
-    const text = isReference(column) ? (scriptReference(value)?.label ?? "") : isStatus(column) ? "Terminated" : column.name === "status" && verdict(value) ? `● ${verdict(value)?.word ?? ""}` : formatCell(value, column);
+    const text = isReference(column) ? (scriptReference(value)?.label ?? "") : isStatus(column) ? "Terminated" : column.name === "status" && verdict(value) ? `● ${verdict(value)?.word ?? ""}` : column.name === "trend" && value !== null ? `▲ ${significant(Number(value), 2)}/s` : formatCell(value, column);
     if (text.length > longest.length) longest = text;
     if (longest.length > 60 && nestedJson(value) !== undefined) return 360;
   }
