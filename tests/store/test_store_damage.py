@@ -17,7 +17,7 @@ WRITER = """
     import sys, time
     from pathlib import Path
     sys.path.insert(0, sys.argv[2])
-    from conftest import make_rows
+    from table_rows import make_rows
     from kafkascope.store import Store
     store = Store(Path(sys.argv[1]), maintenance_s=0.05)
     batch = make_rows("kafka_produce", 100)

@@ -33,6 +33,9 @@ def templates() -> dict[str, pa.Table]:
             for table, batch in batches.items():
                 if table in TABLES:
                     mine[table].append(pa.record_batch(batch))
+        if "kafka_produce" not in mine:
+            # Captures of other protocols, or of nothing but connections.
+            continue
         first = min(pc.min(b.column("time_")).as_py() for group in mine.values() for b in group)
         for table, group in mine.items():
             found[table] += [_shifted(b, -first) for b in group]
