@@ -36,7 +36,7 @@ from kafkascope.pxl.values import (
 )
 from kafkascope.pxl.values import REQUIRED as _REQUIRED
 
-MAX_STEPS = 200_000
+MAX_STEPS = 50_000
 MAX_DEPTH = 40
 MAX_TEXT = 1 << 26
 _COLUMN = (Ref, Apply, Cast, Context)
@@ -70,6 +70,8 @@ class Interpreter:
         self.columns: dict[str, tuple[Column, ...]] = {}
         self.warnings: list[str] = []
         self._steps = 0
+        #: How often the script made a text of others.
+        self.joined = 0
         self._depth = 0
         self._text = 0
         self._memo: dict[Any, Any] | None = None
@@ -349,6 +351,7 @@ class Interpreter:
                 raise error("a data frame is not a value", at, "name a column: df.x")
             if not isinstance(operand, (Const, *_COLUMN)):
                 raise error(f"an operator takes columns and constants, found {kind(operand)}", at, _OF_NONE if operand is NOTHING else "")
+        self.joined += fn == "add"
         return apply(fn, tuple(operands), at)
 
     # ---- calls ----
@@ -399,6 +402,7 @@ class Interpreter:
                 continue
             if not isinstance(arg, (Const, *_COLUMN)):
                 raise error(f"px.{name} takes columns and constants, found {kind(arg)}", at, _OF_NONE if arg is NOTHING else "")
+        self.joined += name in ("add", "replace")
         return apply(name, tuple(args), at)
 
     def invoke(self, function: Function, args: list[Any], keywords: dict[str, Any], at: Place) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from kafkascope.pxl import syntax, times, uncaptured
+from kafkascope.pxl import growth, syntax, times, uncaptured
 from kafkascope.pxl.errors import did_you_mean, error, listing
 from kafkascope.pxl.frames import Frame, Grouped, after_groupby
 from kafkascope.pxl.interpreter import Interpreter
@@ -24,6 +24,8 @@ from kafkascope.pxl.values import Sequence as ListValue
 #: Rows of a result table unless the script or the caller says otherwise.
 DEFAULT_MAX_ROWS = 10_000
 MOST_ROWS = 1_000_000
+#: Fewer joins of texts than this cannot make a long one.
+_FEW = 5
 
 
 class Engine(Protocol):
@@ -107,6 +109,8 @@ def compile(source: str, relations: Mapping[str, Any], funcs: Sequence[FuncCall]
             _call(interpreter, call)
         if not interpreter.displays:
             raise error("the script has no result", (1, 1), "add px.display(df), or call a function of the script from its vis spec")
+        if interpreter.joined > _FEW:
+            growth.check([frame.node for frame in interpreter.displays.values()])
         plans = optimize([frame.node for frame in interpreter.displays.values()], interpreter.graph)
         outputs = dict(zip(interpreter.displays, plans, strict=True))
     except RecursionError:

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from kafkascope.pxl.errors import PxLError, error
 
-MAX_SOURCE = 1 << 20
+MAX_SOURCE = 1 << 18
 _PRAGMA = re.compile(r"^[ \t]*#px:set[ \t]+(\w+)=(\S+)[ \t]*$", re.M)
 
 #: How a user calls the things that a script cannot hold.
