@@ -309,8 +309,12 @@ pub(crate) fn response(
             {
                 return Proof::No;
             }
+            // Inside of other data, a few zeros read as the answer to a client's first request: one that was cut must begin
+            // where a write does, or end just where the hole does.
+            let exact = (bytes.len() as u64).saturating_add(place.hole) == end;
+            let cut = place.hole > 0 && (place.aligned || exact && tape.nodes.len() >= 3);
             if has_batch(tape, &view)
-                || place.hole > 0 && (place.aligned || tape.nodes.len() >= 3)
+                || cut
                 || place.last && tape.nodes.len() >= 16
             {
                 Proof::Likely
