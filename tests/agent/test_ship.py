@@ -108,7 +108,7 @@ def test_a_batch_that_comes_a_second_time_is_stored_once(store, socket):
             reader.read()
         writer.close()
     assert produced(store) == 30
-    assert server.stats() == {"batches": 3, "rows": 30, "refused": 0, "repeated": 3}
+    assert server.stats() == {"batches": 3, "rows": 30, "refused": 0, "repeated": 3, "paired": 0}
     client.close()
     server.close()
 

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.flight as flight
 
 from kafkascope.store.errors import StoreError
+from kafkascope.store.pairs import Pairs
 from kafkascope.store.store import Store
 from kafkascope.tokens import Token
 
@@ -86,8 +87,8 @@ class IngestServer:
         return self._server.port if self._path is None else 0
 
     def stats(self) -> dict[str, int]:
-        """Batches and rows taken, batches refused and batches that came twice."""
-        return dict(self._server.counters)
+        """Batches and rows taken, batches refused, batches that came twice, rows left out because the connection's other side told them."""
+        return {**self._server.counters, "paired": self._server.pairs.left_out}
 
     def close(self) -> None:
         """Stop listening and end the agents' streams."""
@@ -144,6 +145,7 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
         self._store = store
         self._positions = positions
         self._joined = joined
+        self.pairs = Pairs()
         self._names = _TopicNames(store)
         self._order = [threading.Lock() for _ in range(64)]
         super().__init__(location, **options)
@@ -182,6 +184,7 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
                 self.counters["repeated"] += 1
                 return {"sequence": sequence}
             try:
+                batch = self.pairs.once(batch)
                 self._store.append(table, batch, {session: sequence})
             except StoreError as error:
                 # Sending it again would not help: acknowledged, with the reason.
