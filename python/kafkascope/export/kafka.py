@@ -15,6 +15,7 @@ from kafkascope.export.families import AnyFamily, Family, HistogramFamily, Histo
 from kafkascope.export.selection import Selection
 
 _STATUSES = tuple(Status)
+DELIVERY = "kafka_delivery_latency_seconds"
 
 
 def families(monitor: Monitor, snapshot: Snapshot, selection: Selection) -> list[AnyFamily]:
@@ -25,18 +26,19 @@ def families(monitor: Monitor, snapshot: Snapshot, selection: Selection) -> list
     # One cluster, as almost always: exactly the labels that the dashboards know. Several would collide without another one.
     one = len(clusters) <= 1
     whole = [*_sums(lag, groups, selection, one), *_own(groups, snapshot), *_traffic(monitor.traffic)]
-    budget = selection.max_series - sum(map(series, whole))
     ends = selection.topics_of(monitor.tracker.ends())
     fine: list[AnyFamily] = _by_partition(lag, ends, selection, one) if selection.partitions else []
-    wanted = sum(map(series, fine))
-    dropped = 0
-    if wanted > budget:
+    wanted = sum(map(series, [*fine, *whole]))
+    if wanted > selection.max_series:
+        # The delays of each (topic, group) are many series and the first that can be done without.
+        whole = [family for family in whole if family.name != DELIVERY]
+    if sum(map(series, [*fine, *whole])) > selection.max_series:
         worst = selection.worst(lag)
         keys = ["cluster_id", "topic", "partition"]
         fine = _by_partition(worst, ends.join(worst.select(keys).group_by(keys).aggregate([]), keys, join_type="left semi"), selection, one)
-        if sum(map(series, fine)) > budget:
-            fine = []
-        dropped = wanted - sum(map(series, fine))
+    if sum(map(series, [*fine, *whole])) > selection.max_series:
+        fine = []
+    dropped = wanted - sum(map(series, [*fine, *whole]))
     bound = [
         Family("kafkascope_metrics_truncated", "gauge", "1 while there are more series than allowed: by partition only the farthest behind are exposed.", (), [((), int(dropped > 0))]),
         Family("kafkascope_metrics_series_dropped", "gauge", "Series left out because of the limit.", (), [((), dropped)]),
@@ -157,7 +159,7 @@ def _traffic(traffic: Traffic) -> list[AnyFamily]:
         Family("kafka_client_throttle_seconds_total", "counter", "Time that clients were told to wait.", ("client_id", "api"), [(k, c.throttled_s) for k, c in clients if c.throttled_s]),
         Family("kafka_request_errors_total", "counter", "Responses with an error, by its name.", ("api", "error"), sorted(traffic.errors.items())),
         histograms("kafka_request_latency_seconds", "Response time minus request time; of a Fetch with the time it waited for data.", ("api",), [((a,), h) for a, h in sorted(traffic.requests.items(), key=lambda item: item[0])]),
-        histograms("kafka_delivery_latency_seconds", "From a record's append to its delivery to the group.", ("cluster_name", "topic", "group"), sorted(traffic.delivery.items(), key=lambda item: item[0])),
+        histograms(DELIVERY, "From a record's append to its delivery to the group.", ("cluster_name", "topic", "group"), sorted(traffic.delivery.items(), key=lambda item: item[0])),
     ]  # fmt: skip
 
 
