@@ -1,0 +1,165 @@
+"""What the analysis writes: when something changes, again when nothing does, and an end for what is gone."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from analysis_rows import SECOND, captured, table
+
+from kafkascope.analysis import monitor as monitors
+from kafkascope.analysis import replay
+from kafkascope.analysis.monitor import Monitor
+from kafkascope.server.analysis import Analysis
+from kafkascope.store import Store, catalogue
+
+CLUSTER = "c"
+DEFAULTS: dict[str, dict[str, Any]] = {"commits": {"member_id": "m", "generation": 1}}
+
+
+class Steps:
+    """A monitor that is given rows of one moment after another."""
+
+    def __init__(self) -> None:
+        self.monitor = Monitor()
+
+    def at(self, second: float, **rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+        names = {"commits": "kafka_commits", "fetch": "kafka_fetch", "produce": "kafka_produce", "events": "kafka_events.beta", "group_events": "kafka_group_events"}
+        for kind, given in rows.items():
+            for batch in table(names[kind], *({"cluster_id": CLUSTER} | DEFAULTS.get(kind, {}) | row for row in given)).to_batches():
+                self.monitor.offer(names[kind], batch)
+        return {name: found.to_pylist() for name, found in self.monitor.step(round(second * SECOND)).items()}
+
+
+def event(api: int, name: str, at: float, body: str, resp: str = "{}", **more: Any) -> dict[str, Any]:
+    return {"time_": at, "req_cmd": api, "req_cmd_name": name, "req_body": body, "resp": resp, "latency": 0, "client_id": "app"} | more
+
+
+def test_a_row_when_something_changes_and_again_after_a_while() -> None:
+    steps = Steps()
+    first = steps.at(100, produce=[{"at": 99, "base_offset": 0, "last_offset": 9, "records": 10}], commits=[{"at": 100, "offset": 10}])
+    assert [(r["lag"], r["status"]) for r in first["kafka_lag"]] == [(0, "OK")]
+    assert [(r["group_id"], r["lag"], r["partitions"]) for r in first["kafka_group_lag"]] == [("g", 0, 1)]
+    assert steps.at(102) == {}
+    changed = steps.at(104, produce=[{"at": 104, "base_offset": 10, "last_offset": 14, "records": 5}])
+    assert [(r["lag"], r["lag_seconds"]) for r in changed["kafka_lag"]] == [(5, 0.0)]
+    assert [r["lag"] for r in changed["kafka_group_lag"]] == [5]
+    # Few rows are written again soon; and a group that is behind has a time lag that grows.
+    assert [r["lag_seconds"] for r in steps.at(110)["kafka_lag"]] == [6.0]
+
+
+def test_all_partitions_of_a_topic_are_written_together() -> None:
+    steps = Steps()
+    steps.at(100, commits=[{"at": 100, "partition": p, "offset": 10} for p in range(3)])
+    changed = steps.at(102, commits=[{"at": 102, "partition": 1, "offset": 12}])
+    assert sorted(r["partition"] for r in changed["kafka_lag"]) == [0, 1, 2]
+
+
+def test_a_deleted_group_ends_with_a_last_row() -> None:
+    steps = Steps()
+    steps.at(100, commits=[{"at": 100, "offset": 10}])
+    gone = steps.at(110, events=[event(42, "DeleteGroups", 110, '{"groups_names":["g"]}', '{"results":[{"group_id":"g","error_code":0}]}')])
+    assert [(r["group_id"], r["state"]) for r in gone["kafka_group_lag"]] == [("g", "Dead")]
+    assert steps.monitor.snapshot(111 * SECOND).lag.num_rows == 0
+    assert steps.at(200) == {}
+
+
+def test_findings_begin_last_and_end() -> None:
+    steps = Steps()
+
+    def read(at: float, first: int) -> dict[str, Any]:
+        return {"at": at, "fetch_offset": first, "first_offset": first, "last_offset": first + 9, "records": 10, "high_watermark": first + 10}
+
+    written: list[tuple[float, bool, str]] = []
+    for second in range(100, 320, 10):
+        rows: dict[str, list[dict[str, Any]]] = {"fetch": [read(second, second)]} if second < 250 else {"commits": [{"at": second, "offset": second}]}
+        found = steps.at(second, **rows).get("kafka_findings", [])
+        written += [(second, r["open"], r["kind"]) for r in found]
+        if second == 200:
+            (group,) = steps.monitor.snapshot(second * SECOND).groups.to_pylist()
+            assert group["status"] == "WARN" and "has committed nothing in 100 s of reading" in group["reason"]
+    kind = "reading_without_commits"
+    assert written == [(170, True, kind), (230, True, kind), (270, False, kind)]
+
+
+def test_who_is_in_a_group_whose_joining_was_not_seen() -> None:
+    steps = Steps()
+    beat = '{{"group_id":"g","generation_id":3,"member_id":"{}","group_instance_id":null}}'
+    steps.at(100, events=[event(12, "Heartbeat", 99, beat.format(m)) for m in "ab"], commits=[{"at": 100, "offset": 1, "member_id": "a", "generation": 3}])
+    (group,) = steps.monitor.snapshot(101 * SECOND).groups.to_pylist()
+    assert (group["kind"], group["state"], group["members"]) == ("classic", "Stable", 2)
+    (group,) = steps.monitor.snapshot(200 * SECOND).groups.to_pylist()
+    assert (group["state"], group["members"]) == ("Empty", 0)
+
+
+def test_offsets_without_members_make_a_simple_group() -> None:
+    steps = Steps()
+    steps.at(100, commits=[{"at": 100, "offset": 1, "member_id": "", "generation": -1}])
+    (group,) = steps.monitor.snapshot(101 * SECOND).groups.to_pylist()
+    assert (group["kind"], group["members"]) == ("simple", 0)
+
+
+def test_rows_that_wait_are_bounded_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(monitors, "MAX_WAITING_ROWS", 3)
+    monitor = Monitor()
+    for second in range(5):
+        for batch in table("kafka_commits", DEFAULTS["commits"] | {"at": second + 1, "offset": second}).to_batches():
+            monitor.offer("kafka_commits", batch)
+    monitor.step(10 * SECOND)
+    assert monitor.stats()["rowsDropped"] == 2
+    assert monitor.snapshot(11 * SECOND).lag["committed"].to_pylist() == [4]
+
+
+def rows_of(store: Store, name: str) -> list[dict[str, Any]]:
+    engine = store.engine()
+    columns = list(catalogue.load()[name].by_name)
+    return list(engine.execute(engine.scan(name, None, None, columns), timeout_s=30).to_pylist())
+
+
+def test_beside_a_store_that_is_filled(tmp_path: Path) -> None:
+    tables = captured("java-clients")
+    with Store(tmp_path / "store", memory_limit="256MB", retention_age_s=1 << 40) as store:
+        analysis = Analysis(store, interval_s=0.05)
+        analysis.start()
+        for name, rows in tables.items():
+            for batch in rows.to_batches():
+                store.append(name, batch)
+        end = time.monotonic() + 30
+        while time.monotonic() < end and {r["group_id"] for r in rows_of(store, "kafka_group_lag")} < {"gc", "gn", "gt", "sg"}:
+            time.sleep(0.1)
+        analysis.close()
+        assert analysis.problem is None
+        newest = {r["group_id"]: r["lag"] for r in sorted(rows_of(store, "kafka_group_lag"), key=lambda r: r["time_"])}
+        assert newest["gt"] == 44 and newest["gc"] == 0
+    # What a store has from before is known again after a restart.
+    with Store(tmp_path / "store", memory_limit="256MB", retention_age_s=1 << 40) as store:
+        monitor = Monitor()
+        replay.warm(store.engine(), monitor, now_ns=max(tables["kafka_events.beta"]["time_"].to_pylist()))
+        again = {r["group_id"]: r["lag"] for r in monitor.snapshot(time.time_ns()).groups.to_pylist()}
+        assert again == newest
+
+
+def test_a_capture_has_the_tables_when_a_script_asks() -> None:
+    from kafkascope.agent import captures
+
+    loaded = captures.load([str(Path(__file__).parents[2] / "captures" / "java-clients.pcap.gz")])
+    try:
+        analysis = Analysis(loaded.store, captured=(loaded.first_ns, loaded.last_ns))
+        analysis.prepare({"kafka_produce"})
+        assert rows_of(loaded.store, "kafka_lag") == []
+        analysis.prepare({"kafka_lag"})
+        rows = rows_of(loaded.store, "kafka_lag")
+        assert rows and all(loaded.first_ns <= r["time_"] <= loaded.last_ns for r in rows)
+        assert len(rows_of(loaded.store, "kafka_rebalances")) == 19
+        analysis.prepare({"kafka_lag"})
+        assert len(rows_of(loaded.store, "kafka_lag")) == len(rows)
+    finally:
+        loaded.store.close()
+
+
+def test_an_empty_monitor_writes_nothing() -> None:
+    assert Monitor().step(SECOND) == {}
+    assert isinstance(Monitor().snapshot(SECOND).lag, pa.Table)
