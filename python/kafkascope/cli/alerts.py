@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from kafkascope.cli import output as out
-from kafkascope.cli.client import Server
+from kafkascope.cli.client import Server, server_option
 from kafkascope.cli.errors import WRONG_USE, CommandError
 
 _EVENTS = [("time_", "TIME64NS", "TIME_NS"), ("event", "STRING", "NONE"), ("severity", "STRING", "NONE"), ("alert", "STRING", "NONE"), ("subject", "STRING", "NONE"),
@@ -21,6 +21,7 @@ def alerts() -> None:
 
 
 @alerts.command("list")
+@server_option
 @click.option("--recent", is_flag=True, help="What opened and closed lately, too.")
 @click.option("-o", "--output", type=click.Choice(out.FORMATS), default="table", show_default=True)
 def list_alerts(recent: bool, output: str) -> None:

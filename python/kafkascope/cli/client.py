@@ -7,19 +7,34 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+import click
+
 from kafkascope.cli.errors import FAILED, NOTHING_THERE, WRONG_USE, CommandError
-from kafkascope.config import ConfigError, load
+from kafkascope.config import KEYS, ConfigError, load
+
+_KEY = KEYS["client.server"]
+
+
+def _remember(context: click.Context, _: click.Parameter, url: str | None) -> None:
+    if url is not None:
+        context.meta[_KEY.key] = url
+
+
+#: Of commands that ask a server; ``Server`` finds the value by itself.
+server_option = click.option("--server", metavar="URL", expose_value=False, callback=_remember, help=f"Ask the server at this address.  [default: {_KEY.default}]")
 
 
 class Server:
     """Calls of the API; failures become ``CommandError`` with the right exit code."""
 
     def __init__(self, url: str | None = None, token: str | None = None, timeout_s: float = 90) -> None:
+        context = click.get_current_context(silent=True)
+        url = url or (context.meta.get(_KEY.key) if context is not None else None)
         try:
-            config = load()
+            config = load(flags={} if url is None else {_KEY.key: url})
         except ConfigError as error:
             raise CommandError(error.message, error.hint, WRONG_USE) from error
-        self.url = (url or config["client.server"]).rstrip("/")
+        self.url = config[_KEY.key].rstrip("/")
         self.token = token or config["server.token"] or None
         self.timeout_s = timeout_s
 
@@ -40,9 +55,9 @@ class Server:
             raise self._failure(error) from error
         except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
             reason = getattr(error, "reason", error)
-            raise CommandError(f"no Kafkascope server at {self.url}: {reason}", "start one with `px up`, name another with KAFKASCOPE_SERVER, or read a file with --capture", NOTHING_THERE) from error
+            raise CommandError(f"no Kafkascope server at {self.url}: {reason}", "start one with `px up`, name another with --server or KAFKASCOPE_SERVER, or read a file with --capture", NOTHING_THERE) from error
         except ValueError as error:
-            raise CommandError(f"{self.url} answered, but not as a Kafkascope server: {error}", "name the right address with KAFKASCOPE_SERVER", NOTHING_THERE) from error
+            raise CommandError(f"{self.url} answered, but not as a Kafkascope server: {error}", "name the right address with --server or KAFKASCOPE_SERVER", NOTHING_THERE) from error
 
     def _failure(self, error: urllib.error.HTTPError) -> CommandError:
         try:

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from kafkascope.cli.client import Server
+from kafkascope.cli.client import Server, server_option
 from kafkascope.cli.errors import FAILED, NOTHING_THERE, WRONG_USE, CommandError
 
 capture_option = click.option("--capture", "captures", multiple=True, metavar="FILE", help="Out of this packet capture instead of a running server; may be repeated.")
@@ -31,6 +31,7 @@ def export() -> None:
 
 
 @export.command()
+@server_option
 @capture_option
 @click.option("--names", default="kafka_exporter,kafka_lag_exporter", show_default=True, help="Whose names to use, of a capture: kafka_exporter, kafka_lag_exporter, burrow.")
 @click.option("--openmetrics", is_flag=True, help="OpenMetrics, with exemplars.")
@@ -46,6 +47,7 @@ def prometheus(captures: tuple[str, ...], names: str, openmetrics: bool) -> None
 
 
 @export.command()
+@server_option
 @capture_option
 @click.option("--endpoint", default="http://127.0.0.1:4318/v1/metrics", show_default=True, help="Where metrics are posted, the whole URL.")
 @click.option("--header", "headers", multiple=True, metavar="NAME=VALUE", help="Sent with each request; may be repeated.")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from kafkascope.cli import output as out
-from kafkascope.cli.client import Server
+from kafkascope.cli.client import Server, server_option
 
 output_option = click.option("-o", "--output", type=click.Choice(out.FORMATS), default="table", show_default=True)
 
@@ -23,6 +23,7 @@ def get() -> None:
 
 @click.command()
 @output_option
+@server_option
 def pems(output: str) -> None:
     """The agents: host, state, how they capture, what they lost."""
     status = Server().call("/api/status")
@@ -39,6 +40,7 @@ get.add_command(pems, "agents")
 
 @get.command()
 @output_option
+@server_option
 def cluster(output: str) -> None:
     """The server: version, uptime, requests seen, what is kept."""
     status = Server().call("/api/status")
@@ -58,6 +60,7 @@ def _entities(kind: str, output: str) -> None:
 
 @get.command()
 @output_option
+@server_option
 def pods(output: str) -> None:
     """The pods that are known."""
     _entities("pod", output)
@@ -65,6 +68,7 @@ def pods(output: str) -> None:
 
 @get.command()
 @output_option
+@server_option
 def namespaces(output: str) -> None:
     """The namespaces that are known."""
     _entities("namespace", output)

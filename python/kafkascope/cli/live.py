@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from kafkascope.cli import output as out
+from kafkascope.cli.client import server_option
 from kafkascope.cli.errors import WRONG_USE, CommandError
 from kafkascope.cli.run import _request, _table, parse_arguments
 from kafkascope.cli.script import load, scripts_option
@@ -21,6 +22,7 @@ FIRST = "px/kafka_overview"
 @click.argument("script_args", nargs=-1, type=click.UNPROCESSED)
 @click.option("-f", "--file", "file", metavar="FILE", help="Show this PxL file; a vis.json beside it is found by itself.")
 @click.option("--vis", "vis_file", metavar="FILE", help="Vis spec for -f.")
+@server_option
 @scripts_option
 @click.option("--capture", "captures", multiple=True, metavar="FILE", help="Look into this packet capture, with no server and no privileges; may be repeated.")
 @click.option("-i", "--interval", type=click.FloatRange(0.5, 3600), default=5.0, show_default=True, metavar="SECONDS", help="How often to ask anew.")

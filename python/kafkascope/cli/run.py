@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 import click
 
 from kafkascope.cli import output as out
-from kafkascope.cli.client import Server
+from kafkascope.cli.client import Server, server_option
 from kafkascope.cli.errors import FAILED, WRONG_USE, CommandError
 from kafkascope.cli.script import load, scripts_option
 
@@ -22,6 +22,7 @@ from kafkascope.cli.script import load, scripts_option
 @click.option("-o", "--output", type=click.Choice(out.FORMATS), default="table", show_default=True, help="How to print the result tables.")
 @click.option("-f", "--file", "file", metavar="FILE", help="Run this PxL file instead of a script of the library; - is standard input.")
 @click.option("--vis", "vis_file", metavar="FILE", help="Vis spec for -f; a vis.json beside FILE is found by itself.")
+@server_option
 @scripts_option
 @click.option("--capture", "captures", multiple=True, metavar="FILE", help="Answer from this packet capture, with no server and no privileges; may be repeated.")
 @click.option("-l", "--list", "list_only", is_flag=True, help="List the scripts.")

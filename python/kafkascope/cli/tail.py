@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import click
 
+from kafkascope.cli.client import server_option
 from kafkascope.cli.errors import NOTHING_THERE, WRONG_USE, CommandError
 from kafkascope.tui import requests
 from kafkascope.tui.requests import Filters, Request
@@ -36,6 +37,7 @@ RETRY_MAX_S = 10.0
 @click.option("--since", metavar="DURATION", default="5m", show_default=True, help="How far back the first lines may reach; a capture is read whole.")
 @click.option("--interval", type=click.FloatRange(0.1, 3600), default=1.0, show_default=True, metavar="SECONDS", help="How often -f asks.")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), help="text (default on a terminal), or json (default in a pipe): one object a line.")
+@server_option
 @click.option("--capture", "captures", multiple=True, metavar="FILE", help="Read this packet capture, with no server and no privileges; may be repeated.")
 def tail(follow: bool, count: int | None, apis: tuple[str, ...], clients: tuple[str, ...], topics: tuple[str, ...], groups: tuple[str, ...], errors: bool, slow: str | None,
          since: str, interval: float, output: str | None, captures: tuple[str, ...]) -> None:
