@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -83,3 +85,24 @@ def test_the_nearest_name_is_told() -> None:
     with pytest.raises(ScriptError) as error:
         Library.load().get("px/kafka_overveiw")
     assert "px/kafka_overview" in error.value.hint
+
+
+def test_folders_that_vanish_while_they_are_read(tmp_path: Path) -> None:
+    write(tmp_path / "kept" / "a.pxl", PXL)
+    library = Library.load([tmp_path])
+    stop = threading.Event()
+
+    def come_and_go() -> None:
+        while not stop.is_set():
+            write(tmp_path / "gone" / "deep" / "er" / "b.pxl", PXL)
+            shutil.rmtree(tmp_path / "gone")
+
+    other = threading.Thread(target=come_and_go)
+    other.start()
+    try:
+        for _ in range(50):
+            library.refresh()
+            assert "kept" in library.scripts
+    finally:
+        stop.set()
+        other.join()

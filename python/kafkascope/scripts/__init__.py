@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,8 +87,7 @@ class Library:
 
     def _stamps(self) -> Iterable[tuple[str, int]]:
         for root in self.roots:
-            files = [root] if root.is_file() else [p for pattern in ("*.pxl", "vis.json", "manifest.yaml") for p in root.rglob(pattern)]
-            for file in files:
+            for file in [root] if root.is_file() else _files(root):
                 try:
                     yield str(file), file.stat().st_mtime_ns
                 except FileNotFoundError:
@@ -106,6 +107,14 @@ def nearest(name: str, known: Iterable[str]) -> str:
     tails = {n.rsplit("/", 1)[-1]: n for n in names}
     close = difflib.get_close_matches(name, names, 3, 0.5) or [tails[n] for n in difflib.get_close_matches(name.rsplit("/", 1)[-1], tails, 3, 0.5)]
     return f"did you mean {', '.join(close)}?" if close else "`px script list` lists them"
+
+
+def _files(root: Path) -> Iterable[Path]:
+    """The files of scripts below a folder. Another program may remove folders meanwhile: ``Path.rglob`` would fail then."""
+    for folder, _, names in os.walk(root):
+        for name in names:
+            if name.endswith(".pxl") or name in ("vis.json", "manifest.yaml"):
+                yield Path(folder, name)
 
 
 def _read(path: Path) -> str:
@@ -131,13 +140,15 @@ def _vis(text: str, where: str) -> dict[str, Any] | None:
 
 def _folder(root: Path, problems: list[str], before: dict[str, Script]) -> dict[str, Script]:
     found: dict[str, Script] = {}
-    for pxl in sorted(root.rglob("*.pxl")):
+    scripts = sorted(path for path in _files(root) if path.suffix == ".pxl")
+    of_folder = Counter(path.parent for path in scripts)
+    for pxl in scripts:
         folder = pxl.parent
         name = folder.relative_to(root).as_posix()
         if name == ".":
-            name = f"{root.name}/{pxl.stem}" if len(list(folder.glob("*.pxl"))) > 1 else root.name
+            name = f"{root.name}/{pxl.stem}" if of_folder[folder] > 1 else root.name
         try:
-            if folder != root and len(list(folder.glob("*.pxl"))) > 1:
+            if folder != root and of_folder[folder] > 1:
                 raise ScriptError(f"{folder}: expected exactly one .pxl file")
             manifest_path, vis_path = folder / "manifest.yaml", folder / "vis.json"
             manifest = yaml.safe_load(_read(manifest_path)) if manifest_path.exists() else {}
