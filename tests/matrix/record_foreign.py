@@ -134,6 +134,8 @@ def amqp(folder: Path) -> None:
     env = {"RABBITMQ_MNESIA_BASE": f"{folder}/mq", "RABBITMQ_LOG_BASE": f"{folder}/mq", "RABBITMQ_NODENAME": "matrix@localhost", "HOME": f"{folder}/mq", "RABBITMQ_PID_FILE": f"{folder}/mq/pid"}
     with server(5672, "/usr/lib/rabbitmq/bin/rabbitmq-server", user="rabbitmq", env=env):
         sh(*toolchain.python_client("foreign.txt", "talk_amqp.py"), "5672")
+    # Erlang's name server, which would outlive its node.
+    sh("epmd", "-kill")
 
 
 def tls(folder: Path) -> None:
