@@ -123,11 +123,12 @@ class Unnest(Node):
 
 @dataclass(frozen=True, eq=False)
 class Spread(Node):
-    """One row for each of ``values``, which is the column ``name``."""
+    """One row for each of ``values``, which is the column ``name``; ``filled`` leaves out those that are empty text."""
 
     input: Node
     name: str
     values: tuple[Expr, ...]
+    filled: bool = False
 
     @property
     def inputs(self) -> tuple[Node, ...]:
@@ -139,7 +140,7 @@ class Spread(Node):
         return {**self.input.schema, self.name: Column(self.name, first.type, first.semantic, any(v.nullable for v in self.values))}
 
     def describe(self) -> str:
-        return f"spread {self.name}=[{', '.join(show(v) for v in self.values)}]"
+        return f"spread {self.name}=[{', '.join(show(v) for v in self.values)}]{' filled' if self.filled else ''}"
 
 
 @dataclass(frozen=True, slots=True)

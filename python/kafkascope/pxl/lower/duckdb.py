@@ -132,6 +132,8 @@ class _Lowering:
         scope = _Lookups(self, node)
         kept = [f"t.{identifier(n)}" for n in node.schema if n != node.name]
         values = elements(node.values, scope.sql)
+        if node.filled:
+            values = f"list_filter({values}, lambda value: value <> '')"
         return f"SELECT {', '.join([*kept, f'unnest({values}) AS {identifier(node.name)}'])} FROM {self.names[id(node.input)]} AS t{scope.joins()}"
 
     def _aggregate(self, node: Aggregate) -> str:

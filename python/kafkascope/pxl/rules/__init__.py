@@ -10,7 +10,7 @@ from kafkascope.pxl.rules.rebuild import over
 
 #: Each rule with the operator that it is about, if it is about one.
 RULES: tuple[tuple[Callable[[Sequence[Node], Graph], list[Node]], type[Node] | None], ...] = (
-    (spread.gather, Append), (filters.push_down, Filter), (limits.push_down, Limit), (timerange.narrow_scans, Filter), (columns.prune, None),
+    (spread.gather, Append), (filters.push_down, Filter), (spread.leave_out_empty, Append), (limits.push_down, Limit), (timerange.narrow_scans, Filter), (columns.prune, None),
 )  # fmt: skip
 
 

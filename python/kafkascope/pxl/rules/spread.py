@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
-from kafkascope.pxl.expr import Column, Expr, substitute
-from kafkascope.pxl.plan import Append, Graph, Node, Project, Spread, post_order
+from kafkascope.pxl.expr import Call, Column, Expr, Literal, conjuncts, substitute
+from kafkascope.pxl.plan import Append, Filter, Graph, Node, Project, Spread, post_order
+from kafkascope.pxl.rules.filters import conjunction
 from kafkascope.pxl.rules.rebuild import over, readers
+from kafkascope.pxl.types import DataType
 
 
 def gather(roots: Sequence[Node], graph: Graph) -> list[Node]:
@@ -23,6 +26,27 @@ def gather(roots: Sequence[Node], graph: Graph) -> list[Node]:
             new = _gathered(node, done, uses, graph) or new
         done[id(node)] = new
     return [done[id(root)] for root in roots]
+
+
+def leave_out_empty(roots: Sequence[Node], graph: Graph) -> list[Node]:
+    """Where only values that are not empty go on, the others make no rows in the first place."""
+    uses = readers(roots)
+    done: dict[int, Node] = {}
+    for node in post_order(roots):
+        new = graph.add(over(node, tuple(done[id(child)] for child in node.inputs)))
+        if isinstance(new, Filter) and isinstance(new.input, Spread) and uses[id(node.inputs[0])] == 1:
+            spread = new.input
+            one = spread.schema[spread.name]
+            parts = conjuncts(new.condition)
+            left = [part for part in parts if part != Call("notEqual", (one, _EMPTY), DataType.BOOLEAN)]
+            if len(left) < len(parts):
+                filled = graph.add(replace(spread, filled=True))
+                new = graph.add(Filter(filled, conjunction(left))) if left else filled
+        done[id(node)] = new
+    return [done[id(root)] for root in roots]
+
+
+_EMPTY = Literal("", DataType.STRING)
 
 
 def _gathered(append: Append, done: dict[int, Node], uses: Counter[int], graph: Graph) -> Node | None:
