@@ -16,7 +16,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from kafkascope.analysis import lag, windows
-from kafkascope.analysis.ranges import OffsetRanges, last_of_each, rightmost
+from kafkascope.analysis.incoming import Sightings, columns, first_times, part_key, split_at_deletions
+from kafkascope.analysis.pending import PendingCommits
+from kafkascope.analysis.ranges import OffsetRanges, last_of_each
 from kafkascope.analysis.slots import Names, Slots
 from kafkascope.analysis.verdict import WINDOW
 
@@ -31,7 +33,6 @@ SOURCES = ("", "high_watermark", "produce", "list_offsets")
 MAX_PAIRS = 250_000
 MAX_PARTITIONS = 250_000
 MAX_RANGES = 1_000_000
-MAX_PENDING = 100_000
 #: Ranges that every group has read are kept this long, for groups that go back.
 KEEP_READ_NS = 300 * SECOND
 #: The lag is noted this often and as long as this, for the trend.
@@ -63,7 +64,7 @@ class Tracker:
         self.pairs = Slots(_PAIR, max_pairs)
         self.parts = Slots(_PARTITION, max_partitions)
         self.appended, self.delivered, self.reached = (OffsetRanges(MAX_RANGES) for _ in range(3))
-        self.pending_dropped = 0
+        self.pending = PendingCommits()
         self.evicted = 0
         self.changed: set[int] = set()
         self._min_distance = min_distance_ns
@@ -71,10 +72,6 @@ class Tracker:
         self._names: dict[str, str] = {}
         self._topic_ids: dict[tuple[int, int], str] = {}
         self._former: set[tuple[int, int, str]] = set()
-        self._pending: dict[tuple[int, str], list[tuple[int, int, int]]] = {}
-        self._pending_count = 0
-        self._transaction_ends: list[tuple[int, tuple[int, str, int, int, bool]]] = []
-        self._round = 0
         self._lags: deque[tuple[int, Floats]] = deque()
 
     # ---- taking in ----
@@ -95,12 +92,11 @@ class Tracker:
 
     def take(self, rows: lag.Rows) -> None:
         """New rows of the tables; what was taken once must not be given again."""
-        for part in _split_at_deletions(rows):
+        for part in split_at_deletions(rows):
             self._take(part)
 
     def _take(self, rows: lag.Rows) -> None:
-        self._round += 1
-        commits, fetch, produce, ends = (_columns(getattr(rows, kind), kind) for kind in ("commits", "fetch", "produce", "ends"))
+        commits, fetch, produce, ends = (columns(getattr(rows, kind), kind) for kind in ("commits", "fetch", "produce", "ends"))
         self._know_the_cluster(commits, fetch, produce, ends)
         keys = [self._topic_keys(table) for table in (commits, fetch, produce, ends)]
         self._forget_former_topics(keys, (commits, fetch, produce, ends))
@@ -129,7 +125,7 @@ class Tracker:
         for slot in slots.tolist():
             del self.parts.slot_of[int(self.parts.key[slot])]
             self.parts.cluster[slot] = 1
-            key = _part_key(1, int(self.parts.topic[slot]), int(self.parts.partition[slot]))
+            key = part_key(1, int(self.parts.topic[slot]), int(self.parts.partition[slot]))
             self.parts.key[slot] = key
             self.parts.slot_of[key] = slot
         self._topic_ids = {(1, topic): topic_id for (_, topic), topic_id in self._topic_ids.items()}
@@ -153,7 +149,7 @@ class Tracker:
         cluster = self.clusters.numbers(rows["cluster_id"])
         if len(self.clusters) == 2:
             cluster[:] = 1
-        keys = _part_key(cluster, self._topic_keys(table), rows["partition"].to_numpy())
+        keys = part_key(cluster, self._topic_keys(table), rows["partition"].to_numpy())
         unique, inverse = np.unique(keys, return_inverse=True)
         return np.fromiter((self.parts.slot_of.get(key, -1) for key in unique.tolist()), np.int64, len(unique))[inverse]
 
@@ -177,7 +173,7 @@ class Tracker:
             codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
             table["code"], table["texts"] = codes, texts
             packed = (table["c"] << 52) | (key << 26) | codes
-            for found, first in zip(*_first_time(packed, table["ts"]), strict=True):
+            for found, first in zip(*first_times(packed, table["ts"]), strict=True):
                 text = texts[found & ((1 << 26) - 1)]
                 if text:
                     name = (found >> 52, (found >> 26) & ((1 << 26) - 1), text)
@@ -209,7 +205,7 @@ class Tracker:
                 table["drop"] |= mine & (old | unnamed)
 
     def _slots_of(self, table: dict[str, Any], key: Ints) -> Ints:
-        slots = self.parts.find(_part_key(table["c"], key, table["partition"]))
+        slots = self.parts.find(part_key(table["c"], key, table["partition"]))
         real = slots >= 0
         self.parts.cluster[slots[real]] = table["c"][real]
         self.parts.topic[slots[real]] = key[real]
@@ -218,7 +214,7 @@ class Tracker:
         table["drop"] |= ~real
         return slots
 
-    def _ends_and_ranges(self, keys: list[Ints], fetch: dict[str, Any], produce: dict[str, Any], ends: dict[str, Any]) -> _Sightings:
+    def _ends_and_ranges(self, keys: list[Ints], fetch: dict[str, Any], produce: dict[str, Any], ends: dict[str, Any]) -> Sightings:
         for table, key in zip((fetch, produce, ends), keys, strict=True):
             self._slots_of(table, key)
         read = ~fetch["drop"]
@@ -234,7 +230,7 @@ class Tracker:
         end = np.concatenate([fetch["high_watermark"][seen], last[written] + 1, ends["end_offset"][told]])
         at = np.concatenate([fetch["ts"][seen], produce["ts"][written], ends["ts"][told]])
         source = np.concatenate([np.full(seen.sum(), 1), np.full(written.sum(), 2), np.full(told.sum(), 3)])
-        sightings = _Sightings(slot, end, at, self.parts.end.copy())
+        sightings = Sightings(slot, end, at, self.parts.end.copy())
         self.reached.add(slot, end, end, at)
         self._log_ends(slot, end, at, source)
         stable = np.flatnonzero(read & (fetch["last_stable_offset"] >= 0))
@@ -316,16 +312,12 @@ class Tracker:
         if in_transactions and len(rows):
             transactional = commits["transactional_id"].take(pa.array(rows))
             waiting = np.asarray(transactional.is_valid().to_numpy(zero_copy_only=False))
-            for who, row, text in zip(pair[waiting].tolist(), rows[waiting].tolist(), transactional.filter(pa.array(waiting)).to_pylist(), strict=True):
-                if self._pending_count >= MAX_PENDING:
-                    self.pending_dropped += 1
-                    continue
-                self._pending.setdefault((int(commits["c"][row]), text), []).append((int(commits["time_"][row]), who, int(commits["offset"][row])))
-                self._pending_count += 1
+            for who, row, name in zip(pair[waiting].tolist(), rows[waiting].tolist(), transactional.filter(pa.array(waiting)).to_pylist(), strict=True):
+                self.pending.add((int(commits["c"][row]), name), int(commits["time_"][row]), who, int(commits["offset"][row]))
             rows, pair = rows[~waiting], pair[~waiting]
         return pair, commits["offset"][rows], commits["ts"][rows], commits["time_"][rows]
 
-    def _book_commits(self, pair: Ints, offset: Ints, ts: Ints, asked: Ints, sightings: _Sightings) -> None:
+    def _book_commits(self, pair: Ints, offset: Ints, ts: Ints, asked: Ints, sightings: Sightings) -> None:
         if len(pair) == 0:
             return
         pairs = self.pairs
@@ -347,27 +339,10 @@ class Tracker:
         np.minimum.at(pairs.first_at, pair, ts)
         self._touch_partitions(pairs.at[pair])
 
-    def _end_transactions(self, ends: pa.Table, sightings: _Sightings) -> None:
-        for row in ends.to_pylist():
-            cluster = 1 if len(self.clusters) == 2 else self.clusters.number(row["cluster_id"])
-            at = row["response_time"] if row["response_time"] is not None else row["time_"]
-            self._transaction_ends.append((self._round, (cluster, row["transactional_id"], row["time_"], at, row["committed"])))
-        # Tables come one after the other: an end may be here before its commits, so it waits for one more round.
-        done: list[tuple[int, int, int, int]] = []
-        for _, (cluster, name, time_, at, committed) in self._transaction_ends:
-            waiting = self._pending.get((cluster, name))
-            if not waiting:
-                continue
-            decided = [entry for entry in waiting if entry[0] < time_]
-            rest = [entry for entry in waiting if entry[0] >= time_]
-            self._pending_count -= len(decided)
-            if rest:
-                self._pending[cluster, name] = rest
-            else:
-                del self._pending[cluster, name]
-            if committed:
-                done += [(who, offset, at, asked) for asked, who, offset in decided]
-        self._transaction_ends = [entry for entry in self._transaction_ends if entry[0] >= self._round]
+    def _end_transactions(self, ends: pa.Table, sightings: Sightings) -> None:
+        """Commits in transactions count when these commit."""
+        clusters = [1 if len(self.clusters) == 2 else self.clusters.number(cluster) for cluster in ends["cluster_id"].to_pylist()]
+        done = self.pending.end(clusters, ends)
         if done:
             pair, offset, ts, asked = (np.array(column, np.int64) for column in zip(*done, strict=True))
             self._book_commits(pair, offset, ts, asked, sightings)
@@ -414,12 +389,7 @@ class Tracker:
         for _, lags in self._lags:
             inside = slots[slots < len(lags)]
             lags[inside] = np.nan
-        gone = set(slots.tolist())
-        if gone and self._pending:
-            for name in list(self._pending):
-                kept = [entry for entry in self._pending[name] if entry[1] not in gone]
-                self._pending_count -= len(self._pending[name]) - len(kept)
-                self._pending[name] = kept
+        self.pending.forget(set(slots.tolist()))
         self.pairs.release(slots.tolist())
 
     def forget_idle(self, before_ns: int) -> int:
@@ -556,88 +526,5 @@ class Tracker:
         return {
             "groupPartitions": len(self.pairs), "partitions": len(self.parts), "ranges": len(self.appended) + len(self.delivered) + len(self.reached),
             "groupPartitionsRefused": self.pairs.refused, "partitionsRefused": self.parts.refused, "rangesJoined": self.appended.joined + self.delivered.joined + self.reached.joined,
-            "transactionalCommitsDropped": self.pending_dropped, "idleForgotten": self.evicted,
+            "transactionalCommitsDropped": self.pending.dropped, "idleForgotten": self.evicted,
         }  # fmt: skip
-
-
-class _Sightings:
-    """The end of each log as it was known at a moment within the rows at hand."""
-
-    def __init__(self, slot: Ints, end: Ints, at: Ints, before: Ints) -> None:
-        order = np.lexsort((end, at, slot))
-        self._slot, self._end, self._at, self._before = slot[order], end[order].copy(), at[order], before
-        step = 1
-        while step < len(self._slot):
-            same = self._slot[step:] == self._slot[:-step]
-            self._end[step:] = np.where(same, np.maximum(self._end[step:], self._end[:-step]), self._end[step:])
-            step *= 2
-
-    def at(self, slot: Ints, time: Ints) -> Ints:
-        """The end at a moment, -1 when none was known."""
-        before = np.full(len(slot), NONE)
-        inside = slot < len(self._before)
-        before[inside] = self._before[slot[inside]]
-        if len(self._slot) == 0:
-            return before
-        low, high = np.searchsorted(self._slot, slot, "left"), np.searchsorted(self._slot, slot, "right")
-        found = rightmost(self._at, low, high, time)
-        return np.where(found >= low, np.maximum(self._end[np.maximum(found, 0)], before), before)
-
-
-def _part_key(cluster: Any, topic: Any, partition: Any) -> Any:
-    return (cluster << 52) | (topic << 26) | partition
-
-
-def _first_time(packed: Ints, ts: Ints) -> tuple[list[int], list[int]]:
-    if len(packed) == 0:
-        return [], []
-    order = np.lexsort((ts, packed))
-    packed, ts = packed[order], ts[order]
-    starts = np.flatnonzero(np.append(True, packed[1:] != packed[:-1]))
-    return packed[starts].tolist(), ts[starts].tolist()
-
-
-def _columns(table: pa.Table | None, kind: str) -> dict[str, Any]:
-    """The columns of one input as numpy, an unknown number as -1; rows that say nothing are left out."""
-    schema = lag.INPUTS[kind]
-    given = pa.schema(list(schema.items())).empty_table() if table is None else table.select(list(schema)).combine_chunks()
-    columns: dict[str, Any] = {}
-    for name, type_ in schema.items():
-        column = given[name].combine_chunks()
-        if isinstance(column, pa.ChunkedArray):
-            column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
-        columns[name] = column if type_ != pa.int64() else column.fill_null(NONE).to_numpy(zero_copy_only=False).astype(np.int64)
-    time = columns["time_"]
-    columns["ts"] = np.where(columns["response_time"] >= 0, columns["response_time"], time) if "response_time" in columns else time
-    columns["drop"] = np.zeros(len(time), bool)
-    if kind == "fetch":
-        columns["drop"] = (columns["error_code"] != 0) | (columns["response_time"] < 0)
-    return columns
-
-
-def _split_at_deletions(rows: lag.Rows) -> Iterable[lag.Rows]:
-    """Rows before each deletion with it, then those after it."""
-    import pyarrow.compute as pc
-
-    if rows.deletions is None or rows.deletions.num_rows == 0:
-        yield rows
-        return
-    low = None
-    times = sorted(set(rows.deletions["time_"].to_pylist()))
-    for high in [*times, None]:
-
-        def between(table: pa.Table | None, time: str, low: int | None = low, high: int | None = high) -> pa.Table | None:
-            if table is None:
-                return None
-            at = pc.coalesce(table[time], table["time_"]) if time in table.column_names else table["time_"]
-            keep = pc.is_valid(at)
-            if low is not None:
-                keep = pc.and_(keep, pc.greater(at, low))
-            if high is not None:
-                keep = pc.and_(keep, pc.less_equal(at, high))
-            return table.filter(keep)
-
-        commits, fetch, produce = (between(getattr(rows, kind), "response_time") for kind in ("commits", "fetch", "produce"))
-        ends, deletions, ended = (between(table, "time_") for table in (rows.ends, rows.deletions, rows.transactions))
-        yield lag.Rows(commits, fetch, produce, ends, deletions, ended)
-        low = high
