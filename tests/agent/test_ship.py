@@ -297,3 +297,15 @@ def test_the_clock_is_compared_with_the_servers(store, socket):
     assert abs(shipper.clock.offset_ns) < 50_000_000
     shipper.close()
     server.close()
+
+
+def test_the_servers_own_connections_with_agents_are_no_kafka_that_was_not_seen(store, certificate):
+    own = "10.0.0.7"
+    server = IngestServer(store, "grpc+tls://127.0.0.1:0", token="t", certificate=(certificate.certificate, certificate.key), own_addresses=[own])
+    shipper = Shipper(f"grpc+tls://localhost:{server.port}", token="t", root_certificate=certificate.authority)
+    lost = [{"time_": 1, "reason": "tls", "local_addr": address, "local_port": port} for address, port in ((own, server.port), (own, 9093), ("10.9.9.9", server.port))]
+    shipper.submit("kafka_loss", rows.build("kafka_loss", lost))
+    assert shipper.flush(5)
+    assert store.stats()["tables"]["kafka_loss"]["rows"] == 2
+    shipper.close()
+    server.close()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kafkascope.config import Config
+from kafkascope.metadata.host import this_host
 from kafkascope.store.errors import StoreError
 from kafkascope.store.ingest import IngestServer
 from kafkascope.store.store import Store
@@ -36,7 +37,7 @@ class Ingest:
         scheme = "grpc+tls" if self.certificate else "grpc+tcp"
         address = self.address if "://" in self.address else f"{scheme}://{self.address}"
         certificate = (_pem(self.certificate, "CERTIFICATE"), _pem(self.key, "PRIVATE KEY")) if self.certificate else None
-        return IngestServer(store, address, token=self.token, certificate=certificate, joined=joined)
+        return IngestServer(store, address, token=self.token, certificate=certificate, own_addresses=[this_host().address], joined=joined)
 
 
 def _pem(path: str, what: str) -> bytes:

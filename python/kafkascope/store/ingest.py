@@ -12,11 +12,12 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.flight as flight
 
 from kafkascope.store.errors import StoreError
@@ -30,18 +31,20 @@ os.environ.setdefault("ACERO_ALIGNMENT_HANDLING", "reallocate")
 #: Sessions whose numbers are remembered; an older one would have to be sending again after this many newer ones.
 _SESSIONS = 4096
 _NAMES_AT_ONCE = 500
+#: Columns with this server's end of a connection that its node's agent saw.
+_OWN_ENDS = {"kafka_loss": ("local_addr", "local_port"), "kafka_clients": ("broker_addr", "broker_port")}
 
 
 class IngestServer:
     """Takes batches from agents into ``store`` until ``close``.
 
     ``address`` is the path of a Unix socket, or ``grpc+tcp://…`` or ``grpc+tls://…``. A ``token`` must then come with every call, and a
-    ``certificate`` (certificate and key, PEM) protects it; without them, only loopback is listened on. ``joined`` is called when an agent
-    begins anew. Raises ``StoreError`` when the address cannot be used.
+    ``certificate`` (certificate and key, PEM) protects it; without them, only loopback is listened on. ``own_addresses`` are this host's: what
+    its agent tells of this server's own connections there is left out. ``joined`` is called when an agent begins anew. Raises ``StoreError`` when the address cannot be used.
     """
 
     def __init__(self, store: Store, address: str, *, token: Token | str | None = None, certificate: tuple[bytes, bytes] | None = None,
-                 joined: Callable[[], None] = lambda: None) -> None:
+                 own_addresses: Sequence[str] = (), joined: Callable[[], None] = lambda: None) -> None:
         self._path: Path | None = None
         location = address
         if not address.startswith("grpc"):
@@ -56,7 +59,7 @@ class IngestServer:
         self._positions = _Positions(store.positions())
         old_umask = os.umask(0o177)
         try:
-            self._server = _Server(store, self._positions, location, Token(token) if isinstance(token, str) else token, certificate, joined)
+            self._server = _Server(store, self._positions, location, Token(token) if isinstance(token, str) else token, certificate, list(own_addresses), joined)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise StoreError(f"cannot listen for agents on {address}: {_first_line(error)}", "is another server running?") from error
         finally:
@@ -133,7 +136,7 @@ class _Positions:
 
 class _Server(flight.FlightServerBase):  # type: ignore[misc]
     def __init__(self, store: Store, positions: _Positions, location: str, token: Token | None, certificate: tuple[bytes, bytes] | None,
-                 joined: Callable[[], None]) -> None:
+                 own_addresses: list[str], joined: Callable[[], None]) -> None:
         options: dict[str, Any] = {}
         if token:
             options["middleware"] = {"token": _TokenFactory(token)}
@@ -145,6 +148,7 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
         self._store = store
         self._positions = positions
         self._joined = joined
+        self.own_addresses = own_addresses
         self.pairs = Pairs()
         self._names = _TopicNames(store)
         self._order = [threading.Lock() for _ in range(64)]
@@ -184,7 +188,7 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
                 self.counters["repeated"] += 1
                 return {"sequence": sequence}
             try:
-                batch = self.pairs.once(batch)
+                batch = self.pairs.once(self._without_own_link(table, batch))
                 self._store.append(table, batch, {session: sequence})
             except StoreError as error:
                 # Sending it again would not help: acknowledged, with the reason.
@@ -195,6 +199,16 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
             self.counters["batches"] += 1
             self.counters["rows"] += batch.num_rows
             return {"sequence": sequence}
+
+
+    def _without_own_link(self, table: str, batch: Any) -> Any:
+        """Agents see this server's own TLS connections as any other's; they are no Kafka that could not be seen."""
+        columns = _OWN_ENDS.get(table)
+        if not self.own_addresses or columns is None or not set(columns) <= set(batch.schema.names):
+            return batch
+        address, port = columns
+        own = pc.and_(pc.is_in(batch.column(address), value_set=pa.array(self.own_addresses)), pc.equal(batch.column(port), self.port))
+        return batch.filter(pc.invert(own)) if pc.any(own).as_py() else batch
 
 
 class _TopicNames:
