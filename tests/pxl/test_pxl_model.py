@@ -230,6 +230,7 @@ def test_rows_are_those_of_a_plain_model(engine: MemoryEngine, made: tuple[list[
     engine.fill("kafka_produce", rows)
     program = pxl.compile(source, engine.relations(), now_ns=NOW)
     result = pxl.run(program, engine, pxl.Limits(max_rows=100_000))[0]
-    assert [c.name for c in result.columns] == list(expected.types), source
-    found = sorted(repr([plain(v) for v in row.values()]) for row in result.table.to_pylist())
+    # Where an assignment puts a column is in the documents: it depends on the ones before.
+    assert {c.name for c in result.columns} == expected.types.keys(), source
+    found = sorted(repr([plain(row[n]) for n in expected.types]) for row in result.table.to_pylist())
     assert found == sorted(repr([plain(row[n]) for n in expected.types]) for row in expected.rows), source
