@@ -45,7 +45,7 @@ function lines({ status, failure, groups, executedAt, traffic }: Props): ReactNo
   }
   return (
     <>
-      {worst.slice(0, SHOWN).map((group, index) => <Line key={group.name} group={group} executedAt={executedAt} first={index === 0} />)}
+      {worst.slice(0, SHOWN).map((group, index) => <Line key={`${group.cluster}/${group.name}`} group={group} executedAt={executedAt} first={index === 0} />)}
       {worst.length > SHOWN && <MoreLine count={worst.length - SHOWN} />}
       {about}
     </>

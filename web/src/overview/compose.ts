@@ -18,6 +18,12 @@ export function groupTable(feed: Feed): ResultTable | null {
   return found?.columns.some((column) => GROUP_COLUMN.test(column.name)) === true ? found : null;
 }
 
+/** Which cluster a group is of is worth a column only where there are several. */
+function severalClusters(table: ResultTable | null): boolean {
+  const at = table?.columns.findIndex((column) => column.name === "cluster") ?? -1;
+  return at >= 0 && new Set(table?.rows.map((row) => row[at])).size > 1;
+}
+
 interface Part {
   title: string;
   table: ResultTable | null;
@@ -38,7 +44,8 @@ export function compose(feeds: Record<FeedName, Feed>): RunResult {
   const part = (title: string, name: FeedName, table: ResultTable | null, columns: readonly string[], displaySpec?: Part["displaySpec"]): Part => ({
     title, script: feeds[name].script, table: table && pick(table, title, columns.length > 0 ? columns : table.columns.map((column) => column.name)), ...(displaySpec ? { displaySpec } : {}),
   }); // prettier-ignore
-  const groups = part("Consumer groups", "groups", groupTable(feeds.groups), GROUP_COLUMNS);
+  const found = groupTable(feeds.groups);
+  const groups = part("Consumer groups", "groups", found, severalClusters(found) ? [...GROUP_COLUMNS.slice(0, 1), "cluster", ...GROUP_COLUMNS.slice(1)] : GROUP_COLUMNS);
   const flow = part("Flow", "flow", tableWith(feeds.flow.result, "src", "dest"), [], {
     "@type": "types.px.dev/px.vispb.Graph", adjacencyList: { fromColumn: "src", toColumn: "dest" }, edgeWeightColumn: "record_throughput", edgeHoverInfo: ["record_throughput", "record_bytes_total"], enableDefaultHierarchy: true,
   }); // prettier-ignore
