@@ -126,6 +126,16 @@ def test_a_fault_is_told_without_its_inside(service: Service, monkeypatch: pytes
     models.ErrorAnswer.model_validate(answer.json())
 
 
+def test_a_live_run_that_fails_is_told_to_the_page(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: Any) -> None:
+        raise RuntimeError("inside")
+
+    monkeypatch.setattr(service, "run", broken)
+    kind, text = asyncio.run(create_app(service).state.runs.text({"script": "px/pod"}))
+    assert kind == "error"
+    assert json.loads(text)["kind"] == "internal"
+
+
 # ---- limits ----
 
 

@@ -7,6 +7,7 @@ not get a place in time is told so instead of waiting for ever.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,6 +38,7 @@ MAX_WAITING_RUNS = 64
 REQUESTS_PER_SECOND = 20.0
 REQUESTS_AT_ONCE = 200
 T = TypeVar("T")
+_LOG = logging.getLogger(__name__)
 
 
 class Runs:
@@ -63,6 +65,10 @@ class Runs:
             return "result", json.dumps(await self.run(request), separators=(",", ":"))
         except ApiError as error:
             return "error", json.dumps(error.body()["error"])
+        except Exception as error:
+            # A page that watches must not wait for ever for what ended in a fault.
+            _LOG.exception("a live run failed")
+            return "error", json.dumps(ApiError("internal", f"something failed: {type(error).__name__}", "the server's log says more").body()["error"])
 
 
 def create_app(service: Service, *, allowed_hosts: Iterable[str] = (), token: str | None = None, static: Path = STATIC,
