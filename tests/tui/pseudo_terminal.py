@@ -128,7 +128,7 @@ class PseudoTerminal:
         """The lines that are shown."""
         return ["".join(row).rstrip() for row in self._grid]
 
-    def wait_for(self, text: str, seconds: float = 20, gone: bool = False) -> list[str]:
+    def wait_for(self, text: str, seconds: float = 60, gone: bool = False) -> list[str]:
         """Until ``text`` is on the screen, or no more on it; the screen then."""
         until = time.monotonic() + seconds
         while (text in "\n".join(self.screen)) == gone:

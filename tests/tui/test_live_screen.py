@@ -28,7 +28,7 @@ def names(lines: list[str]) -> list[str]:
 
 @pytest.fixture
 def screen() -> Iterator[PseudoTerminal]:
-    with PseudoTerminal("live", "--capture", CAPTURE) as terminal:
+    with PseudoTerminal("live", "px/kafka_overview", "--capture", CAPTURE) as terminal:
         terminal.wait_for("topic/jm")
         yield terminal
 
@@ -163,7 +163,7 @@ def server() -> Iterator[Serving]:
 
 
 def test_a_server_that_restarts(server: Serving) -> None:
-    with PseudoTerminal("live", "-i", "0.5", env={"KAFKASCOPE_SERVER": f"http://127.0.0.1:{server.port}"}) as terminal:
+    with PseudoTerminal("live", "px/kafka_overview", "-i", "0.5", env={"KAFKASCOPE_SERVER": f"http://127.0.0.1:{server.port}"}) as terminal:
         terminal.wait_for("topic/jm")
         assert terminal.screen[0].endswith("live 0.5 s")
         server.stop()
@@ -206,7 +206,7 @@ def test_errors_come_before_the_screen_changes() -> None:
 
 
 def test_without_colours_the_chosen_row_is_marked() -> None:
-    with PseudoTerminal("live", "--capture", CAPTURE, env={"NO_COLOR": "1", "TERM": "vt100"}) as terminal:
+    with PseudoTerminal("live", "px/kafka_overview", "--capture", CAPTURE, env={"NO_COLOR": "1", "TERM": "vt100"}) as terminal:
         terminal.wait_for("▸ jprod")
         terminal.press("j")
         terminal.wait_for("▸ ├─ topic/jm")

@@ -11,10 +11,11 @@ import click
 from kafkascope.cli import output as out
 from kafkascope.cli.client import server_option
 from kafkascope.cli.errors import WRONG_USE, CommandError
-from kafkascope.cli.run import _request, _table, parse_arguments
+from kafkascope.cli.run import _request, decode_table, parse_arguments
 from kafkascope.cli.script import load, scripts_option
 
-FIRST = "px/kafka_overview"
+#: Who is behind, since when and why; where a server has no such script, the flow.
+FIRST = ("px/kafka_groups", "px/kafka_overview")
 
 
 @click.command()
@@ -27,9 +28,12 @@ FIRST = "px/kafka_overview"
 @click.option("--capture", "captures", multiple=True, metavar="FILE", help="Look into this packet capture, with no server and no privileges; may be repeated.")
 @click.option("-i", "--interval", type=click.FloatRange(0.5, 3600), default=5.0, show_default=True, metavar="SECONDS", help="How often to ask anew.")
 @click.option("-o", "--output", type=click.Choice(out.FORMATS), help="Print the tables once instead, as px run does.")
+@click.option("--mouse/--no-mouse", default=True, show_default=True, help="Take clicks and the wheel; text is then selected with shift held. M switches.")
 def live(script: str | None, script_args: tuple[str, ...], file: str | None, vis_file: str | None, folders: tuple[str, ...], captures: tuple[str, ...], interval: float,
-         output: str | None) -> None:
+         output: str | None, mouse: bool) -> None:
     """Show SCRIPT live: tables, charts over time, graphs. Arguments of the script follow after --; ? shows the keys.
+
+    Without SCRIPT it begins with the consumer groups: who is behind, since when and why.
 
     \b
     Examples:
@@ -61,7 +65,7 @@ def live(script: str | None, script_args: tuple[str, ...], file: str | None, vis
         if output is not None:
             defaults = {v["name"]: str(v["defaultValue"]) for s in scripts if s["name"] == name for v in s["variables"] if "defaultValue" in v}
             result = source.run({**(request or {"script": name}), "args": defaults | args})
-            out.write([_table(table) for table in result["tables"]], output)
+            out.write([decode_table(table) for table in result["tables"]], output)
             return
         from kafkascope.tui.app import App, Target
         from kafkascope.tui.loop import show
@@ -71,14 +75,14 @@ def live(script: str | None, script_args: tuple[str, ...], file: str | None, vis
             app.open(Target(name, args, request))
             return app
 
-        show(make)
+        show(make, mouse=mouse)
     finally:
         source.close()
 
 
 def _name(wanted: str | None, names: list[str]) -> str:
     if wanted is None:
-        return FIRST if FIRST in names else names[0]
+        return next((name for name in FIRST if name in names), names[0])
     for name in (wanted, f"px/{wanted}"):
         if name in names:
             return name

@@ -64,7 +64,7 @@ def run(script: str | None, script_args: tuple[str, ...], output: str, file: str
         return
     server = Server()
     result = server.call("/api/run", request)
-    out.write([_table(table) for table in result["tables"]], output)
+    out.write([decode_table(table) for table in result["tables"]], output)
     for message in result["messages"]:
         click.echo(f"px: {message['text']}", err=True)
     if sys.stderr.isatty() and script is not None:
@@ -135,7 +135,7 @@ def _print_variables(name: str, vis: Mapping[str, Any] | None) -> None:
             click.echo(f"    {'':<20} one of: {', '.join(variable['validValues'])}")
 
 
-def _table(table: Mapping[str, Any]) -> out.Output:
+def decode_table(table: Mapping[str, Any]) -> out.Output:
     columns = [out.Column(c["name"], c["type"], c["semanticType"]) for c in table["columns"]]
     decode = [_DECODE.get(c.type) for c in columns]
     rows = [[item if convert is None or item is None else convert(item) for item, convert in zip(row, decode, strict=True)] for row in table["rows"]]

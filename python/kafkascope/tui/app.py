@@ -10,21 +10,24 @@ from typing import Any
 from rich.text import Text
 
 from kafkascope.cli.errors import CommandError
-from kafkascope.cli.output import Output
-from kafkascope.cli.run import _table as decode_table
+from kafkascope.cli.run import decode_table
 from kafkascope.tui import detail, help
-from kafkascope.tui.chart import ChartView, time_column
-from kafkascope.tui.graph import GraphView, ends
-from kafkascope.tui.screens import Form, Pager, Palette, Screen
+from kafkascope.tui.frame import Frame
+from kafkascope.tui.keys import mouse
+from kafkascope.tui.links import Link, Place
+from kafkascope.tui.screens import Choice, Form, Pager, Palette, Screen
 from kafkascope.tui.source import Source
 from kafkascope.tui.table import TableView
-from kafkascope.tui.text import Input, between, crop, plain
+from kafkascope.tui.text import Input, plain
 from kafkascope.tui.view import View
+from kafkascope.tui.views import views
 
 INTERVALS_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 MAX_HISTORY = 50
-#: Lines below which another widget says nothing.
-MIN_STACKED = 6
+MAX_TRAIL = 3
+TIMES = (("-1m", "last minute"), ("-5m", "last 5 minutes"), ("-15m", "last 15 minutes"), ("-1h", "last hour"), ("-6h", "last 6 hours"), ("-24h", "last day"), ("-7d", "last week"))
+WHEEL_LINES = 3
+DOUBLE_CLICK_S = 0.5
 Submit = Callable[[str, int, Callable[[], Any]], None]
 
 
@@ -70,10 +73,13 @@ class App:
         self.error: CommandError | None = None
         self._submit, self._clock = submit, clock
         self._generation = 0
-        self._running = False
+        self.running = False
         self._due: float | None = None
-        self._answered = 0.0
+        self._asked = self._answered = 0.0
         self._history: list[tuple[Target, int]] = []
+        self._undone: list[tuple[Target, int]] = []
+        self._clicked: tuple[str, float] = ("", 0.0)
+        self._frame = Frame(self)
 
     # ---- runs ----
 
@@ -87,7 +93,7 @@ class App:
             self.form(target, f"{target.name} needs {', '.join(missing)}")
             return
         if remember and self.target is not None:
-            self._history = [*self._history, (self.target, self.tab)][-MAX_HISTORY:]
+            self._history, self._undone = [*self._history, (self.target, self.tab)][-MAX_HISTORY:], []
         self.target, self.tab = target, tab
         self.widgets, self.result, self.error, self.typing = [], None, None, None
         self.run()
@@ -97,7 +103,7 @@ class App:
         if self.target is None:
             return
         self._generation += 1
-        self._running, self._due = True, None
+        self.running, self._due, self._asked = True, None, self._clock()
         args = {v["name"]: str(v["defaultValue"]) for v in self.variables(self.target.name) if "defaultValue" in v} | self.target.args
         request = {**(self.target.request or {"script": self.target.name}), "args": args}
         self._submit("run", self._generation, lambda: self.source.run(request))
@@ -106,17 +112,15 @@ class App:
         """The outcome of a submitted function."""
         if tag == "entities":
             for screen in self.screens:
-                if isinstance(screen, Form) and error is None:
-                    screen.offer("", value)
-                elif isinstance(screen, Form):
-                    screen.message = error.message if error is not None else ""
+                if isinstance(screen, Form | Palette):
+                    screen.offered(value if error is None else [], error.message if error is not None else "")
             return
         if tag == "script":
             self._show_script(value, error)
             return
         if generation != self._generation:
             return
-        self._running = False
+        self.running = False
         if self.source.live and not self.paused:
             self._due = self._clock() + self.interval_s
         self.error = error
@@ -135,13 +139,13 @@ class App:
             if output is None:
                 continue
             old = before.get(spec["name"])
-            views = _views(output, spec.get("displaySpec") or {})
-            if old is not None and [v.kind for v in old.views] == [v.kind for v in views]:
+            made = views(output, spec.get("displaySpec") or {})
+            if old is not None and [v.kind for v in old.views] == [v.kind for v in made]:
                 for view in old.views:
                     view.update(output)
                 self.widgets.append(old)
             else:
-                self.widgets.append(Widget(spec["name"], views))
+                self.widgets.append(Widget(spec["name"], made))
         self.tab = max(min(self.tab, len(self.widgets) - 1), 0)
         if first and self.tab == 0:
             # Where nothing is to be seen nobody wants to begin.
@@ -149,10 +153,20 @@ class App:
 
     def wait_s(self) -> float | None:
         """Seconds until something is due by itself; a second at most while an age is on the screen."""
-        waits = [1.0] if self.error is not None and self.result is not None else []
+        waits = [1.0] if self.running or (self.error is not None and self.result is not None) else []
         if self._due is not None:
             waits.append(max(self._due - self._clock(), 0.0))
         return min(waits) if waits else None
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the answer that is shown."""
+        return self._clock() - self._answered
+
+    @property
+    def waited_s(self) -> float:
+        """Seconds since the question that is under way."""
+        return self._clock() - self._asked
 
     def tick(self) -> None:
         """Do what is due."""
@@ -165,16 +179,22 @@ class App:
     def widget(self) -> Widget | None:
         return self.widgets[self.tab] if self.tab < len(self.widgets) else None
 
+    @property
+    def typed(self) -> bool:
+        """Whether a letter is text now, and no command."""
+        return self.typing is not None or any(not isinstance(screen, Pager) for screen in self.screens)
+
     def key(self, key: str) -> None:
-        """Take a key."""
+        """Take a key, or what the mouse did."""
+        moved = mouse(key)
+        if moved is not None:
+            self._mouse(*moved)
+            return
         self.note = ""
         if key == "ctrl+c":
             self.done = True
         elif self.screens:
-            screen = self.screens[-1]
-            screen.key(key)
-            if screen.closed and screen in self.screens:
-                self.screens.remove(screen)
+            self._on_screen(lambda screen: screen.key(key))
         elif self.typing is not None:
             self._type(key)
         elif key in _COMMANDS:
@@ -183,6 +203,34 @@ class App:
             self.tab = int(key) - 1 if int(key) <= len(self.widgets) else self.tab
         elif self.widget is not None:
             self.widget.view.key(key)
+
+    def _on_screen(self, act: Callable[[Screen], Any]) -> None:
+        screen = self.screens[-1]
+        act(screen)
+        if screen.closed and screen in self.screens:
+            self.screens.remove(screen)
+
+    def _mouse(self, what: str, column: int, line: int) -> None:
+        """The wheel moves; a click chooses a row, a tab or a column to sort by; a second one opens."""
+        kind, number = self._frame.click(column, line)
+        if what != "click":
+            for _ in range(WHEEL_LINES):
+                self.key("up" if what == "wheelup" else "down")
+            return
+        self.note = ""
+        if kind == "screen":
+            self._on_screen(lambda screen: screen.click(number))
+        elif kind == "tab":
+            self.tab = number
+        elif kind == "widget":
+            other = number != self.tab
+            self.tab = number
+            view = self.widgets[number].view
+            if view.click(self._frame.line_in(number, line), column):
+                now, entry = self._clock(), f"{number} {view.cursor}"
+                if not other and self._clicked[0] == entry and now - self._clicked[1] <= DOUBLE_CLICK_S:
+                    self.show_row()
+                self._clicked = (entry, now)
 
     def _type(self, key: str) -> None:
         assert self.typing is not None
@@ -205,9 +253,28 @@ class App:
         """Clear the filter; without one, go back."""
         if self.widget is not None and self.widget.view.filter:
             self.widget.view.set_filter("")
-        elif self._history:
+        else:
+            self.back()
+
+    def back(self) -> None:
+        """To the script before, as it was left."""
+        if self._history:
+            if self.target is not None:
+                self._undone.append((self.target, self.tab))
             target, tab = self._history.pop()
             self.open(target, remember=False, tab=tab)
+
+    def forward(self) -> None:
+        """To where one came back from."""
+        if self._undone and self.target is not None:
+            self._history.append((self.target, self.tab))
+            target, tab = self._undone.pop()
+            self.open(target, remember=False, tab=tab)
+
+    def trail(self) -> list[str]:
+        """The scripts one came through, the last few of them."""
+        names = [next((value for key, value in target.args.items() if key != "start_time"), target.name.removeprefix("px/")) for target, _ in self._history]
+        return (["…"] if len(names) > MAX_TRAIL else []) + names[-MAX_TRAIL:]
 
     def quit(self) -> None:
         self.done = True
@@ -238,16 +305,32 @@ class App:
     # ---- screens ----
 
     def palette(self) -> None:
-        self.screens.append(Palette([s for _, s in sorted(self.scripts.items())], self._choose, self.quit))
+        self.screens.append(Palette([s for _, s in sorted(self.scripts.items())], self._choose, self.quit, self._suggest))
+
+    def _suggest(self, kind: str, typed: str) -> None:
+        self._submit("entities", self._generation, lambda: self.source.entities(kind, typed))
+
+    def times(self) -> None:
+        """How far back to look, where the script asks for it."""
+        target = self.target
+        if target is None or not any(v["name"] == "start_time" for v in self.variables(target.name)):
+            self.note = "this script has no start_time"
+            return
+        self.screens.append(Choice("Time", TIMES, lambda value: self.open(Target(target.name, {**target.args, "start_time": value}, target.request), tab=self.tab, remember=False)))
 
     def _choose(self, name: str, words: tuple[str, ...]) -> None:
-        args = {}
+        args: dict[str, str] = {}
         for word in words:
             key, equals, value = word.removeprefix("--").partition("=")
-            if not equals:
-                self.note = f"'{word}' is no argument; write name=value"
+            # A word alone is the value of what the script is about: `topic order`.
+            free = next((v["name"] for v in sorted(self.variables(name), key=lambda v: not v.get("required")) if v["name"] not in (*args, "start_time")), None)
+            if not equals and free is None:
+                self.note = f"'{word}' is no argument of {name}; write name=value"
                 return
-            args[key] = value
+            if equals:
+                args[key] = value
+            elif free is not None:
+                args[free] = word
         self.open(Target(name, args))
 
     def form(self, target: Target | None = None, message: str = "") -> None:
@@ -256,13 +339,10 @@ class App:
             return
         asked = target
 
-        def suggest(kind: str, typed: str) -> None:
-            self._submit("entities", self._generation, lambda: self.source.entities(kind, typed))
-
         def run(args: dict[str, str]) -> None:
             self.open(Target(asked.name, args, asked.request), tab=self.tab if self.target is not None and asked.name == self.target.name else 0)
 
-        self.screens.append(Form(target.name, self.variables(target.name), target.args, run, suggest, message))
+        self.screens.append(Form(target.name, self.variables(target.name), target.args, run, self._suggest, message))
 
     def show_row(self) -> None:
         widget = self.widget
@@ -273,7 +353,7 @@ class App:
 
         def text() -> tuple[str, list[Text]]:
             here = view.current()
-            return f"{widget.name}  {view.cursor + 1} of {len(view)}", detail.lines(here, view.output.columns) if here is not None else []
+            return f"{widget.name}  {view.cursor + 1} of {len(view)}", detail.lines(here, view.output.columns, self.place) if here is not None else []
 
         def step(by: str) -> Callable[[], None]:
             def move() -> None:
@@ -289,9 +369,15 @@ class App:
         pager = Pager(*text(), keys, hint="j k scroll  n p next row  1-9 follow link  y copy  esc close")
         self.screens.append(pager)
 
+    @property
+    def place(self) -> Place:
+        """Where one is, for links."""
+        target = self.target or Target("")
+        return Place(target.name, target.args, frozenset(self.scripts))
+
     def _follow(self, number: int) -> None:
         row = self.widget.view.current() if self.widget is not None else None
-        found = detail.links(row, self.widget.view.output.columns) if self.widget is not None and row is not None else []
+        found = self.place.links(row, self.widget.view.output.columns) if self.widget is not None and row is not None else []
         if number < len(found):
             self._open_link(found[number])
 
@@ -301,21 +387,23 @@ class App:
         row = widget.view.current() if widget is not None else None
         if widget is None or row is None:
             return
-        columns = widget.view.output.columns
-        chosen = widget.view.column if isinstance(widget.view, TableView) else 0
-        target = detail.link(row[chosen], columns[chosen]) or next(iter(detail.links(row, columns)), None)
+        columns, view = widget.view.output.columns, widget.view
+        here = self.place.link(row[view.chosen], columns[view.chosen]) if isinstance(view, TableView) and columns else None
+        target = here or next(iter(self.place.links(row, columns)), None)
         if target is None:
             self.note = "no link in this row"
         else:
             self._open_link(target)
 
-    def _open_link(self, target: detail.Link) -> None:
+    def _open_link(self, target: Link) -> None:
         if target.script not in self.scripts:
             self.note = f"there is no script {plain(target.script)} here"
             return
         self.screens.clear()
         known = {v["name"] for v in self.variables(target.script)}
-        self.open(Target(target.script, {k: v for k, v in target.args.items() if k in known}))
+        # The time one looks at is kept.
+        start = {"start_time": self.target.args["start_time"]} if self.target is not None and "start_time" in self.target.args else {}
+        self.open(Target(target.script, {k: v for k, v in (start | target.args).items() if k in known}))
 
     def copy_row(self) -> None:
         widget = self.widget
@@ -345,113 +433,9 @@ class App:
     def show_help(self) -> None:
         self.screens.append(Pager("Keys", help.lines()))
 
-    # ---- drawing ----
-
     def frame(self, width: int, height: int) -> list[Text]:
         """The whole screen, ``height`` lines of ``width`` cells."""
-        body = max(height - 4, 1)
-        screen = self.screens[-1] if self.screens else None
-        lines = [self._bar(width), self._sentence(width)]
-        if screen is not None:
-            lines.append(crop(Text.assemble(" ", (plain(screen.title), "bold")), width))
-            drawn = screen.draw(width, body)
-        else:
-            lines.append(self._tabs(width))
-            drawn = self._body(width, body)
-        lines += drawn + [crop(Text(""), width)] * (body - len(drawn))
-        lines.append(self._bottom(width, screen))
-        return [crop(line, width) for line in lines[:height]]
-
-    def _body(self, width: int, height: int) -> list[Text]:
-        if self.widget is not None:
-            return self._stack(self.widget, width, height)
-        if self.error is not None:
-            # All of it, where there is room: a message that was cut is no help.
-            texts = [Text(self.error.message, style="red"), *(Text(f"hint: {part}") for part in self.error.hint.splitlines())]
-            return [line for text in texts for line in Pager("", [text]).draw(width, 8)]
-        return []
-
-    def _stack(self, widget: Widget, width: int, height: int) -> list[Text]:
-        """The chosen widget, and below it those that follow, where there is room."""
-        rest = self.widgets[self.tab + 1 :]
-        room = min(widget.view.wanted(), height) if rest and height - widget.view.wanted() >= MIN_STACKED else height
-        lines: list[Text] = []
-        for other in (widget, *rest):
-            other.view.focused = other is widget
-            if other is not widget:
-                left = height - len(lines) - 2
-                if left < MIN_STACKED - 2:
-                    break
-                room = min(other.view.wanted(), left)
-                title = f" {plain(other.name)}: {_rows(len(other.view.output.rows))}"
-                lines += [crop(Text(""), width), crop(Text(title, style="bold dim"), width)]
-            drawn = other.view.draw(width, room)
-            lines += drawn + [crop(Text(""), width)] * (room - len(drawn) if other is widget and rest else 0)
-        return lines
-
-    def _bar(self, width: int) -> Text:
-        left = Text(" Kafkascope " if width >= 100 else "", style="bold")
-        if self.target is not None:
-            left.append(f" {plain(self.target.name)} ", style="bold cyan")
-            values = {v["name"]: str(v.get("defaultValue", "")) for v in self.variables(self.target.name)} | self.target.args
-            # What was chosen stands before what is as always.
-            chosen = self.target.args
-            for name, value in sorted(values.items(), key=lambda item: item[0] not in chosen):
-                left.append(f" {name} ", style="dim")
-                left.append(plain(value) or "–")
-        state = "capture" if not self.source.live else "paused" if self.paused else f"live {self.interval_s:g} s"
-        right = Text(state, style="bold yellow" if self.paused and self.source.live else "")
-        if width >= 100:
-            right.append(" │ ", style="dim")
-            right.append(plain(self.source.label))
-            right.truncate(width // 3, overflow="ellipsis")
-        return between(width, left, right.append(" "))
-
-    def _sentence(self, width: int) -> Text:
-        if self.note:
-            return crop(Text(" " + plain(self.note), style="yellow"), width)
-        if self.error is not None:
-            age = f" (shown: {self._clock() - self._answered:.0f} s old)" if self.result is not None else ""
-            return crop(Text(f" ✗ {plain(self.error.message)}{age}", style="red"), width)
-        if self.result is None:
-            return crop(Text(" asking …" if self._running else " : chooses a script, ? shows the keys", style="dim"), width)
-        at = time.strftime("%H:%M:%S", time.localtime(self.result["executedAt"] / 1000))
-        state = Text(f"{self.result['durationMs']:.0f} ms  {at} ", style="dim")
-        messages = self.result.get("messages") or []
-        if messages:
-            return between(width, Text(" ! " + plain(" ".join(str(messages[0]["text"]).split())), style="yellow"), state)
-        widget = self.widget
-        if widget is None:
-            return between(width, Text(" no tables"), state)
-        total = len(widget.view.output.rows)
-        text = f" {plain(widget.name)}: {_rows(total)}"
-        if widget.view.filter:
-            text = f" {plain(widget.name)}: {widget.view.matched:,} of {total:,} rows match {plain(widget.view.filter)}"
-        left = Text(text)
-        if widget.view.output.truncated:
-            left.append("  only the first rows are here; filter in the script", style="yellow")
-        return between(width, left, state)
-
-    def _tabs(self, width: int) -> Text:
-        parts = [Text(f" {number + 1} {plain(widget.name)} ", style="reverse" if number == self.tab else "dim") for number, widget in enumerate(self.widgets)]
-        # From the left, as many before the chosen one as leave it whole.
-        start = 0
-        while start < self.tab and sum(p.cell_len + 1 for p in parts[start : self.tab + 1]) > width:
-            start += 1
-        return crop(Text(" ").join(parts[start:]) if parts else Text(""), width)
-
-    def _bottom(self, width: int, screen: Screen | None) -> Text:
-        if screen is not None:
-            position = screen.position() if isinstance(screen, Pager) else ""
-            return between(width, Text(" " + screen.hint, style="dim"), Text(position + " ", style="dim"))
-        if self.typing is not None:
-            return crop(Text.assemble((" /", "bold"), self.typing.render(), ("   enter keeps  esc clears", "dim")), width)
-        position = f"{self.widget.view.cursor + 1}/{len(self.widget.view)} " if self.widget is not None and len(self.widget.view) else ""
-        return between(width, Text(_HINTS if width >= 100 else _SHORT_HINTS, style="dim"), Text(position, style="dim"))
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} row{'' if count == 1 else 's'}"
+        return self._frame.lines(width, height)
 
 
 def plain_line(text: Text) -> Text:
@@ -461,23 +445,9 @@ def plain_line(text: Text) -> Text:
     return safe
 
 
-def _views(output: Output, spec: Mapping[str, Any]) -> list[View]:
-    """The view a display asks for, where the terminal has it, and the table."""
-    kind = str(spec.get("@type", "")).rpartition(".")[2]
-    views: list[View] = []
-    if kind in ("Graph", "RequestGraph") and ends(spec, output.columns):
-        views.append(GraphView(output, spec))
-    elif kind == "TimeseriesChart" and time_column(output.columns) is not None:
-        views.append(ChartView(output, spec))
-    return [*views, TableView(output)]
-
-
-_HINTS = " :scripts  /filter  a arguments  enter row  s sort  tab next  v view  p pause  ? keys  q quit"
-_SHORT_HINTS = " :scripts /filter a args enter row s sort tab next v view ? keys q quit"
-
 _COMMANDS: dict[str, Callable[[App], None]] = {
     ":": App.palette, "ctrl+k": App.palette, "/": App.start_filter, "ctrl+s": App.start_filter, "?": App.show_help, "f1": App.show_help, "a": App.form, "r": App.run, "ctrl+r": App.run,
     "p": App.toggle_pause, "+": lambda app: app.change_interval(-1), "=": lambda app: app.change_interval(-1), "-": lambda app: app.change_interval(1), "v": App.toggle_view,
     "tab": App.next_tab, "ctrl+n": App.next_tab, "shift+tab": lambda app: app.next_tab(-1), "ctrl+p": lambda app: app.next_tab(-1), "enter": App.show_row, "o": App.follow_link,
-    "y": App.copy_row, "e": App.show_script, "ctrl+v": App.show_script, "esc": App.escape, "q": App.quit,
+    "d": App.show_row, "y": App.copy_row, "c": App.copy_row, "t": App.times, "[": App.back, "]": App.forward, "e": App.show_script, "ctrl+v": App.show_script, "esc": App.escape, "q": App.quit,
 }  # fmt: skip

@@ -4,47 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from rich.text import Text
 
 from kafkascope.cli import format as fmt
-from kafkascope.cli.output import Column, _plain
+from kafkascope.cli.output import Column, plain_value
+from kafkascope.tui.links import Place
 from kafkascope.tui.text import plain
+from kafkascope.tui.verdict import verdict
 
 #: A body may be a megabyte; nobody reads that far down in a terminal.
 MAX_LINES = 5_000
 
 
-@dataclass(frozen=True)
-class Link:
-    """A script with its arguments, behind a value."""
-
-    label: str
-    script: str
-    args: dict[str, str]
-
-
-def link(item: Any, column: Column) -> Link | None:
-    """The link of a SCRIPT_REFERENCE value."""
-    if column.semantic_type != "SCRIPT_REFERENCE" or not isinstance(item, str):
-        return None
-    try:
-        value = json.loads(item)
-        return Link(str(value["label"]), str(value["script"]), {str(k): str(v) for k, v in (value.get("args") or {}).items()})
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def links(row: Sequence[Any], columns: Sequence[Column]) -> list[Link]:
-    """The links of a row, from left to right."""
-    return [found for item, column in zip(row, columns, strict=True) if (found := link(item, column)) is not None]
-
-
 def record(row: Sequence[Any], columns: Sequence[Column]) -> str:
     """The row as JSON, bodies as objects, to copy."""
-    values = {c.name: _unfolded(item) if _structured(item) is not None else _plain(item, c.type) for item, c in zip(row, columns, strict=True)}
+    values = {c.name: _unfolded(item) if _structured(item) is not None else plain_value(item, c.type) for item, c in zip(row, columns, strict=True)}
     return json.dumps(values, ensure_ascii=False, indent=2)
 
 
@@ -61,7 +37,7 @@ def _unfolded(item: Any) -> Any:
     return json.loads(item)
 
 
-def lines(row: Sequence[Any], columns: Sequence[Column]) -> list[Text]:
+def lines(row: Sequence[Any], columns: Sequence[Column], place: Place) -> list[Text]:
     """What the detail pane shows."""
     room = max((len(c.name) for c in columns), default=0)
     found: list[Text] = []
@@ -69,7 +45,7 @@ def lines(row: Sequence[Any], columns: Sequence[Column]) -> list[Text]:
     for item, column in zip(row, columns, strict=True):
         head = Text()
         head.append(f"{plain(column.name):<{room}}  ", style="bold")
-        target = link(item, column)
+        target = place.link(item, column)
         value = _structured(item) if column.semantic_type == "NONE" else None
         if target is not None:
             numbered += 1
@@ -86,6 +62,9 @@ def lines(row: Sequence[Any], columns: Sequence[Column]) -> list[Text]:
             found += [Text("  " + plain(part)) for part in item.splitlines() or [""]]
         else:
             head.append(plain(fmt.value(item, column.type, column.semantic_type)))
+            said = verdict(item, column)
+            if said is not None:
+                head.append(f"  {said.mark} {said.word}", style=said.style)
             exact = "" if item is None else fmt.rfc3339(item) if column.type == "TIME64NS" else f"{item:,}" if isinstance(item, int) and not isinstance(item, bool) else ""
             if exact and exact != head.plain[room + 2 :]:
                 head.append(f"  {exact}", style="dim")

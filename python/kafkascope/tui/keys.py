@@ -9,6 +9,9 @@ _SEQUENCES = {
     "[1~": "home", "[4~": "end", "[7~": "home", "[8~": "end", "[3~": "delete", "[5~": "pageup", "[6~": "pagedown", "[Z": "shift+tab", "OP": "f1", "[11~": "f1",
 }  # fmt: skip
 _NAMED = {"\r": "enter", "\n": "enter", "\t": "tab", "\x7f": "backspace", "\x08": "backspace"}
+#: Buttons of the mouse in reports of the form that terminals call SGR (xterm's mode 1006), without shift, alt, control and motion.
+_BUTTONS = {0: "click", 64: "wheelup", 65: "wheeldown"}
+_MODIFIERS = 4 | 8 | 16
 #: Longer than any key: something that is no key, such as an answer to a query nobody made.
 _MAX_SEQUENCE = 24
 
@@ -64,5 +67,25 @@ def _first(text: str) -> tuple[str, int]:
         return "esc", 1
     for end in range(2, min(len(text), _MAX_SEQUENCE)):
         if "@" <= text[end] <= "~" and not (end == 2 and text[end] == "["):
-            return _SEQUENCES.get(text[1 : end + 1], ""), end + 1
+            sequence = text[1 : end + 1]
+            return _mouse(sequence) if sequence.startswith("[<") else _SEQUENCES.get(sequence, ""), end + 1
     return "", (_MAX_SEQUENCE if len(text) >= _MAX_SEQUENCE else 0)
+
+
+def mouse(key: str) -> tuple[str, int, int] | None:
+    """``click``, ``wheelup`` or ``wheeldown`` with the column and the line, both from 0, of a key that came from a mouse."""
+    what, _, place = key.partition("@")
+    if not place or what not in _BUTTONS.values():
+        return None
+    column, _, line = place.partition(",")
+    return what, int(column), int(line)
+
+
+def _mouse(sequence: str) -> str:
+    """A button that was pressed, as ``click@column,line``; letting it go is nothing."""
+    fields = sequence[2:-1].split(";")
+    if sequence[-1] != "M" or len(fields) != 3 or not all(field.isascii() and field.isdigit() for field in fields):
+        return ""
+    button, column, line = (int(field) for field in fields)
+    what = _BUTTONS.get(button & ~_MODIFIERS)
+    return f"{what}@{max(column - 1, 0)},{max(line - 1, 0)}" if what else ""

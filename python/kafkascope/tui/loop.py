@@ -58,9 +58,9 @@ class Workers:
             app.finished(*outcome)
 
 
-def show(make: Callable[[Callable[[str, int, Callable[[], Any]], None]], App]) -> None:
+def show(make: Callable[[Callable[[str, int, Callable[[], Any]], None]], App], *, mouse: bool = True) -> None:
     """Show the app that ``make`` builds around a submit function, until the user leaves."""
-    with Terminal() as terminal:
+    with Terminal(mouse) as terminal:
         workers = Workers(terminal.wake)
         app = make(workers.submit)
         while not app.done and not terminal.hangup:
@@ -69,7 +69,10 @@ def show(make: Callable[[Callable[[str, int, Callable[[], Any]], None]], App]) -
                 if key == "ctrl+z":
                     terminal.suspend()
                 elif key == "ctrl+l":
-                    terminal._shown = []
+                    terminal.redraw()
+                elif key == "M" and not app.typed:
+                    terminal.toggle_mouse()
+                    app.note = "the mouse scrolls, chooses and sorts" if terminal.mouse else "the mouse is the terminal's: it selects text; M takes it back"
                 else:
                     app.key(key)
             if app.clipboard is not None:

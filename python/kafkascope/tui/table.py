@@ -12,11 +12,16 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from kafkascope.cli import format as fmt
-from kafkascope.cli.output import Column, Output, _cell
+from kafkascope.cli.output import Column, Output, cell
 from kafkascope.tui.text import crop, fit, plain
+from kafkascope.tui.verdict import FIRST_COLUMNS, seconds, trend, verdict
 from kafkascope.tui.view import View
 
 MAX_COLUMN = 36
+#: Text in a table that does not fit otherwise.
+TIGHT_COLUMN = 18
+#: Rows from which on a column with one value is worth a word above rather than its place.
+ENOUGH_ROWS = 3
 #: Widths are measured on this many rows, those first to be seen.
 MEASURED = 200
 _NUMERIC = ("INT64", "FLOAT64")
@@ -27,18 +32,44 @@ class TableView(View):
 
     kind = "table"
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, gutter: str = "") -> None:
+        """``gutter`` names the column that stands first and stays."""
         super().__init__(output)
+        self._gutter = gutter
+        #: Position in ``order``.
         self.column = 0
         self.left = 0
         self.sort: tuple[str, bool] | None = None
+        self.wide = False
+        self.hidden: set[str] = set()
+        #: Columns as they are shown, by index.
+        self.order: list[int] = []
+        self._pinned = 0
         self._widths: dict[str, int] = {}
         self._rows: list[Sequence[Any]] = []
         #: Columns of times that all lie in one day: the day would say nothing.
         self._one_day: set[int] = set()
+        #: Columns that had different values once; they stay for good, as nothing may jump while live.
+        self._varied: set[str] = set()
+        #: Cells of the last header, for the mouse: first, end, position.
+        self._heads: list[tuple[int, int, int]] = []
+        self._head_line = 0
         #: Columns that every run so far came sorted by.
         self._sorted = monotonic(output)
         self.rebuild()
+
+    @property
+    def chosen(self) -> int:
+        """The index of the chosen column."""
+        return self.order[self.column] if self.order else 0
+
+    @property
+    def about(self) -> str:
+        """What of the columns is not shown, and how to see it."""
+        shown = set(self.order)
+        same = [f"{plain(c.name)} {self._text(self._rows[0], i) or chr(8211)}" for i, c in enumerate(self.output.columns) if i not in shown and c.name not in self.hidden and self._rows]
+        parts = [f"{len(self.hidden)} columns hidden" if len(self.hidden) > 1 else "1 column hidden"] if self.hidden and not self.wide else []
+        return "; ".join(([f"same in all: {', '.join(same)}"] if same else []) + parts) + (" (w shows)" if same or parts else "")
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -51,7 +82,6 @@ class TableView(View):
             known = [row for row in self._rows if _known(row[index])]
             # Unknown is neither small nor great: it stands last either way.
             self._rows = sorted(known, key=lambda row: _order(row[index], self.output.columns[index]), reverse=descending) + [r for r in self._rows if not _known(r[index])]
-        self.column = max(min(self.column, len(names) - 1), 0)
         for index, column in enumerate(self.output.columns):
             if column.type == "TIME64NS":
                 days = {fmt.local_time(row[index])[:10] for row in self._rows if row[index]}
@@ -60,6 +90,28 @@ class TableView(View):
             width = min(max(measured, max(len(part) for part in split(column.name)) + 1), MAX_COLUMN)
             # A column that has been wide stays so: nothing jumps while live.
             self._widths[column.name] = max(self._widths.get(column.name, 0), width)
+            if column.name not in self._varied and (len(self.output.rows) < ENOUGH_ROWS or any(row[index] != self.output.rows[0][index] for row in self.output.rows)):
+                self._varied.add(column.name)
+        if not self.order or max(self.order) >= len(names):
+            self.order = []
+            self._arrange(1 << 30)
+
+    def _arrange(self, width: int) -> None:
+        """Which columns are shown, in which order: the gutter first, none with one value where there is no room for all."""
+        columns = self.output.columns
+        before = self.chosen if self.order else 0
+        names = [c.name for c in columns]
+        first = [names.index(self._gutter)] if self._gutter in names else []
+        order = first + [i for i in range(len(columns)) if i not in first]
+        if not first and any(verdict(row[i], c) for i, c in enumerate(columns) if c.name == "status" for row in self.output.rows[:MEASURED]):
+            # Who is behind, and by how much, before anything else of them.
+            order.sort(key=lambda i: FIRST_COLUMNS.index(names[i]) if names[i] in FIRST_COLUMNS else len(FIRST_COLUMNS))
+            first = order[: 2 if names[order[1]] in FIRST_COLUMNS[:3] else 1] if len(order) > 1 else order
+        order = [i for i in order if self.wide or i in first or names[i] not in self.hidden]
+        if not self.wide and sum(self._widths[names[i]] + 2 for i in order) > width + 2:
+            order = [i for i in order if i in first or names[i] in self._varied] or order[:1]
+        self.order, self._pinned = order, len(first)
+        self.column = order.index(before) if before in order else max(min(self.column, len(order) - 1), 0)
 
     def row_at(self, entry: int) -> Sequence[Any] | None:
         return self._rows[entry]
@@ -83,55 +135,77 @@ class TableView(View):
         super().update(replace(output, rows=rows))
 
     def key(self, key: str) -> bool:
-        last = len(self.output.columns) - 1
+        last = len(self.order) - 1
         if key in ("h", "left", "l", "right", "0", "$"):
             self.column = {"h": self.column - 1, "left": self.column - 1, "0": 0, "$": last}.get(key, self.column + 1)
             self.column = max(min(self.column, last), 0)
         elif key in ("s", "S", "<", ">") and last >= 0:
             self._sort_by(key)
+        elif key in ("w", "ctrl+w"):
+            self.wide = not self.wide
+        elif key == "H" and last > 0:
+            self.hidden ^= {self.output.columns[self.chosen].name}
         else:
             return super().key(key)
         return True
 
+    def click(self, line: int, column: int) -> bool:
+        if line == self._head_line:
+            for first, end, position in self._heads:
+                if first <= column < end:
+                    self.column = position
+                    self._sort_by("s")
+        return super().click(line, column)
+
     def _sort_by(self, key: str) -> None:
-        names = [c.name for c in self.output.columns]
-        numeric = self.output.columns[self.column].type in (*_NUMERIC, "TIME64NS")
+        columns = self.output.columns
         if key in ("<", ">"):
-            self.column = max(min(self.column + (1 if key == ">" else -1), len(names) - 1), 0)
-            self.sort = (names[self.column], self.output.columns[self.column].type in (*_NUMERIC, "TIME64NS"))
-        elif self.sort is None or self.sort[0] != names[self.column]:
-            self.sort = (names[self.column], numeric if key == "s" else not numeric)
+            self.column = max(min(self.column + (1 if key == ">" else -1), len(self.order) - 1), 0)
+        column = columns[self.chosen]
+        numeric = column.type in (*_NUMERIC, "TIME64NS")
+        if key in ("<", ">"):
+            self.sort = (column.name, numeric)
+        elif self.sort is None or self.sort[0] != column.name:
+            self.sort = (column.name, numeric if key == "s" else not numeric)
         elif self.sort[1] == numeric:
-            self.sort = (names[self.column], not numeric)
+            self.sort = (column.name, not numeric)
         else:
             self.sort = None
         self._keep(self.rebuild)
 
     def draw(self, width: int, height: int) -> list[Text]:
+        self._arrange(width - 2)
         columns = self._visible(width - 2)
-        titles = [self._title(self.output.columns[index], room) for index, room in columns]
-        lines = []
+        titles = [self._title(self.output.columns[self.order[at]], room) for at, room in columns]
+        lines: list[Text] = []
         for part in range(2) if any(first for first, _ in titles) else (1,):
             header = Text("  ")
-            for (index, room), title in zip(columns, titles, strict=True):
-                header.append(fit(title[part], room, _right(self.output.columns[index])), style="bold reverse" if index == self.column and part == 1 and self.focused else "bold")
+            self._heads, self._head_line = [], len(lines)
+            for (at, room), title in zip(columns, titles, strict=True):
+                start = header.cell_len
+                header.append(fit(title[part], room, _right(self.output.columns[self.order[at]])), style="bold reverse" if at == self.column and part == 1 and self.focused else "bold")
+                self._heads.append((start, start + room, at))
                 header.append("  ")
             header.rstrip()
             lines.append(crop(header, width))
+        self.places = {}
         if not self._rows:
             nothing = "  no row matches the filter; esc clears it" if self.filter and self.output.rows else "  no rows"
             return [*lines, crop(Text(nothing, style="dim"), width)]
         for entry in self.window(height - len(lines)):
             row = self._rows[entry]
-            text = Text("▸ " if entry == self.cursor and self.focused else "  ")
-            for index, room in columns:
+            chosen = entry == self.cursor and self.focused
+            text = Text("▸ " if chosen else "  ")
+            for at, room in columns:
+                index = self.order[at]
                 column = self.output.columns[index]
-                text.append(fit(self._text(row, index), room, _right(column)), style=_cell(row[index], column).style)
+                text.append(fit(self._text(row, index), room, _right(column)), style=cell_style(row[index], column))
                 text.append("  ")
             text.rstrip()
             line = crop(text, width)
-            if entry == self.cursor and self.focused:
+            if chosen:
                 line.stylize("reverse")
+            self.places[len(lines)] = entry
             lines.append(line)
         return lines
 
@@ -149,27 +223,44 @@ class TableView(View):
         return first, second + mark
 
     def _visible(self, width: int) -> list[tuple[int, int]]:
-        """The columns that fit, with their widths; the chosen one is among them."""
-        widths = [self._widths[c.name] for c in self.output.columns]
-        whole = [max(w, len(c.name) + 1) for w, c in zip(widths, self.output.columns, strict=True)]
+        """The positions that fit, with their widths; the chosen one is among them, and the gutter always."""
+        columns = [self.output.columns[index] for index in self.order]
+        widths = [self._widths[c.name] for c in columns]
+        whole = [max(w, len(c.name) + 1) for w, c in zip(widths, columns, strict=True)]
         if sum(w + 2 for w in whole) <= width:
             # Room for every head on one line.
             widths = whole
-        self.left = min(self.left, self.column)
-        while self.left < self.column and sum(w + 2 for w in widths[self.left : self.column + 1]) > width + 2:
+        elif sum(w + 2 for w in widths) > width + 2:
+            widths = _tight(widths, columns, width)
+        fixed = list(range(self._pinned if sum(w + 2 for w in widths[: self._pinned]) + 12 < width else 0))
+        room = width - sum(widths[at] + 2 for at in fixed)
+        self.left = max(min(self.left, self.column), len(fixed))
+        while self.left < self.column and sum(w + 2 for w in widths[self.left : self.column + 1]) > room + 2:
             self.left += 1
-        found, used = [], 0
-        for index in range(self.left, len(widths)):
-            room = min(widths[index], width - used)
-            if room < min(widths[index], 6):
+        found, used = [(at, widths[at]) for at in fixed], width - room
+        for at in range(self.left, len(widths)):
+            space = min(widths[at], width - used)
+            if space < min(widths[at], 6):
                 break
-            found.append((index, room))
-            used += room + 2
-        if found and found[-1][0] == len(widths) - 1 and self.output.columns[-1].type == "STRING":
+            found.append((at, space))
+            used += space + 2
+        if found and found[-1][0] == len(widths) - 1 and columns[-1].type == "STRING":
             # Text at the end has what is left of the line.
-            index, room = found[-1]
-            found[-1] = (index, max(room, width - (used - room - 2)))
+            at, space = found[-1]
+            found[-1] = (at, max(space, width - (used - space - 2)))
         return found
+
+
+def _tight(widths: Sequence[int], columns: Sequence[Column], width: int) -> list[int]:
+    """Widths with text cut; what of ``width`` is left then goes to the cut columns."""
+    text = [c.type == "STRING" and not c.semantic_type.endswith("QUANTILES") for c in columns]
+    found = [min(w, max(TIGHT_COLUMN, max(len(part) for part in split(c.name)) + 1)) if t else w for w, c, t in zip(widths, columns, text, strict=True)]
+    left = width + 2 - sum(w + 2 for w in found)
+    while left > 0 and (cut := [at for at, w in enumerate(found) if w < widths[at]]):
+        for at in cut[:left]:
+            found[at] += 1
+        left -= min(len(cut), left)
+    return found
 
 
 def split(name: str) -> tuple[str, str]:
@@ -208,8 +299,26 @@ def monotonic(output: Output) -> set[tuple[str, bool]]:
 
 def cell_text(item: Any, column: Column) -> str:
     """A value as one line."""
+    said = verdict(item, column)
+    if said is not None:
+        return f"{said.mark} {said.word}"
+    moved = trend(item, column)
+    if moved is not None:
+        return moved[0]
+    late = seconds(item, column)
+    if late is not None:
+        return late
     text = fmt.value(item[:400] if isinstance(item, str) and column.semantic_type == "NONE" else item, column.type, column.semantic_type)
     return plain(text[:300])
+
+
+def cell_style(item: Any, column: Column) -> str:
+    """How a value is coloured: by its state, and only by that."""
+    said = verdict(item, column)
+    if said is not None:
+        return said.style
+    moved = trend(item, column)
+    return moved[1] if moved is not None else str(cell(item, column).style)
 
 
 def _right(column: Column) -> bool:

@@ -24,12 +24,16 @@ from kafkascope.tui.keys import KeyReader
 ESCAPE_S = 0.1
 #: Terminals refuse longer texts for their clipboard.
 MAX_CLIPBOARD = 74_000
+#: Buttons and the wheel, with places beyond column 223.
+_MOUSE_ON, _MOUSE_OFF = "\x1b[?1000h\x1b[?1006h", "\x1b[?1006l\x1b[?1000l"
 
 
 class Terminal:
     """The user's screen while the program runs; gives it back as it was, whatever happens."""
 
-    def __init__(self) -> None:
+    def __init__(self, mouse: bool = True) -> None:
+        """``mouse`` asks the terminal for clicks and the wheel; text is then selected with shift held."""
+        self.mouse = mouse
         self._in, self._out = sys.stdin.fileno(), sys.stdout.fileno()
         self._keys = KeyReader()
         self._wake_read, self._wake_write = os.pipe()
@@ -59,12 +63,12 @@ class Terminal:
     def _start(self) -> None:
         tty.setraw(self._in, termios.TCSADRAIN)
         # The other screen, no cursor, no wrapping at the edge.
-        self._write("\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J")
+        self._write("\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J" + (_MOUSE_ON if self.mouse else ""))
         self._shown = []
 
     def _stop(self) -> None:
         try:
-            self._write("\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l")
+            self._write((_MOUSE_OFF if self.mouse else "") + "\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l")
             termios.tcsetattr(self._in, termios.TCSADRAIN, self._saved)
         except OSError:
             # The terminal went away before us.
@@ -81,6 +85,15 @@ class Terminal:
             os.write(self._wake_write, b"x")
         except (BlockingIOError, OSError):
             pass
+
+    def redraw(self) -> None:
+        """Forget what is shown, so that the next drawing sends all of it."""
+        self._size = (0, 0)
+
+    def toggle_mouse(self) -> None:
+        """Take the mouse, or leave it to the terminal, which selects text with it."""
+        self.mouse = not self.mouse
+        self._write(_MOUSE_ON if self.mouse else _MOUSE_OFF)
 
     def suspend(self) -> None:
         """Stop as ctrl-z does, and come back."""

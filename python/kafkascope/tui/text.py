@@ -33,6 +33,18 @@ def crop(text: Text, width: int) -> Text:
     return text
 
 
+def wrap(text: Text, width: int, lines: int = 3, indent: int = 3) -> list[Text]:
+    """``text`` in at most ``lines`` lines, broken at spaces; what is cut ends in an ellipsis."""
+    found: list[Text] = []
+    while text.cell_len > width and len(found) < lines - 1 and width > 2 * indent:
+        end = len(set_cell_size(text.plain, width).rstrip("\0"))
+        space = text.plain.rfind(" ", indent + 1, end)
+        cut = space if space > width // 2 else end
+        found.append(crop(text[:cut], width))
+        text = Text.assemble(" " * indent, text[cut:].copy() if cut == end else text[cut + 1 :])
+    return [*found, crop(text, width)]
+
+
 def between(width: int, left: Text, right: Text) -> Text:
     """``left`` and ``right`` at the two ends of a line; the left one gives way."""
     room = max(width - right.cell_len - 1, 0)

@@ -30,6 +30,10 @@ class View:
         self._tallest = 0
         #: Entries that fit on the screen, known after the first drawing.
         self.page = 10
+        #: The entry on each line of the last drawing, for the mouse.
+        self.places: dict[int, int] = {}
+        #: What the user should know of how it is shown.
+        self.note = ""
 
     # What a subclass gives.
     def __len__(self) -> int:
@@ -100,6 +104,13 @@ class View:
         if key not in moves:
             return False
         self.cursor = max(min(self.cursor + moves[key], last), 0)
+        return True
+
+    def click(self, line: int, column: int) -> bool:
+        """A click into the last drawing; whether it chose an entry."""
+        if line not in self.places:
+            return False
+        self.cursor = self.places[line]
         return True
 
     def window(self, height: int) -> range:
