@@ -107,6 +107,15 @@ def test_a_query_that_runs_does_not_hold_up_appends_or_others(engine, memory, ro
     slow.join()
 
 
+def test_more_slow_queries_than_run_at_one_time_do_not_hold_up_another(engine, monkeypatch):
+    monkeypatch.setattr("kafkascope.store.engine._PATIENCE_S", 0.1)
+    with ThreadPoolExecutor(8) as pool:
+        slow = [pool.submit(engine.execute, "SELECT sum(a.range * b.range) FROM range(10000000) a, range(1000000) b", timeout_s=3.0) for _ in range(8)]
+        assert engine.execute("SELECT 1 AS one", timeout_s=30).num_rows == 1
+        assert not any(query.done() for query in slow)
+        assert all(isinstance(query.exception(), QueryTimeout) for query in slow)
+
+
 def test_many_queries_at_once_all_answer(engine, memory, rows, count):
     memory.append("kafka_produce", rows("kafka_produce", 1000))
     with ThreadPoolExecutor(16) as pool:

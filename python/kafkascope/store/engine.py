@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 _SCAN = re.compile(r'"scan:([A-Za-z0-9_.]+):(-?\d*):(-?\d*):([tn])"')
 _METADATA = re.compile(r"\bmd_[a-z]+\b")
 _THREADS = max(1, min(os.cpu_count() or 1, 8))
+#: Queries that run at one time: each uses all threads, so more would end no sooner, and the thread that brings new rows would have to share with all of them.
+_AT_ONCE = max(2, _THREADS // 2)
+#: A query that waited so long for its turn runs beside the others: slow ones must not hold up everybody.
+_PATIENCE_S = 2.0
 _TEMPORARY_LIMIT = "2GB"
 _SQL_TYPES = {pa.bool_(): "BOOLEAN", pa.int64(): "BIGINT", pa.string(): "VARCHAR", pa.float64(): "DOUBLE"}
 
@@ -51,6 +55,7 @@ class DuckDBEngine:
         self._connection.execute("SET enable_external_access = false")
         self._connection.execute("SET lock_configuration = true")
         self._lock = threading.Lock()
+        self._turns = threading.BoundedSemaphore(_AT_ONCE)
         self._closed = False
         self._verifying = threading.Lock()
         self._verify_after = 0.0
@@ -96,7 +101,7 @@ class DuckDBEngine:
             return self._execute(sql, timeout_s, max_rows)
 
     def _execute(self, sql: str, timeout_s: float, max_rows: int | None) -> pa.Table:
-        with self._cursor() as cursor, contextlib.ExitStack() as stack:
+        with self._turn(), self._cursor() as cursor, contextlib.ExitStack() as stack:
             timer = threading.Timer(timeout_s, cursor.interrupt)
             timer.daemon = True
             try:
@@ -140,6 +145,15 @@ class DuckDBEngine:
             bad = sum(table.leave_out_damaged() for table in tables)
             self._verify_after = 0.0 if bad else time.monotonic() + _VERIFY_EVERY_S
             return bad > 0
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        mine = self._turns.acquire(timeout=_PATIENCE_S)
+        try:
+            yield
+        finally:
+            if mine:
+                self._turns.release()
 
     @contextlib.contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
