@@ -17,17 +17,19 @@ interface Props {
   groups: readonly Group[] | null;
   executedAt: number;
   traffic: string;
+  /** The groups were asked for and have not answered yet: nothing is known to be fine. */
+  pending: boolean;
 }
 
-export function Answer({ status, failure, groups, executedAt, traffic }: Props) {
+export function Answer({ status, failure, groups, executedAt, traffic, pending }: Props) {
   return (
     <section className="answer-block" data-testid="welcome" aria-label="answer" aria-live="polite">
-      {lines({ status, failure, groups, executedAt, traffic })}
+      {lines({ status, failure, groups, executedAt, traffic, pending })}
     </section>
   );
 }
 
-function lines({ status, failure, groups, executedAt, traffic }: Props): ReactNode {
+function lines({ status, failure, groups, executedAt, traffic, pending }: Props): ReactNode {
   if (failure) return <p className="answer state-bad"><i className="dot" /> {failure.message}: {failure.hint}</p>;
   if (!status) return <p className="answer">Asking the server…</p>;
   const { requests = 0, windowS = 300 } = status.coverage;
@@ -37,7 +39,7 @@ function lines({ status, failure, groups, executedAt, traffic }: Props): ReactNo
     const hidden = coverageSummary(status);
     return <p className="answer"><i className="dot state-unknown" /> {status.source === "" ? "" : `Watching ${status.source}. `}No Kafka request was seen in the last {duration(windowS * 1e9)}{hidden.state === "warn" ? `; ${hidden.text}` : ""}. {status.agents.length === 0 ? "No agent reports: start one with px up or px agent." : "px doctor says what this host allows."}</p>;
   }
-  if (groups === null || groups.length === 0) return <><p className="answer"><i className="dot state-ok" /> {traffic === "" ? "Kafka's traffic is seen." : traffic}</p>{traffic === "" ? about : <p className="answer-about muted">{grouped(requests)} Kafka requests in the last {duration(windowS * 1e9)}{status.source === "" ? "" : `, seen by ${status.source}`}.</p>}</>;
+  if (groups === null || groups.length === 0) return <><p className="answer"><span className={pending ? "state-unknown" : "state-ok"}><i className="dot" /></span> {traffic === "" ? "Kafka's traffic is seen." : traffic}</p>{traffic === "" ? about : <p className="answer-about muted">{grouped(requests)} Kafka requests in the last {duration(windowS * 1e9)}{status.source === "" ? "" : `, seen by ${status.source}`}.</p>}</>;
   if (worst.length === 0) {
     const fine = groups.filter((group) => group.verdict?.state === "ok").length;
     const unknown = groups.length - fine;

@@ -35,7 +35,7 @@ export function Overview({ data, status, failure }: Props) {
   return (
     <>
       {lost && <Problem error={lost} stale={composed.tables.length > 0} onRetry={data.runNow} />}
-      <Answer status={status} failure={failure} groups={groups} executedAt={feeds.groups.result?.executedAt ?? 0} traffic={flowSentence(feeds.flow.result) ?? ""} />
+      <Answer status={status} failure={failure} groups={groups} executedAt={feeds.groups.result?.executedAt ?? 0} traffic={flowSentence(feeds.flow.result) ?? ""} pending={feeds.groups.script !== null && feeds.groups.result === null} />
       <Tiles data={data} status={status} groups={groups === null ? null : groups.length} behindCount={behind(groups ?? []).length} />
       {!lost && failing.map(({ script, error }) => <p key={script} className="note level-warning" role="status"><PlaceLink place={linkPlace(page.place, script)} text={script ?? ""} /> failed: {error?.message}{error?.hint ? `; ${error.hint}` : ""}</p>)}
       {composed.tables.length > 0 ? <WidgetGrid result={composed} faded={lost !== undefined} dense /> : <div className="skeleton" aria-label="running"><div /><div /></div>}
