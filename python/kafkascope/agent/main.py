@@ -132,10 +132,12 @@ def _health(config: Config, running: Agent) -> Health | None:
     if not address:
         return None
     host, _, port = address.rpartition(":")
+    if not port.isdigit() or int(port) > 65535:
+        raise CommandError(f"--health: expected HOST:PORT, found '{address}'", "for example 127.0.0.1:8767", WRONG_USE)
     try:
         return Health(host.strip("[]") or "127.0.0.1", int(port), running)
-    except (OSError, ValueError, OverflowError) as error:
-        raise CommandError(f"--health {address} cannot be listened on: {getattr(error, 'strerror', None) or error}", "expected HOST:PORT with a free port", WRONG_USE) from error
+    except OSError as error:
+        raise CommandError(f"--health {address} cannot be listened on: {error.strerror or error}", "choose a free port of this host", FAILED) from error
 
 
 def _node_pods(config: Config, logger: logging.Logger) -> NodePods | None:

@@ -11,7 +11,7 @@ import click
 import yaml
 from rich.console import Console
 
-from kafkascope.cli.errors import FAILED, WRONG_USE, CommandError
+from kafkascope.cli.errors import FAILED, NOTHING_THERE, WRONG_USE, CommandError
 from kafkascope.deploy import check as checks
 from kafkascope.deploy import manifests, resources, rollout
 from kafkascope.deploy.manifests import SECRET, Choice
@@ -36,8 +36,10 @@ def told() -> Iterator[None]:
     """The API server's refusals as a command's."""
     try:
         yield
-    except (KubernetesError, RolloutError) as error:
+    except RolloutError as error:
         raise CommandError(error.message, error.hint, FAILED) from error
+    except KubernetesError as error:
+        raise CommandError(error.message, error.hint, FAILED if error.status else NOTHING_THERE) from error
 
 
 @contextlib.contextmanager

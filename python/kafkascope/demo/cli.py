@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from kafkascope.cli.errors import FAILED, CommandError
+from kafkascope.cli.errors import FAILED, NOTHING_THERE, CommandError
 from kafkascope.demo import control
 from kafkascope.demo.errors import DemoError
 from kafkascope.demo.plan import DEMOS, Demo, find
@@ -32,8 +32,10 @@ def _told() -> Iterator[None]:
         yield
     except DemoError as error:
         raise CommandError(error.message, error.hint, error.code) from error
-    except (KubernetesError, RolloutError) as error:
+    except RolloutError as error:
         raise CommandError(error.message, error.hint, FAILED) from error
+    except KubernetesError as error:
+        raise CommandError(error.message, error.hint, FAILED if error.status else NOTHING_THERE) from error
 
 
 @contextmanager

@@ -82,13 +82,13 @@ class Api:
             if chosen is None:
                 raise ConfigError("no context is set")
             parameters = ConnectionParams(timeout=httpx.Timeout(_TIMEOUT_S)).httpx_params(chosen)
-        except (ConfigError, OSError, ValueError, KeyError, TypeError, AssertionError, yaml.YAMLError, msgspec.MsgspecError) as error:
+        except (ConfigError, OSError, ValueError, KeyError, TypeError, AttributeError, AssertionError, yaml.YAMLError, msgspec.MsgspecError) as error:
             names = ""
             if path is not None:
                 with contextlib.suppress(Exception):
                     names = ", ".join(KubeConfig.from_file(path).contexts)
             where = f"{path}: " if path is not None else ""
-            raise KubernetesError(f"{where}{_words(error)}", f"its contexts: {names}" if names else "`kubectl config view` shows what is configured") from error
+            raise KubernetesError(f"{where}{_wrong(error)}", f"its contexts: {names}" if names else "`kubectl config view` shows what is configured") from error
         parameters.pop("transport"), parameters.pop("http2"), parameters.pop("proxy")
         transport = httpx.HTTPTransport(verify=parameters.pop("verify"), socket_options=_KEEPALIVE)
         return cls(httpx.Client(transport=transport, headers={"User-Agent": "kafkascope"}, **parameters), chosen.cluster.server, chosen.context_name, chosen.namespace)
@@ -161,6 +161,17 @@ def _refused(status: int, content: bytes, method: str, path: str) -> KubernetesE
 
 def _verb(method: str) -> str:
     return {"GET": "get, list and watch", "PATCH": "patch", "POST": "create", "DELETE": "delete"}.get(method, method.lower())
+
+
+def _wrong(error: BaseException) -> str:
+    """What is wrong with a kubeconfig."""
+    if isinstance(error, FileNotFoundError) and error.filename is None:
+        return "a certificate or key that it names is not there"
+    if isinstance(error, KeyError):
+        return f"it names {error}, which it does not describe"
+    if isinstance(error, TypeError | AttributeError | AssertionError | yaml.YAMLError):
+        return "not a kubeconfig"
+    return _words(error)
 
 
 def _words(error: BaseException) -> str:
