@@ -157,6 +157,15 @@ def test_more_keys_than_the_limit_are_refused_and_counted() -> None:
     assert (len(tracker.live()), tracker.stats()["groupPartitionsRefused"]) == (2, 3)
 
 
+def test_a_commit_without_an_answer_counts_only_where_no_answers_are_seen() -> None:
+    commits = [{"at": 1, "offset": 3}, {"time_": 2, "offset": 9, "error_code": None}, {"time_": 2, "group_id": "one-sided", "offset": 7, "error_code": None}]
+    rows = Rows(commits=table("kafka_commits", *commits))
+    tracker = Tracker()
+    tracker.take(rows)
+    answers = [{r["group_id"]: r["committed"] for r in answer.to_pylist()} for answer in (tracker.partitions(5 * SECOND), lag.partitions(rows, now_ns=5 * SECOND))]
+    assert answers == [{"g": 3, "one-sided": 7}] * 2
+
+
 def test_a_topic_without_a_name_gets_it_later() -> None:
     tracker = Tracker()
     tracker.take(Rows(commits=table("kafka_commits", {"at": 1, "topic": "", "topic_id": "AAAAAAAAAAAAAAAAAAAAAQ", "offset": 3})))

@@ -200,10 +200,12 @@ COLUMNS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+# A commit without an answer may have been refused: it counts only where answers are not seen at all.
 _COMMITS = """
 SELECT c(cluster_id) c, group_id g, t(topic, topic_id) t, topic_id, partition p, "offset" AS o, coalesce(response_time, time_) AS ts, time_ asked
 FROM in_commits
-WHERE coalesce(error_code, 0) = 0 AND "offset" >= 0 AND group_id <> '' AND coalesce(response_time, time_) <= now_ns()"""
+WHERE coalesce(error_code, 0) = 0 AND "offset" >= 0 AND group_id <> '' AND coalesce(response_time, time_) <= now_ns()
+  AND (error_code IS NOT NULL OR group_id NOT IN (SELECT group_id FROM in_commits WHERE error_code IS NOT NULL))"""
 
 _COMMITS_IN_TRANSACTIONS = """
 SELECT c, g, t, topic_id, p, o, ts, asked FROM (
@@ -212,7 +214,8 @@ SELECT c, g, t, topic_id, p, o, ts, asked FROM (
     m.transactional_id IS NULL AS plain
   FROM in_commits m ASOF LEFT JOIN in_transactions x
     ON m.transactional_id = x.transactional_id AND c(m.cluster_id) = c(x.cluster_id) AND m.time_ < x.time_
-  WHERE coalesce(m.error_code, 0) = 0 AND m."offset" >= 0 AND m.group_id <> '')
+  WHERE coalesce(m.error_code, 0) = 0 AND m."offset" >= 0 AND m.group_id <> ''
+    AND (m.error_code IS NOT NULL OR m.group_id NOT IN (SELECT group_id FROM in_commits WHERE error_code IS NOT NULL)))
 WHERE ts <= now_ns() AND (plain OR committed)"""
 
 _READS = """

@@ -70,6 +70,7 @@ class Tracker:
         self._min_distance = min_distance_ns
         self._ends_every = ends_every_ns
         self._names: dict[str, str] = {}
+        self._answered: set[int] = set()
         self._topic_ids: dict[tuple[int, int], str] = {}
         self._former: set[tuple[int, int, str]] = set()
         self._lags: deque[tuple[int, Floats]] = deque()
@@ -306,6 +307,10 @@ class Tracker:
         self._slots_of(commits, key)
         group = self.groups.numbers(commits["group_id"])
         good = ~commits["drop"] & (group > 0) & (commits["offset"] >= 0) & (commits["error_code"] <= 0)
+        # One without an answer may have been refused: it counts only where answers are not seen at all.
+        answered = commits["error_code"] >= 0
+        self._answered.update(np.unique(group[answered]).tolist())
+        good &= answered | ~np.isin(group, np.fromiter(self._answered, np.int64, len(self._answered)))
         rows = np.flatnonzero(good)
         pair = self._pairs(commits["slot"][rows], group[rows])
         rows, pair = rows[pair >= 0], pair[pair >= 0]
