@@ -313,10 +313,7 @@ pub(crate) fn response(
             // where a write does, or end just where the hole does.
             let exact = (bytes.len() as u64).saturating_add(place.hole) == end;
             let cut = place.hole > 0 && (place.aligned || exact && tape.nodes.len() >= 3);
-            if has_batch(tape, &view)
-                || cut
-                || place.last && tape.nodes.len() >= 16
-            {
+            if has_batch(tape, &view) || cut || place.last && tape.nodes.len() >= 16 {
                 Proof::Likely
             } else {
                 open
