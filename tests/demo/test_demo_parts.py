@@ -77,3 +77,14 @@ def test_a_container_that_dies_is_started_again_and_counted(tmp_path):
     one.check()
     assert one.restarts == 1 and one.process.pid != first
     one.stop()
+
+
+def test_services_find_each_other_by_the_file_on_a_host_and_by_name_in_a_cluster(tmp_path, monkeypatch):
+    from kafkascope.demo.services import peers
+
+    (tmp_path / "endpoints.json").write_text('{"order": ["10.0.0.2:8080"]}')
+    monkeypatch.setenv("DEMO_ENDPOINTS", str(tmp_path / "endpoints.json"))
+    assert (peers.addresses("order"), peers.addresses("shipping")) == (["10.0.0.2:8080"], [])
+    monkeypatch.delenv("DEMO_ENDPOINTS")
+    monkeypatch.setattr(peers.socket, "getaddrinfo", lambda name, port, *_: [(2, 1, 6, "", (ip, port)) for ip in ("10.0.0.4", "10.0.0.3", "10.0.0.4") if name == "shipping-service"])
+    assert peers.addresses("shipping") == ["10.0.0.3:8080", "10.0.0.4:8080"]
