@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kafkascope.pxl import derived
-from kafkascope.pxl.expr import Call, Column, Expr, Literal, Lookup
+from kafkascope.pxl.expr import Call, Column, Expr, Literal, Lookup, has_lookup
 from kafkascope.pxl.functions.metadata import RELATIONS
 from kafkascope.pxl.lower.duckdb_functions import (
     DEFAULTS,
@@ -21,7 +21,7 @@ from kafkascope.pxl.lower.duckdb_functions import (
     literal,
     quoted,
 )
-from kafkascope.pxl.lower.duckdb_metadata import LOOKUPS
+from kafkascope.pxl.lower.duckdb_metadata import LOOKUPS, PODS_BY
 from kafkascope.pxl.plan import (
     Aggregate,
     Append,
@@ -68,14 +68,20 @@ class _Lowering:
         self.metadata: dict[str, str] = {}
         #: Nodes whose rows may hold the greatest or smallest number for the minimum or maximum of nothing: computing from it is no error.
         self.nothing: set[int] = set()
+        #: Nodes that cost less to compute for each reader than to share.
+        self.cheap: set[int] = set()
 
     def run(self, roots: Sequence[Node], max_rows: int) -> Lowered:
         nodes = list(post_order(roots))
-        kept = _kept(nodes, roots)
+        kept, copies = _kept(nodes, roots)
         for node in nodes:
             if _of_nothing(node) or any(id(child) in self.nothing for child in node.inputs):
                 self.nothing.add(id(node))
             body = getattr(self, f"_{type(node).__name__.lower()}")(node)
+            if id(node) not in kept and 1 < copies[id(node)] <= _MOST_COPIES and self._is_cheap(node, body):
+                # The engine reads a table expression once for all that name it, with the columns of all, and hands the rows on: dearer than each reading its own.
+                self.names[id(node)] = f"({body})"
+                continue
             name = self.names[id(node)] = f"n{len(self.names)}"
             self.parts.append(f"{name} AS {'' if id(node) in kept else 'NOT '}MATERIALIZED ({body})")
         orders = tuple(order_of(root) or ((("time_", False),) if "time_" in root.schema else ()) for root in roots)
@@ -87,6 +93,18 @@ class _Lowering:
             final = finals[0]
         metadata = [f"{name} AS {'' if LOOKUPS[relation].small else 'NOT '}MATERIALIZED ({LOOKUPS[relation].sql})" for relation, name in self.metadata.items()]
         return Lowered("WITH\n" + ",\n".join([*metadata, *self.parts]) + "\n" + final, orders)
+
+    def _is_cheap(self, node: Node, body: str) -> bool:
+        """Rows of one table without its long texts, at most filtered."""
+        if isinstance(node, Scan):
+            relation = self.engine.relations()[node.table]
+            long = any(relation.by_name[c.name].pattern.name == "STRUCTURED" for c in node.columns)
+            cheap = relation.kind.value in ("observed", "sampled") and not long and " JOIN " not in body
+        else:
+            cheap = isinstance(node, Filter) and not has_lookup(node.condition) and id(node.input) in self.cheap
+        if cheap:
+            self.cheap.add(id(node))
+        return cheap
 
     def _final(self, root: Node, order: tuple[tuple[str, bool], ...], max_rows: int) -> str:
         columns = ", ".join(identifier(c) for c in root.schema)
@@ -194,6 +212,9 @@ class _Lookups:
         return self._lookup(expr)
 
     def _lookup(self, expr: Lookup) -> str:
+        if expr.relation == "pod" and isinstance(expr.key, Lookup) and expr.key.relation in PODS_BY and expr.key.field == "pod_id":
+            # That row is the pod's already.
+            expr = replace(expr.key, field=expr.field, type=expr.type, semantic=expr.semantic)
         alias = self.aliases.get((expr.relation, expr.key))
         if alias is None:
             key = self.sql(expr.key)
@@ -215,8 +236,11 @@ def _of_nothing(node: Node) -> bool:
 _MOST_COPIES = 8
 
 
-def _kept(nodes: list[Node], roots: Sequence[Node]) -> set[int]:
-    """The nodes whose rows are kept for all that read them: where that is cheaper than computing them again, or a copy of each would be too many."""
+def _kept(nodes: list[Node], roots: Sequence[Node]) -> tuple[set[int], Counter[int]]:
+    """The nodes whose rows are kept for all that read them: where that is cheaper than computing them again, or a copy of each would be too many.
+
+    Also how often each node would be computed if only those were shared.
+    """
     uses = readers(roots)
     work: set[int] = set()
     for node in nodes:
@@ -230,7 +254,7 @@ def _kept(nodes: list[Node], roots: Sequence[Node]) -> set[int]:
             copies[id(node)] = 1
         for child in node.inputs:
             copies[id(child)] += copies[id(node)]
-    return kept
+    return kept, copies
 
 
 def _order_by(keys: tuple[tuple[str, bool], ...]) -> str:

@@ -27,9 +27,11 @@ def _newest(columns: str, view: str, key: str, running_first: str = "start_time"
     )
 
 
-_BY_IP = _newest("pod_ip, pod_id, service_id", "md_pod", "pod_ip", where="NOT host_network")
+_BY_IP = _newest(_POD, "md_pod", "pod_ip", where="NOT host_network")
 _SERVICE_BY_IP = _newest("cluster_ip, service_id", "md_service", "cluster_ip", "time_")
 
+#: Relations of a pod by something else, with all that ``pod`` has.
+PODS_BY = frozenset({"pod_by_ip", "pod_by_name", "pod_by_replicaset"})
 LOOKUPS = {
     "process": LookupSql("SELECT * FROM md_process"),
     "pod": LookupSql(f"SELECT {_POD} FROM md_pod"),
