@@ -3,89 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+from app_bench import Bench, opened, result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kafkascope.cli.errors import NOTHING_THERE, CommandError
-from kafkascope.tui.app import App, Target
+from kafkascope.tui.app import Target
 
 HOSTILE = ["", "order", "\x1b[2J\x1b]52;c;eA==\x07", "‮gnp.exe", "日本語トピック", "👩‍👩‍👧‍👧", "a" * 249, "x\ny\r\tz", "[bold]markup[/bold]", "é́́", '{"a": [1, {"error_code": 3}]}', '{"cut": ', "[]"]
-
-
-class Fake:
-    """A source of made results; the app's jobs run when the test lets them."""
-
-    live = True
-    label = "127.0.0.1:1"
-    notes: tuple[str, ...] = ()
-
-    def __init__(self) -> None:
-        self.result: dict[str, Any] = {}
-        self.asked: list[dict[str, Any]] = []
-        self.error: CommandError | None = None
-        self.names: list[str] = []
-
-    def run(self, request: Any) -> dict[str, Any]:
-        self.asked.append(dict(request))
-        if self.error is not None:
-            raise self.error
-        return self.result
-
-    def entities(self, kind: str, query: str) -> list[str]:
-        return [name for name in self.names if query in name]
-
-    def script(self, name: str) -> dict[str, Any]:
-        return {"name": name, "pxl": "import px\n\tx = '\x1b[31m'\n"}
-
-    def scripts(self) -> list[dict[str, Any]]:
-        return []
-
-    def now_ns(self) -> int | None:
-        return None
-
-    def close(self) -> None:
-        pass
-
-
-class Bench:
-    """An app with a clock and workers that the test drives."""
-
-    def __init__(self, scripts: list[dict[str, Any]] | None = None) -> None:
-        self.source = Fake()
-        self.now = 0.0
-        self.jobs: list[tuple[str, int, Callable[[], Any]]] = []
-        given_scripts = scripts if scripts is not None else [{"name": "px/a", "short": "", "variables": []}]
-        self.app = App(self.source, given_scripts, lambda *job: self.jobs.append(job), interval_s=5.0, clock=lambda: self.now)
-
-    def work(self) -> None:
-        while self.jobs:
-            tag, generation, function = self.jobs.pop(0)
-            try:
-                self.app.finished(tag, generation, function(), None)
-            except CommandError as error:
-                self.app.finished(tag, generation, None, error)
-
-    def press(self, *keys: str) -> None:
-        for key in keys:
-            self.app.key(key)
-            self.work()
-
-    def text(self, width: int = 100, height: int = 30) -> str:
-        return "\n".join(line.plain.rstrip() for line in self.app.frame(width, height))
-
-
-def result(*tables: tuple[str, list[tuple[str, str, str]], list[list[Any]], dict[str, Any]], messages: tuple[str, ...] = ()) -> dict[str, Any]:
-    """A RunResult of tables with their display specs."""
-    return {
-        "script": "px/a", "args": {}, "executedAt": 0, "compileMs": 1.0, "durationMs": 2.0, "messages": [{"level": "warning", "text": m} for m in messages],
-        "tables": [{"name": name, "columns": [{"name": n, "type": t, "semanticType": s} for n, t, s in columns], "rows": rows, "numRows": len(rows), "truncated": False}
-                   for name, columns, rows, _ in tables],
-        "widgets": [{"name": name, "table": name, "position": {}, "displaySpec": spec} for name, _, _, spec in tables],
-    }  # fmt: skip
 
 
 GRAPH = {"@type": "types.px.dev/px.vispb.Graph", "adjacencyList": {"fromColumn": "src", "toColumn": "dst"}, "edgeWeightColumn": "w"}
@@ -136,14 +64,6 @@ def names(text: str, column: int = 0) -> list[str]:
 
 ROWS = [["b", 5], ["a", None], ["c", 10]]
 SMALL = [("name", "STRING", "NONE"), ("n", "INT64", "NONE")]
-
-
-def opened(*tables: Any, **options: Any) -> Bench:
-    bench = Bench()
-    bench.source.result = result(*tables, **options)
-    bench.app.open(Target("px/a"))
-    bench.work()
-    return bench
 
 
 def test_unknown_sorts_last_both_ways() -> None:

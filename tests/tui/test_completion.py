@@ -81,13 +81,21 @@ def bash(path: str, server: str, *words: str) -> list[str]:
         (("px", "run", "px/kafka_overview", "--", "--topic", "ord"), ["order", "order-dlq"]),
         (("px", "tail", "--topic", "ord"), ["order", "order-dlq"]),
         (("px", "tail", "--api", "Prod"), ["Produce"]),
-        (("px", "tail", "-o", ""), ["text", "json"]),
+        (("px", "tail", "-o", ""), ["short", "text", "json"]),
+        (("px", "tail", "-t", "ord"), ["order", "order-dlq"]),
+        (("px", "tail", "--since", "1"), ["1m", "15m", "1h", "1d"]),
+        (("px", "store", "export", "kafka_ev"), ["kafka_events.beta"]),
+        (("px", "demo", "deploy", ""), ["px-kafka"]),
         (("px", "tail", "--capture", "x"), ["compopt", "default"]),
         (("px", "run", "px/nothing", "--", "--t"), []),
     ],
 )
 def test_bash(path: str, server: str, words: tuple[str, ...], expected: list[str]) -> None:
     assert bash(path, server, *words) == expected
+
+
+def test_the_server_on_the_line_is_asked(path: str, server: str) -> None:
+    assert bash(path, "http://127.0.0.1:1", "px", "tail", "--server", server, "--topic", "order-") == ["order-dlq"]
 
 
 def test_without_a_server_only_names_are_missing(path: str) -> None:

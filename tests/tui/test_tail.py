@@ -8,20 +8,31 @@ import os
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from pseudo_terminal import PseudoTerminal
 
+from kafkascope.cli import progress
 from kafkascope.cli import tail as tailing
 from kafkascope.cli.errors import NOTHING_THERE, CommandError
+from kafkascope.cli.format import rfc3339
 from kafkascope.scripts import Library
 from kafkascope.server.service import Service
 from kafkascope.store import Store, catalogue
 from kafkascope.tui.requests import Filters, Request
 
 CAPTURE = str(Path(__file__).parents[2] / "captures" / "java-clients.pcap.gz")
+
+
+def _end(record: dict[str, Any]) -> str:
+    """When the answer came, as the times in records are written."""
+    seconds, _, fraction = record["time"].rstrip("Z").rpartition(".")
+    ns = int(datetime.fromisoformat(seconds + "+00:00").timestamp()) * 1_000_000_000 + int(fraction) + (record["latencyNs"] or 0)
+    return rfc3339(ns)
 
 
 def px(*words: str) -> subprocess.CompletedProcess[str]:
@@ -52,6 +63,10 @@ def test_a_capture_is_printed_whole_in_the_order_of_answers(whole: list[dict[str
         (("--topic", "jt", "--topic", "js1"), lambda r: "jt" in r["topics"] or "js1" in r["topics"]),
         (("--group", "gm"), lambda r: "gm" in r["groups"]),
         (("--client", "member"), lambda r: "member" in r["clientId"]),
+        (("-g", "gm", "-a", "Heartbeat"), lambda r: "gm" in r["groups"] and r["apiName"] == "Heartbeat"),
+        (("--filter", "resp_bytes>500 !ApiVersions"), lambda r: (r["responseBytes"] or 0) > 500 and r["apiName"] != "ApiVersions"),
+        (("--filter", "latency>=1s"), lambda r: (r["latencyNs"] or 0) >= 1_000_000_000),
+        (("--since", "2026-11-25T16:07:00Z", "--until", "2026-11-25T16:07:05Z"), lambda r: r["time"] >= "2026-11-25T16:07:00" and _end(r) <= "2026-11-25T16:07:05"),
         (("--errors",), lambda r: (r["errorCode"] or 0) != 0 or r["outcome"] != "complete"),
     ],
 )
@@ -69,6 +84,24 @@ def test_text_is_one_line_each(whole: list[dict[str, Any]]) -> None:
     assert len(lines) == len(whole)
     assert any("Heartbeat v4 client=member-0 74>12 B 9.3 ms group=gm REBALANCE_IN_PROGRESS" in line for line in lines)
     assert any("OffsetCommit v9 client=member-0" in line and "group=gm jm[0-5]" in line for line in lines)
+    # An error that only its code tells of has its name too.
+    assert any("JoinGroup v7 client=jcons" in line and line.endswith("group=g28 MEMBER_ID_REQUIRED") for line in lines)
+
+
+def test_a_count_ends_it(whole: list[dict[str, Any]]) -> None:
+    assert [json.loads(line) for line in px("--capture", CAPTURE, "-J", "-c", "3").stdout.splitlines()] == whole[:3]
+
+
+def test_a_terminal_of_100_columns_has_one_line_for_a_request() -> None:
+    with PseudoTerminal("tail", "-a", "Heartbeat,OffsetFetch", "--capture", CAPTURE, columns=100, lines=40) as terminal:
+        assert terminal.wait_exit(60) == 0
+        # On a slow machine something is said of the reading too.
+        lines = [line for line in terminal.after.splitlines() if line and line[0] not in progress._SIGNS]
+    assert lines[0].split() == ["TIME", "CLIENT", "REQUEST", "LATENCY", "BYTES", "ABOUT"]
+    assert all(len(line) <= 100 for line in lines)
+    assert any(line.startswith("16:07:21.317 adminclient-1    OffsetFetch v9        537.0 µs       37>143 jm[0-5] group=gm") for line in lines)
+    # What went wrong stands before what it was about.
+    assert any("74>12 REBALANCE_IN_PROGRESS" in line for line in lines)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +109,8 @@ def test_text_is_one_line_each(whole: list[dict[str, Any]]) -> None:
     [
         (("--api", "Produc"), 2, "did you mean Produce"),
         (("--slow", "3"), 2, "100ms"),
+        (("--since", "yesterday"), 2, "2026-07-13"),
+        (("-f", "--until", "1h"), 2, "exclude"),
         (("--capture", "nowhere.pcap"), 2, "no such file"),
         (("-f", "--capture", CAPTURE), 2, "exclude"),
         ((), 3, "px up"),
@@ -158,11 +193,14 @@ def test_a_server_that_restarts_is_waited_for(source: LiveSource, capsys: pytest
 
 
 def test_hostile_names_stay_on_their_line(source: LiveSource) -> None:
-    from kafkascope.tui.requests import text_line
+    from kafkascope.tui.request_lines import short_line, text_line
 
     row = dict.fromkeys(("client_pod", "broker_pod", "cluster_id"), "") | {
         "time_": 0, "trace_role": 2, "local_addr": "::1", "local_port": 1, "remote_addr": "::1", "remote_port": 2, "req_cmd": 0, "req_cmd_name": "Produce", "api_version": 1,
         "client_id": "\x1b[2J\nx\u202e", "req_bytes": None, "resp_bytes": None, "latency": 0, "error_code": None, "outcome": "truncated",
     }  # fmt: skip
-    line = text_line(Request(row, topics={"a\x07b": [5, 1, 2]})).plain
+    request = Request(row, topics={"a\x07b": [5, 1, 2]})
+    short = short_line(request, 100)
+    assert short.plain.isprintable() and short.cell_len == 100
+    line = text_line(request).plain
     assert line == "1970-01-01 00:00:00.000000 [::1]:2 > [::1]:1 Produce v1 client=�[2J�x� ->- B  a�b[1-2,5] [truncated]"

@@ -25,7 +25,11 @@ def alerts() -> None:
 @click.option("--recent", is_flag=True, help="What opened and closed lately, too.")
 @click.option("-o", "--output", type=click.Choice(out.FORMATS), default="table", show_default=True)
 def list_alerts(recent: bool, output: str) -> None:
-    """The alerts that are open on the server."""
+    """The alerts that are open on the server.
+
+    \b
+    Example: px alerts list -o json
+    """
     found = Server().call("/api/alerts")
     tables = [_table("open", _EVENTS, [_event(entry) for entry in found["open"]])]
     if recent:

@@ -32,6 +32,11 @@ class _Words:
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
         ctx = _resolve_context(self.cli, self.ctx_args, self.prog_name, args)
+        # --server on the line tells whom to ask for names.
+        with ctx.scope(cleanup=False):
+            return self._complete(ctx, args, incomplete)
+
+    def _complete(self, ctx: click.Context, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
         command = ctx.command
         if "--" in args and any(p.name == "script_args" for p in command.params):
             return _arguments(_variables(ctx, _script(args)), args[args.index("--") + 1 :], incomplete)
@@ -45,7 +50,13 @@ class _Words:
                 return _scripts(ctx, incomplete)
             if found.name == "script_args":
                 return _starting([("--", "arguments of the script follow")], incomplete)
-            if isinstance(found.type, click.Path) or found.name in ("files",):
+            if found.name == "table":
+                from kafkascope.store import catalogue
+
+                return _starting([(name, "") for name in sorted(catalogue.load())], incomplete)
+            if found.name == "name" and command.name in ("deploy", "delete", "interact", "scale", "status"):
+                return _starting([("px-kafka", "orders, shipping and invoicing over a real broker")], incomplete)
+            if isinstance(found.type, click.Path) or found.name in ("files", "file"):
                 return [CompletionItem(incomplete, type="file")]
         plain: list[CompletionItem[str]] = found.shell_complete(ctx, incomplete)
         return plain
@@ -177,6 +188,10 @@ def _option(option: click.Option, incomplete: str) -> list[CompletionItem[str]] 
         return [CompletionItem(incomplete, type="file")]
     if option.metavar == "DIR":
         return [CompletionItem(incomplete, type="dir")]
+    if option.name in ("since", "until"):
+        return _starting([(value, "") for value in ("1m", "5m", "15m", "1h", "6h", "1d")], incomplete)
+    if option.name == "slow":
+        return _starting([(value, "") for value in ("10ms", "100ms", "500ms", "1s", "5s")], incomplete)
     kinds = {"topics": "topic", "groups": "group", "clients": "client"}
     if option.name in kinds:
         return entities(kinds[option.name], incomplete)

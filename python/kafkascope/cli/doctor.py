@@ -10,7 +10,11 @@ import click
 @click.command()
 @click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def doctor(output: str) -> None:
-    """Say what this host allows: kernel, BTF, privileges, eBPF hooks; and what to do about what is missing."""
+    """Say what this host allows: kernel, BTF, privileges, eBPF hooks; and what to do about what is missing.
+
+    \b
+    Example: sudo px doctor
+    """
     from kafkascope import _core
 
     checks = _core.doctor()

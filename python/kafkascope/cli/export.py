@@ -36,7 +36,11 @@ def export() -> None:
 @click.option("--names", default="kafka_exporter,kafka_lag_exporter", show_default=True, help="Whose names to use, of a capture: kafka_exporter, kafka_lag_exporter, burrow.")
 @click.option("--openmetrics", is_flag=True, help="OpenMetrics, with exemplars.")
 def prometheus(captures: tuple[str, ...], names: str, openmetrics: bool) -> None:
-    """Print the metrics in Prometheus' text format."""
+    """Print the metrics in Prometheus' text format.
+
+    \b
+    Example: px export prometheus | grep kafka_consumergroup_lag
+    """
     from kafkascope.export import text
 
     content_type = text.OPENMETRICS if openmetrics else text.PROMETHEUS
@@ -53,7 +57,11 @@ def prometheus(captures: tuple[str, ...], names: str, openmetrics: bool) -> None
 @click.option("--header", "headers", multiple=True, metavar="NAME=VALUE", help="Sent with each request; may be repeated.")
 @click.option("--every", type=click.FloatRange(min=1), metavar="SECONDS", help="Again and again; without it, once.")
 def otlp(captures: tuple[str, ...], endpoint: str, headers: tuple[str, ...], every: float | None) -> None:
-    """Push the metrics over OTLP/HTTP, with OpenTelemetry's names."""
+    """Push the metrics over OTLP/HTTP, with OpenTelemetry's names.
+
+    \b
+    Example: px export otlp --endpoint http://collector:4318/v1/metrics --every 30
+    """
     from kafkascope.export import otlp as sender
     from kafkascope.export import parse, text
     from kafkascope.export.families import Family
@@ -88,7 +96,11 @@ def otlp(captures: tuple[str, ...], endpoint: str, headers: tuple[str, ...], eve
 @export.command()
 @click.option("-d", "--directory", default=".", show_default=True, help="Where to write the files.")
 def grafana(directory: str) -> None:
-    """Write dashboards for Grafana."""
+    """Write dashboards for Grafana.
+
+    \b
+    Example: px export grafana -d dashboards/
+    """
     from kafkascope.export.grafana import dashboards
 
     folder = Path(directory)
@@ -103,7 +115,11 @@ def grafana(directory: str) -> None:
 
 @export.command()
 def rules() -> None:
-    """Print alerting and recording rules for Prometheus."""
+    """Print alerting and recording rules for Prometheus.
+
+    \b
+    Example: px export rules > kafkascope-rules.yaml
+    """
     from kafkascope import export as package
 
     click.echo((Path(package.__file__).parent / "rules.yaml").read_text(encoding="utf-8"), nl=False)

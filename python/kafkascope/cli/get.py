@@ -25,7 +25,11 @@ def get() -> None:
 @output_option
 @server_option
 def pems(output: str) -> None:
-    """The agents: host, state, how they capture, what they lost."""
+    """The agents: host, state, how they capture, what they lost.
+
+    \b
+    Example: px get agents -o json
+    """
     status = Server().call("/api/status")
     columns = [("agent_id", "STRING", "NONE"), ("asid", "INT64", "ASID"), ("hostname", "STRING", "NONE"), ("state", "STRING", "NONE"), ("hook", "STRING", "NONE"),
                ("events", "INT64", "NONE"), ("events_lost", "INT64", "NONE"), ("last_seen_s", "FLOAT64", "NONE"), ("detail", "STRING", "NONE")]  # fmt: skip
@@ -42,7 +46,11 @@ get.add_command(pems, "agents")
 @output_option
 @server_option
 def cluster(output: str) -> None:
-    """The server: version, uptime, requests seen, what is kept."""
+    """The server: version, uptime, requests seen, what is kept.
+
+    \b
+    Example: px get cluster
+    """
     status = Server().call("/api/status")
     coverage = status["coverage"]
     columns = [("version", "STRING", "NONE"), ("source", "STRING", "NONE"), ("uptime_s", "FLOAT64", "NONE"), ("agents", "INT64", "NONE"), ("requests_5m", "INT64", "NONE"),
@@ -62,7 +70,11 @@ def _entities(kind: str, output: str) -> None:
 @output_option
 @server_option
 def pods(output: str) -> None:
-    """The pods that are known."""
+    """The pods that are known.
+
+    \b
+    Example: px get pods -o csv
+    """
     _entities("pod", output)
 
 
@@ -70,5 +82,9 @@ def pods(output: str) -> None:
 @output_option
 @server_option
 def namespaces(output: str) -> None:
-    """The namespaces that are known."""
+    """The namespaces that are known.
+
+    \b
+    Example: px get namespaces
+    """
     _entities("namespace", output)

@@ -11,6 +11,7 @@ import click
 from kafkascope.cli import output as out
 from kafkascope.cli.client import server_option
 from kafkascope.cli.errors import WRONG_USE, CommandError
+from kafkascope.cli.progress import progress
 from kafkascope.cli.run import _request, decode_table, parse_arguments
 from kafkascope.cli.script import load, scripts_option
 
@@ -52,7 +53,8 @@ def live(script: str | None, script_args: tuple[str, ...], file: str | None, vis
         raise CommandError("px live needs a terminal", "`px run`, or px live -o json, prints once; `px tail -f` follows", WRONG_USE)
     if output is None and os.environ.get("TERM", "") in ("", "dumb"):
         raise CommandError("this terminal cannot place text (TERM is empty or dumb)", "`px run` prints the same tables", WRONG_USE)
-    source: Source = CaptureSource(captures, library) if captures else ServerSource(library=library if folders else None)
+    with progress("reading the capture"):
+        source: Source = CaptureSource(captures, library) if captures else ServerSource(library=library if folders else None)
     try:
         # A server that is not there, or a script, is told of before the screen changes.
         scripts = source.scripts()

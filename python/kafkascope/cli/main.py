@@ -59,7 +59,7 @@ class Commands(click.Group):
             raise CommandError(f"no such command '{args[0]}'" + (f"; did you mean '{close[0]}'?" if close else ""), "`px --help` lists the commands", WRONG_USE) from error
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="px")
 def px() -> None:
     """See what happens in Apache Kafka, without touching it.

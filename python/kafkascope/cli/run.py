@@ -13,7 +13,8 @@ import click
 from kafkascope.cli import output as out
 from kafkascope.cli.client import Server, server_option
 from kafkascope.cli.errors import FAILED, WRONG_USE, CommandError
-from kafkascope.cli.script import load, scripts_option
+from kafkascope.cli.progress import progress
+from kafkascope.cli.script import load, print_list, scripts_option
 
 
 @click.command()
@@ -36,12 +37,12 @@ def run(script: str | None, script_args: tuple[str, ...], output: str, file: str
       px run px/kafka_data -o json -- --max_num_records 100
       px run px/kafka_overview --capture broker.pcap.zst
       px run px/kafka_data -- --help           the script's arguments
+      px run -f mine.pxl -o arrow > mine.arrows
+      px run -l                                the scripts there are
     """
     library = load(folders)
     if list_only:
-        for name, entry in sorted(library.scripts.items()):
-            if not entry.hidden:
-                click.echo(f"{name:<40} {entry.short}")
+        print_list(library, output)
         return
     if file is not None and script is not None:
         # `px run -f FILE -- --arg value`: what stands before -- is then an argument already.
@@ -57,13 +58,15 @@ def run(script: str | None, script_args: tuple[str, ...], output: str, file: str
     if captures:
         from kafkascope.cli.capture import run_on_captures
 
-        tables, notes = run_on_captures(captures, library, request, vis)
+        with progress("reading the capture and running the script"):
+            tables, notes = run_on_captures(captures, library, request, vis)
         out.write(tables, output)
         for note in notes:
             click.echo(f"px: {note}", err=True)
         return
     server = Server()
-    result = server.call("/api/run", request)
+    with progress("running the script"):
+        result = server.call("/api/run", request)
     out.write([decode_table(table) for table in result["tables"]], output)
     for message in result["messages"]:
         click.echo(f"px: {message['text']}", err=True)

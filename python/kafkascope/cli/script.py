@@ -6,6 +6,7 @@ import json
 
 import click
 
+from kafkascope.cli import output as out
 from kafkascope.cli.errors import WRONG_USE, CommandError
 from kafkascope.scripts import Library, ScriptError
 
@@ -30,7 +31,7 @@ def script() -> None:
 
 
 @script.command("list")
-@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("-o", "--output", type=click.Choice(out.FORMATS), default="table", show_default=True)
 @scripts_option
 def list_scripts(output: str, folders: tuple[str, ...]) -> None:
     """List the scripts.
@@ -38,11 +39,19 @@ def list_scripts(output: str, folders: tuple[str, ...]) -> None:
     \b
     Example: px script list -o json
     """
-    library = load(folders)
+    print_list(load(folders), output)
+
+
+def print_list(library: Library, output: str) -> None:
+    """The scripts with what they are for; ``output`` is one of ``FORMATS``."""
     shown = [s for _, s in sorted(library.scripts.items()) if not s.hidden]
     if output == "json":
         for entry in shown:
             click.echo(json.dumps({"name": entry.name, "short": entry.short, "long": entry.long}))
+        return
+    if output != "table":
+        columns = [out.Column(name, "STRING", "NONE") for name in ("name", "short", "long")]
+        out.write([out.Output("scripts", columns, [[entry.name, entry.short, entry.long] for entry in shown])], output)
         return
     width = max((len(entry.name) for entry in shown), default=0)
     for entry in shown:
@@ -53,7 +62,11 @@ def list_scripts(output: str, folders: tuple[str, ...]) -> None:
 @click.argument("name")
 @scripts_option
 def show_script(name: str, folders: tuple[str, ...]) -> None:
-    """Print a script's PxL text."""
+    """Print a script's PxL text.
+
+    \b
+    Example: px script show px/kafka_groups > mine.pxl
+    """
     try:
         click.echo(load(folders).get(name).pxl, nl=False)
     except ScriptError as error:

@@ -12,11 +12,15 @@ import click
 
 from kafkascope.cli.client import server_option
 from kafkascope.cli.errors import NOTHING_THERE, WRONG_USE, CommandError
+from kafkascope.cli.progress import progress
 from kafkascope.tui import requests
+from kafkascope.tui.request_lines import WIDE, head_line, json_line, short_line, text_line
 from kafkascope.tui.requests import Filters, Request
 from kafkascope.tui.source import CaptureSource, ServerSource, Source
 
 PAGE = 1_000
+#: How far back the first lines reach.
+SINCE_NS = 300_000_000_000
 #: Answers reach the store in batches, a little out of order between agents.
 SLACK_NS = 5_000_000_000
 #: A long poll or a rebalance may hold a request open; its row has the time of the request.
@@ -27,79 +31,115 @@ RETRY_MAX_S = 10.0
 
 @click.command()
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until ctrl-c.")
-@click.option("-n", "--lines", "count", type=click.IntRange(0), help="Begin with the last N requests.  [default: 10; all of a capture]")
-@click.option("--api", "apis", multiple=True, metavar="NAME", help="Only this API (Fetch, Produce, JoinGroup …); !NAME leaves it out; may be repeated or listed with commas.")
+@click.option("-n", "--lines", "lines", type=click.IntRange(0), help="Begin with the last N requests.  [default: 10; all of a capture]")
+@click.option("-c", "--count", type=click.IntRange(1), metavar="N", help="End after N requests.")
+@click.option("-a", "--api", "apis", multiple=True, metavar="NAME", help="Only this API (Fetch, Produce, JoinGroup …); !NAME leaves it out; may be repeated or listed with commas.")
+@click.option("-t", "--topic", "topics", multiple=True, metavar="TOPIC", help="Only requests that name this topic.")
+@click.option("-g", "--group", "groups", multiple=True, metavar="GROUP", help="Only requests that name this consumer group.")
 @click.option("--client", "clients", multiple=True, metavar="TEXT", help="Only clients whose client id or pod contains TEXT.")
-@click.option("--topic", "topics", multiple=True, metavar="TOPIC", help="Only requests that name this topic.")
-@click.option("--group", "groups", multiple=True, metavar="GROUP", help="Only requests that name this consumer group.")
 @click.option("--errors", is_flag=True, help="Only requests with an error code, or not complete.")
 @click.option("--slow", metavar="DURATION", help="Only requests that took at least this long, such as 100ms. A Fetch waits for data: add --api '!Fetch'.")
-@click.option("--since", metavar="DURATION", default="5m", show_default=True, help="How far back the first lines may reach; a capture is read whole.")
+@click.option("--filter", "text", metavar="TEXT", default="", help="As after / in px live: word, !word, column=value, latency>100ms, resp_bytes>=1kb.")
+@click.option("--since", metavar="TIME", help="How far back the first lines may reach: 5m, 2h, or 2026-07-13T18:02:05Z.  [default: 5m; all of a capture]")
+@click.option("--until", metavar="TIME", help="Only requests before this, in the same forms.")
 @click.option("--interval", type=click.FloatRange(0.1, 3600), default=1.0, show_default=True, metavar="SECONDS", help="How often -f asks.")
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), help="text (default on a terminal), or json (default in a pipe): one object a line.")
+@click.option("-o", "--output", type=click.Choice(["short", "text", "json"]),
+              help="short: columns as wide as the terminal (default on one narrower than 160); text: one whole line each; json (default in a pipe): one object a line.")  # fmt: skip
+@click.option("-J", "as_json", is_flag=True, help="The same as -o json.")
 @server_option
 @click.option("--capture", "captures", multiple=True, metavar="FILE", help="Read this packet capture, with no server and no privileges; may be repeated.")
-def tail(follow: bool, count: int | None, apis: tuple[str, ...], clients: tuple[str, ...], topics: tuple[str, ...], groups: tuple[str, ...], errors: bool, slow: str | None,
-         since: str, interval: float, output: str | None, captures: tuple[str, ...]) -> None:
+def tail(follow: bool, lines: int | None, count: int | None, apis: tuple[str, ...], topics: tuple[str, ...], groups: tuple[str, ...], clients: tuple[str, ...], errors: bool,
+         slow: str | None, text: str, since: str | None, until: str | None, interval: float, output: str | None, as_json: bool, captures: tuple[str, ...]) -> None:  # fmt: skip
     """Print Kafka requests with their responses, newest last, in the order in which they were answered.
 
     \b
     Examples:
       px tail -f                                   everything, as it passes
-      px tail -f --topic order --api Produce
-      px tail -f --errors -o json | jq .errors
-      px tail --slow 100ms --api '!Fetch' -n 100
-      px tail --capture broker.pcap.zst --group invoicing
+      px tail -f -t order -a Produce
+      px tail -f --errors -J | jq .errors
+      px tail --slow 100ms -a '!Fetch' -n 100
+      px tail -f --filter 'client_id=billing latency>1s' -c 1
+      px tail --capture broker.pcap.zst -g invoicing
     """
     if follow and captures:
         raise CommandError("a capture file has an end: --follow and --capture exclude each other", "leave out -f", WRONG_USE)
+    if follow and until:
+        raise CommandError("--follow has no end: it and --until exclude each other", "leave out one of them", WRONG_USE)
     wanted, unwanted = _apis(apis)
-    filters = Filters(wanted, unwanted, clients, topics, groups, errors, _duration(slow, "--slow") if slow else 0)
-    since_ns = _duration(since, "--since")
-    write = _Writer(output or ("text" if sys.stdout.isatty() else "json"))
+    filters = Filters(wanted, unwanted, clients, topics, groups, errors, _duration(slow, "--slow") if slow else 0, text)
+    write = _Writer("json" if as_json else output, count)
     if captures:
         from kafkascope.cli.script import load
 
-        source: Source = CaptureSource(captures, load(()))
-        try:
-            write(_all(source, filters) if count is None else _last(source, filters, 1, count))
-        finally:
-            source.close()
-        for note in source.notes:
-            click.echo(f"px: {note}", err=True)
-        return
-    source = ServerSource()
-    seen = _Seen()
-    first = _last(source, filters, time.time_ns() - since_ns, 10 if count is None else count)
-    write(request for request in first if seen.new(request))
-    if follow:
-        try:
-            for batch in _follow(source, filters, seen, interval):
-                write(batch)
-        except KeyboardInterrupt:
-            sys.exit(130)
+        with progress("reading the capture"):
+            source: Source = CaptureSource(captures, load(()))
+        now = source.now_ns() or time.time_ns()
+    else:
+        source, now = ServerSource(), time.time_ns()
+    start = _instant(since, now, "--since") if since else 1 if captures else now - SINCE_NS
+    end = _instant(until, now, "--until") if until else None
+    try:
+        if captures and lines is None:
+            write(_all(source, filters, start, end))
+        else:
+            seen = _Seen()
+            with progress("asking for the last requests"):
+                first = _last(source, filters, start, 10 if lines is None else lines, end)
+            write(request for request in first if seen.new(request))
+            if follow and not write.done:
+                for batch in _follow(source, filters, seen, interval):
+                    write(batch)
+                    if write.done:
+                        break
+    except KeyboardInterrupt:
+        sys.exit(130)
+    finally:
+        source.close()
+    for note in source.notes:
+        click.echo(f"px: {note}", err=True)
+    if not write.written and not follow and sys.stderr.isatty():
+        click.echo("px: no request matches" + (f" in the last {since or '5m'}; --since reaches further back" if not captures and not until else ""), err=True)
 
 
 class _Writer:
-    """Lines on standard output; each batch is out before the next is asked for."""
+    """Lines on standard output; each batch is out before the next is asked for. ``done`` when ``count`` are."""
 
-    def __init__(self, how: str) -> None:
+    def __init__(self, how: str | None, count: int | None = None) -> None:
+        self.written = 0
+        self.done = False
+        self._count = count
         self._console = None
-        self._json = how == "json"
-        if not self._json and sys.stdout.isatty():
+        terminal = sys.stdout.isatty()
+        if terminal:
             from rich.console import Console
 
             self._console = Console(highlight=False)
+        width = self._console.width if self._console is not None else WIDE
+        self._how = how or ("json" if not terminal else "text" if width >= WIDE else "short")
 
     def __call__(self, found: Iterator[Request] | list[Request]) -> None:
         for request in found:
-            if self._json:
-                sys.stdout.write(requests.json_line(request) + "\n")
-            elif self._console is not None:
-                self._console.print(requests.text_line(request), soft_wrap=True)
+            if self._how == "json":
+                sys.stdout.write(json_line(request) + "\n")
             else:
-                sys.stdout.write(requests.text_line(request).plain + "\n")
+                self._line(request)
+            self.written += 1
+            if self.written == self._count:
+                self.done = True
+                break
         sys.stdout.flush()
+
+    def _line(self, request: Request) -> None:
+        # A terminal may be made wider or narrower meanwhile.
+        width = self._console.width if self._console is not None else WIDE
+        lines = [head_line(width)] if self._how == "short" and not self.written else []
+        lines.append(short_line(request, width) if self._how == "short" else text_line(request))
+        for line in lines:
+            line.rstrip()
+            if self._console is not None:
+                self._console.print(line, soft_wrap=True)
+            else:
+                sys.stdout.write(line.plain + "\n")
 
 
 class _Seen:
@@ -117,14 +157,14 @@ class _Seen:
         return True
 
 
-def _last(source: Source, filters: Filters, start_ns: int, count: int) -> list[Request]:
+def _last(source: Source, filters: Filters, start_ns: int, count: int, end_ns: int | None = None) -> list[Request]:
     """The ``count`` requests that ended last, the newest last."""
     found: list[Request] = []
     seen = _Seen()
-    before: int | None = None
+    before = end_ns
     while len(found) < count:
         # Topics and groups are decided here: more rows than wanted may be needed.
-        limit = max(count, 200) if filters.topics or filters.groups else count
+        limit = max(count, 200) if filters.local else count
         limit = min(limit, PAGE)
         page = requests.parse(source.run({"pxl": requests.script(filters, start_ns, answered_before_ns=before, newest=True, limit=limit)}))
         new = [request for request in page if seen.new(request)]
@@ -135,13 +175,13 @@ def _last(source: Source, filters: Filters, start_ns: int, count: int) -> list[R
     return found[:count][::-1]
 
 
-def _all(source: Source, filters: Filters) -> Iterator[Request]:
+def _all(source: Source, filters: Filters, start_ns: int, end_ns: int | None) -> Iterator[Request]:
     """Every request, page by page."""
     seen = _Seen()
     after: int | None = None
     limit = PAGE
     while True:
-        page = requests.parse(source.run({"pxl": requests.script(filters, 1, answered_from_ns=after, newest=False, limit=limit)}))
+        page = requests.parse(source.run({"pxl": requests.script(filters, start_ns, answered_from_ns=after, answered_before_ns=end_ns, newest=False, limit=limit)}))
         new = [request for request in page if seen.new(request)]
         yield from (request for request in new if filters.wants(request))
         if len(page) < limit:
@@ -212,3 +252,18 @@ def _duration(text: str, option: str) -> int:
     except PxLError as error:
         raise CommandError(f"{option}: {error.message}", "write 100ms, 5s, 5m, 2h", WRONG_USE) from error
     return abs(found)
+
+
+def _instant(text: str, now_ns: int, option: str) -> int:
+    """A time, or how long before now."""
+    from kafkascope.pxl import PxLError
+    from kafkascope.pxl.times import duration, instant
+
+    try:
+        return now_ns - abs(duration(text))
+    except PxLError:
+        pass
+    try:
+        return instant(text, now_ns)
+    except PxLError as error:
+        raise CommandError(f"{option}: {error.message}", "write 5m, 2h, or 2026-07-13T18:02:05Z", WRONG_USE) from error

@@ -9,7 +9,11 @@ from kafkascope import __version__
 
 @click.command()
 def version() -> None:
-    """Print the version of px and of its core."""
+    """Print the version of px and of its core.
+
+    \b
+    Example: px version
+    """
     try:
         from kafkascope import _core
 

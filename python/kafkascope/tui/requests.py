@@ -1,15 +1,16 @@
-"""Requests one by one: the PxL that asks for them, what each is about, and how each reads as a line."""
+"""Requests one by one: the PxL that asks for them, and what each is about."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
-from rich.text import Text
-
-from kafkascope.cli import format as fmt
+from kafkascope.cli.output import Column
+from kafkascope.pxl.lower.names import KAFKA_ERRORS
+from kafkascope.tui.filter import Match, compile_filter
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,13 @@ class Filters:
     groups: tuple[str, ...] = ()
     errors: bool = False
     slow_ns: int = 0
+    #: As after ``/`` in px live.
+    text: str = ""
+
+    @property
+    def local(self) -> bool:
+        """Whether ``wants`` may refuse what the conditions let through."""
+        return bool(self.topics or self.groups or self.text.strip())
 
     def pxl(self) -> list[str]:
         """Conditions on a frame ``df``. Topics and groups only narrow: ``wants`` decides by the decoded body."""
@@ -43,8 +51,15 @@ class Filters:
         return found
 
     def wants(self, request: Request) -> bool:
-        """Whether the topics and groups of the decoded bodies match."""
+        """Whether the topics and groups of the decoded bodies match, and the filter text."""
+        if self.text.strip() and not _matcher(self.text, request.columns)(request.values):
+            return False
         return (not self.topics or any(t in self.topics for t in request.topics)) and (not self.groups or any(g in self.groups for g in request.groups))
+
+
+@lru_cache(maxsize=4)
+def _matcher(text: str, columns: tuple[Column, ...]) -> Match:
+    return compile_filter(text, columns)
 
 
 def _any(conditions: Iterator[str] | Any) -> str:
@@ -93,6 +108,18 @@ class Request:
     topics: dict[str, list[int]] = field(default_factory=dict)
     groups: list[str] = field(default_factory=list)
     errors: dict[str, int] = field(default_factory=dict)
+    columns: tuple[Column, ...] = ()
+
+    @property
+    def values(self) -> Sequence[Any]:
+        """The row in the order of its columns."""
+        return [self.row[column.name] for column in self.columns]
+
+    @property
+    def error_names(self) -> list[str]:
+        """The errors of the response as Kafka names them."""
+        code = self.row["error_code"]
+        return list(self.errors) or ([KAFKA_ERRORS.get(code, "UNKNOWN_SERVER_ERROR" if code == -1 else f"error {code}")] if code else [])
 
     @property
     def end_ns(self) -> int:
@@ -122,11 +149,12 @@ def _address(host: str, port: int) -> str:
 def parse(result: Mapping[str, Any]) -> list[Request]:
     """The requests of a RunResult of ``script``."""
     found = []
+    columns = tuple(Column(c["name"], c["type"], c["semanticType"]) for c in result["tables"][0].get("columns") or ())
     for values in result["tables"][0]["rows"]:
         row = dict(zip(COLUMNS, values, strict=True))
         for name in ("time_", "end_ns", "latency"):
             row[name] = int(row[name])
-        request = Request(row, _json(row["req_body"]), _json(row["resp"]))
+        request = Request(row, _json(row["req_body"]), _json(row["resp"]), columns=columns)
         for body in (request.request, request.response):
             _collect(body, request, 0)
         found.append(request)
@@ -183,62 +211,3 @@ def _topic(item: Mapping[str, Any], request: Request) -> None:
             number = partition if isinstance(partition, int) else next((partition[k] for k in _PARTITION_KEYS if k in partition), None) if isinstance(partition, dict) else None
             if isinstance(number, int) and number not in partitions:
                 partitions.append(number)
-
-
-def json_line(request: Request) -> str:
-    """One object, with the keys that ``px decode -o json`` has."""
-    row = request.row
-    client, broker = request.ends()
-    record: dict[str, Any] = {
-        "time": fmt.rfc3339(row["time_"]), "client": client, "broker": broker, "clientPod": row["client_pod"], "brokerPod": row["broker_pod"], "apiKey": row["req_cmd"],
-        "apiName": row["req_cmd_name"], "apiVersion": row["api_version"], "correlationId": row["correlation_id"], "clientId": row["client_id"], "requestBytes": row["req_bytes"],
-        "responseBytes": row["resp_bytes"], "latencyNs": row["latency"] if row["resp_bytes"] is not None else None, "cluster": row["cluster_id"], "outcome": row["outcome"],
-        "errorCode": row["error_code"], "errors": list(request.errors), "groups": request.groups, "topics": request.topics, "request": request.request, "response": request.response,
-    }  # fmt: skip
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":"))
-
-
-def text_line(request: Request) -> Text:
-    """One line as tshark's users read it: time, ends, request, sizes, latency, what it is about."""
-    row = request.row
-    client, broker = request.ends()
-    line = Text(no_wrap=True, overflow="ellipsis")
-    line.append(fmt.rfc3339(row["time_"])[:26].replace("T", " ") + " ", style="dim")
-    line.append(f"{_plain(row['client_pod']) or client} > {_plain(row['broker_pod']) or broker} ")
-    line.append(f"{row['req_cmd_name'] or row['req_cmd']} v{row['api_version']}", style="bold")
-    line.append(f" client={_plain(row['client_id'])} {_size(row['req_bytes'])}>{_size(row['resp_bytes'])} B ")
-    if row["resp_bytes"] is not None:
-        line.append(fmt.duration(row["latency"]), style="yellow" if row["latency"] > 200e6 and "Fetch" not in row["req_cmd_name"] else "")
-    for group in request.groups[:3]:
-        line.append(f" group={_plain(group)}")
-    for name, partitions in list(request.topics.items())[:5]:
-        line.append(f" {_plain(name)}{_ranges(partitions)}", style="cyan")
-    if len(request.topics) > 5:
-        line.append(f" +{len(request.topics) - 5} topics", style="dim")
-    for error in list(request.errors)[:3] or ([f"error {row['error_code']}"] if row["error_code"] else []):
-        line.append(f" {error}", style="red")
-    if row["outcome"] != "complete":
-        line.append(f" [{row['outcome']}]", style="yellow")
-    return line
-
-
-def _plain(text: str) -> str:
-    """Names come from strangers: nothing of them moves the cursor."""
-    return "".join(c if c.isprintable() else "�" for c in text)
-
-
-def _size(value: int | None) -> str:
-    return "-" if value is None else str(value)
-
-
-def _ranges(numbers: list[int]) -> str:
-    if not numbers:
-        return ""
-    parts: list[list[int]] = []
-    for number in sorted(numbers):
-        if parts and number == parts[-1][1] + 1:
-            parts[-1][1] = number
-        else:
-            parts.append([number, number])
-    shown = ",".join(str(a) if a == b else f"{a}-{b}" for a, b in parts[:6])
-    return f"[{shown}{',…' if len(parts) > 6 else ''}]"

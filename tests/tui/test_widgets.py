@@ -1,0 +1,229 @@
+"""What each display kind looks like in a terminal, which columns a table shows, and where cells lead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from app_bench import Bench, opened, result
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kafkascope.tui.app import Target
+
+KIND = "types.px.dev/px.vispb."
+VALUES = [("api", "STRING", "NONE"), ("outcome", "STRING", "NONE"), ("latency", "INT64", "DURATION_NS"), ("count", "INT64", "NONE")]
+ROWS = [["Fetch", "complete", 4_000_000, 60], ["Fetch", "truncated", 9_000_000, 20], ["Produce", "complete", 1_000_000, 15], ["Metadata", "complete", None, 5]]
+
+
+def body(bench: Bench, width: int = 60, height: int = 14) -> list[str]:
+    return [line for line in bench.text(width, height).splitlines()[3:-1] if line.strip()]
+
+
+def test_a_bar_chart_adds_up_what_has_the_same_label() -> None:
+    lines = body(opened(("B", VALUES, ROWS, {"@type": KIND + "BarChart", "bar": {"value": "count", "label": "api"}})))
+    assert [line.strip("▸ ").split()[:2] for line in lines[1:]] == [["Fetch", "80"], ["Produce", "15"], ["Metadata", "5"]]
+    lengths = [line.count("█") for line in lines[1:]]
+    assert lengths[0] > 4 * lengths[1] > 4 * lengths[2]
+
+
+def test_stacked_parts_tell_themselves_apart_without_colours() -> None:
+    lines = body(opened(("B", VALUES, ROWS, {"@type": KIND + "BarChart", "bar": {"value": "count", "label": "api", "stackBy": "outcome"}})))
+    assert "██ complete" in lines[0] and "▓▓ truncated" in lines[0]
+    full, cut = lines[1].count("█"), lines[1].count("▓")
+    assert abs(full - 3 * cut) <= 2
+
+
+def test_a_histogram_counts_in_round_ranges() -> None:
+    lines = body(opened(("H", VALUES, ROWS, {"@type": KIND + "HistogramChart", "histogram": {"value": "latency", "maxbins": 4, "prebinCount": "count"}})))
+    assert [line.strip("▸ ").partition("  ")[0] for line in lines[1:]] == ["0 ns – 2.0 ms", "2.0 ms – 4.0 ms", "4.0 ms – 6.0 ms", "6.0 ms – 8.0 ms", "8.0 ms – 10.0 ms"]
+    assert [line.split("ms")[-1].split()[0] for line in lines[1:]] == ["15", "0", "60", "0", "20"]
+
+
+@pytest.mark.parametrize("spec", [{"pie": {"value": "count", "label": "api"}}, {"value": "count", "label": "api"}])
+def test_a_pie_is_shares(spec: dict[str, Any]) -> None:
+    bench = opened(("P", VALUES, ROWS, {"@type": KIND + "PieChart", **spec}))
+    assert [line.strip("▸ ").split()[:3] for line in body(bench)[1:]] == [["Fetch", "80", "80.0"], ["Produce", "15", "15.0"], ["Metadata", "5", "5.0"]]
+    # A later answer keeps the places.
+    bench.source.result = result(("P", VALUES, [["Metadata", "complete", 1, 50], ["Fetch", "complete", 1, 50]], {"@type": KIND + "PieChart", **spec}))
+    bench.press("r")
+    assert [line.strip("▸ ").split()[:3] for line in body(bench)[1:]] == [["Fetch", "50", "50.0"], ["Metadata", "50", "50.0"]]
+
+
+SHARES = [("time_", "TIME64NS", "TIME_NS"), ("share", "FLOAT64", "PERCENT")]
+POINTS = [[str(t * 10**9), t / 10] for t in (3, 1, 2, 4)]
+
+
+def test_a_stat_is_the_newest_value_with_its_way() -> None:
+    text = "\n".join(body(opened(("S", SHARES, POINTS, {"@type": KIND + "StatChart", "stat": {"value": "share"}, "title": "complete"}))))
+    assert "  40.0%  complete" in text and "█" in text
+
+
+def test_a_gauge_is_a_part_of_the_whole() -> None:
+    line = body(opened(("S", SHARES, POINTS, {"@type": KIND + "GaugeChart", "gauge": {"value": "share"}})))[0]
+    assert line.rstrip().endswith("40.0% of 100.0%")
+    assert abs(line.count("█") / (line.count("█") + line.count("░")) - 0.4) < 0.02
+
+
+def test_a_text_is_what_its_author_wrote() -> None:
+    assert body(opened(("T", SHARES, [], {"@type": KIND + "TextChart", "body": "first\n\tsecond \x1b[31m"}))) == ["  first", "      second �[31m"]
+
+
+def test_what_the_terminal_cannot_draw_is_a_table_that_says_so() -> None:
+    for spec, said in (({"@type": KIND + "VegaChart"}, "VegaChart"), ({"@type": KIND + "BarChart", "bar": {"value": "nothing"}}, "lacks columns")):
+        text = opened(("V", VALUES, ROWS, spec)).text()
+        assert "shown as a table" in text and said in text and "▸ Fetch" in text
+
+
+numbers = st.none() | st.integers(-(2**53), 2**53) | st.sampled_from(["NaN", "Infinity"]) | st.floats(allow_nan=False, width=64).map(lambda v: v if abs(v) < 1e300 else 0.0)
+CHARTS: list[dict[str, Any]] = [
+    {"@type": KIND + "BarChart", "bar": {"value": "v", "label": "a", "stackBy": "b"}}, {"@type": KIND + "BarChart", "bar": {"value": "v", "groupBy": "b"}},
+    {"@type": KIND + "HistogramChart", "histogram": {"value": "v", "maxbins": 7}}, {"@type": KIND + "PieChart", "pie": {"value": "v", "label": "a"}},
+    {"@type": KIND + "StatChart", "stat": {"value": "v"}}, {"@type": KIND + "GaugeChart", "value": "v"}, {"@type": KIND + "Table", "gutterColumn": "b"},
+]  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from(CHARTS), *[st.lists(st.tuples(st.text(max_size=5), st.text(max_size=3), numbers).map(list), max_size=12)] * 2, st.integers(20, 120), st.integers(6, 40))
+def test_any_values_fit(spec: dict[str, Any], rows: list[Any], later: list[Any], width: int, height: int) -> None:
+    columns = [("a", "STRING", "NONE"), ("b", "STRING", "NONE"), ("v", "FLOAT64", "NONE")]
+    bench = opened(("W", columns, rows, spec))
+    for given_rows in (rows, later):
+        bench.source.result = result(("W", columns, given_rows, spec))
+        for key in ("r", "j", "w", "s", "G", "v", "H", "enter", "esc", "v"):
+            bench.press(key)
+            lines = bench.app.frame(width, height)
+            assert len(lines) == height and {line.cell_len for line in lines} == {width}
+
+
+GROUPS = [("cluster", "STRING", "NONE"), ("group", "STRING", "NONE"), ("kind", "STRING", "NONE"), ("lag", "INT64", "NONE"), ("lag_seconds", "FLOAT64", "NONE"), ("trend", "FLOAT64", "NONE"),
+          ("time_to_drain", "FLOAT64", "NONE"), ("status", "STRING", "NONE"), ("reason", "STRING", "NONE")]  # fmt: skip
+SCRIPTS = [{"name": "px/a", "short": "", "variables": []}, {"name": "px/kafka_group", "short": "One group", "variables": [{"name": "start_time", "type": "PX_STRING", "defaultValue": "-5m"}, {"name": "group_id", "type": "PX_STRING", "required": True}]},
+           {"name": "px/kafka_topic", "short": "One topic", "variables": [{"name": "start_time", "type": "PX_STRING", "defaultValue": "-5m"}, {"name": "topic", "type": "PX_STRING", "required": True}]}]  # fmt: skip
+
+
+def groups(*rows: list[Any], **options: Any) -> Bench:
+    bench = Bench(SCRIPTS)
+    bench.source.result = result(("Groups", GROUPS, list(rows), {}), **options)
+    bench.app.open(Target("px/a"))
+    bench.work()
+    return bench
+
+
+def test_the_first_sentence_says_who_is_behind_since_when_and_why() -> None:
+    bench = groups(
+        ["c", "shipping", "classic", 1, 0.2, 0.0, None, "OK", "in order"],
+        ["c", "invoicing", "classic", 12418, 80.0, 9.0, None, "WARN", "Its lag grows since 14:02."],
+        ["c", "audit", "consumer", 5, 1.0, -2.0, 60.0, "STOP", "No commit for 5 min."],
+    )
+    lines = bench.text(120, 30).splitlines()
+    assert lines[2] == " ■ stopped audit is 1.0 s behind (5 records), catching up by 2/s, done in 1 min 0 s"
+    assert lines[3].strip() == "No commit for 5 min."
+    assert lines[4] == " ▲ falling behind invoicing is 1 min 20 s behind (12,418 records), falling further behind by 9/s"
+    # On a small screen one line is left of it.
+    assert "stopped audit" in bench.text(80, 16) and "No commit" not in bench.text(80, 16).partition("Groups")[0]
+
+
+def test_nobody_behind_and_nothing_known_are_said_too() -> None:
+    assert " ● shipping keeps up; of 1 it is not known." in groups(["c", "shipping", "classic", 1, 0.2, 0.0, None, "OK", ""], ["c", "x", "", None, None, None, None, "OK", ""]).text()
+    assert "Nothing is known yet" in groups(["c", "x", "", None, None, None, None, "UNKNOWN", ""]).text()
+
+
+def test_hostile_group_names_stay_text() -> None:
+    assert all(line.plain.isprintable() for line in groups(["c", "\x1b[2J\x07", "", 1, 9.0, 1.0, None, "ERR", "\x9b31m\n"]).app.frame(100, 30))
+
+
+def test_the_verdict_comes_first_and_stays_when_one_moves_to_the_side() -> None:
+    bench = groups(*[[f"cluster-of-a-long-name-{n}", f"group-{n}", f"kind-{n}", n, float(n), 0.0, None, "OK", f"a reason that is rather long for a column {n}"] for n in range(4)])
+    head = bench.text(60, 20).splitlines()
+    at = next(n for n, line in enumerate(head) if "STATUS" in line)
+    assert head[at].split()[:3] == ["STATUS", "GROUP", "LAG"]
+    bench.press("$")
+    head = bench.text(60, 20).splitlines()
+    at = next(n for n, line in enumerate(head) if "STATUS" in line)
+    assert head[at].split()[:2] == ["STATUS", "GROUP"] and "REASON" in head[at] and "LAG" not in head[at]
+
+
+def test_columns_with_one_value_give_way_and_are_told() -> None:
+    bench = groups(*[["cluster-of-a-long-name", f"group-{n}", "classic", n, float(n), 0.1, 5.0, "OK", "x" * 30 + str(n)] for n in range(4)])
+    assert "same in all: cluster cluster-of-a-long-name" in bench.text(110, 20) and "CLUSTER" not in bench.text(110, 20)
+    bench.press("w")
+    assert "CLUSTER" in bench.text(110, 20)
+    bench.press("H")
+    bench.press("w")
+    assert "STATUS" in bench.text(110, 20)
+
+
+def test_names_lead_to_their_scripts_with_the_time_one_looks_at() -> None:
+    bench = groups(["c", "billing", "classic", 1, 1.0, 0.0, None, "OK", ""])
+    bench.app.target = Target("px/a", {"start_time": "-1h"})
+    bench.press("o")
+    assert bench.source.asked[-1] == {"script": "px/kafka_group", "args": {"start_time": "-1h", "group_id": "billing"}}
+    assert "a › px/kafka_group" in bench.text()
+    # From the group's own page its name leads nowhere.
+    bench.press("o")
+    assert "no link in this row" in bench.text()
+    bench.press("[")
+    assert bench.source.asked[-1]["script"] == "px/a"
+    bench.press("]")
+    assert bench.source.asked[-1]["script"] == "px/kafka_group"
+
+
+def test_the_palette_takes_a_bare_name_and_completes_it() -> None:
+    bench = groups(["c", "billing", "classic", 1, 1.0, 0.0, None, "OK", ""])
+    bench.source.names = ["order", "order-dlq", "pay ments"]
+    bench.press(":", *"topic ord", "tab")
+    assert "tab: order  order-dlq" in bench.text() and "topic" in bench.text()
+    bench.press("tab", "tab", "enter")
+    assert bench.source.asked[-1] == {"script": "px/kafka_topic", "args": {"start_time": "-5m", "topic": "order-dlq"}}
+    bench.press(":", *"topic start_time=-1h order", "enter")
+    assert bench.source.asked[-1] == {"script": "px/kafka_topic", "args": {"start_time": "-1h", "topic": "order"}}
+    bench.press(":", *"topic a b", "enter")
+    assert "'b' is no argument of px/kafka_topic" in bench.text()
+
+
+def test_the_time_is_chosen_by_key() -> None:
+    bench = Bench(SCRIPTS)
+    bench.source.result = result(("T", VALUES, ROWS, {}))
+    bench.app.open(Target("px/kafka_topic", {"topic": "order"}))
+    bench.work()
+    bench.press("t", "j", "j", "j", "enter")
+    assert bench.source.asked[-1]["args"] == {"start_time": "-1h", "topic": "order"}
+    bench.app.open(Target("px/a"))
+    bench.work()
+    bench.press("t")
+    assert "no start_time" in bench.text()
+
+
+def test_the_mouse_chooses_sorts_opens_and_scrolls() -> None:
+    bench = opened(("T", VALUES, ROWS, {}), ("U", VALUES, ROWS[:1], {}))
+    lines = bench.text(100, 30).splitlines()
+    row = next(n for n, line in enumerate(lines) if "Produce" in line)
+    bench.press(f"click@4,{row}")
+    assert "▸ Produce" in bench.text(100, 30)
+    head = next(n for n, line in enumerate(lines) if "API" in line)
+    bench.press(f"click@{lines[head].index('COUNT')},{head}")
+    assert "COUNT▼" in bench.text(100, 30)
+    bench.press("wheeldown@5,9")
+    assert "▸ Metadata" in bench.text(100, 30)
+    bench.press(f"click@4,{row - 1}")
+    bench.text(100, 30)
+    bench.press(f"click@4,{row - 1}")
+    assert "n p next row" in bench.text(100, 30)
+    bench.press("esc", f"click@{lines[2].index('2 U')},2")
+    assert " U: 1 row" in bench.text(100, 30)
+    # Clicks beside everything do nothing.
+    bench.press("click@99,29", "click@0,0", "click@500,500", "wheelup@500,500")
+
+
+def test_a_row_in_full_is_searched_as_in_less() -> None:
+    rows = [[f"Fetch{n}", '{"topics": [' + ", ".join(f'{{"name": "t{i}"}}' for i in range(60)) + "]}", n, n] for n in range(2)]
+    bench = opened(("T", [("api", "STRING", "NONE"), ("resp", "STRING", "NONE"), ("latency", "INT64", "DURATION_NS"), ("count", "INT64", "NONE")], rows, {}))
+    bench.press("enter")
+    assert '"t55"' not in bench.text()
+    bench.press("/", *"T55", "enter")
+    assert '"t55"' in bench.text() and "1 line with t55" in bench.text()
+    bench.press("esc", "n")
+    assert "2 of 2" in bench.text()
+    bench.press("esc")
+    assert "▸ Fetch1" in bench.text()
