@@ -185,8 +185,7 @@ def argument(function: Function, name: str, text: str) -> Any:
 
 def _list(text: str, what: str) -> ListValue:
     try:
-        tree = ast.parse(text.strip() or "[]", mode="eval").body
-        items = ast.literal_eval(tree)
+        items = ast.literal_eval(syntax.expression(text.strip() or "[]"))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise error(f"{what} takes a list, found '{text}'", hint="['a', 'b']") from None
     types = {bool: DataType.BOOLEAN, int: DataType.INT64, float: DataType.FLOAT64, str: DataType.STRING}

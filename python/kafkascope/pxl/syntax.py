@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import re
+import threading
 import tokenize
 import warnings
 from functools import lru_cache
@@ -13,6 +14,9 @@ from itertools import pairwise
 from kafkascope.pxl.errors import PxLError, error
 
 MAX_SOURCE = 1 << 18
+#: CPython before 3.12 counts the depth of the tree it builds for all threads together and fails with "AST constructor recursion depth mismatch"
+#: when two build one at a time (cpython issue 106905); and which warnings are caught is a fact of the process as well.
+_ONE_AT_A_TIME = threading.Lock()
 _PRAGMA = re.compile(r"^[ \t]*#px:set[ \t]+(\w+)=(\S+)[ \t]*$", re.M)
 
 #: How a user calls the things that a script cannot hold.
@@ -42,6 +46,12 @@ def place(node: ast.AST) -> tuple[int, int]:
     return node.lineno, node.col_offset + 1  # type: ignore[attr-defined]
 
 
+def expression(source: str) -> ast.expr:
+    """The syntax tree of one expression. Raises ``SyntaxError``, ``ValueError``, ``RecursionError`` or ``MemoryError`` as Python's parser does."""
+    with _ONE_AT_A_TIME:
+        return ast.parse(source, mode="eval").body
+
+
 @lru_cache(maxsize=256)
 def parse(source: str) -> ast.Module:
     """The syntax tree of a script. Raises ``PxLError`` with the place."""
@@ -66,7 +76,7 @@ def parse(source: str) -> ast.Module:
 
 def _read(source: str) -> ast.Module:
     try:
-        with warnings.catch_warnings():
+        with _ONE_AT_A_TIME, warnings.catch_warnings():
             # A backslash that escapes nothing stays: regular expressions are written so.
             warnings.simplefilter("ignore", SyntaxWarning)
             warnings.simplefilter("ignore", DeprecationWarning)
