@@ -37,6 +37,8 @@ class PseudoTerminal:
         self._slave = slave
         self.modes: set[str] = set()
         self.clipboard = ""
+        #: Parameters of colour that were sent.
+        self.colours: set[int] = set()
         self.after = ""
         self._rest = b""
         self._clear()
@@ -101,6 +103,8 @@ class PseudoTerminal:
             elif final == "H":
                 row, _, column = numbers.partition(";")
                 self._row, self._column = int(row or 1) - 1, int(column or 1) - 1
+            elif final == "m":
+                self.colours |= {int(n) for n in numbers.split(";") if n and (30 <= int(n) <= 38 or 40 <= int(n) <= 48 or 90 <= int(n) <= 107)}
             elif final == "J":
                 self._clear()
             elif final in ("h", "l") and private == "?":

@@ -205,8 +205,32 @@ def test_errors_come_before_the_screen_changes() -> None:
         assert "px up" in terminal.after
 
 
+def test_the_first_screen_says_how_the_groups_do() -> None:
+    with PseudoTerminal("live", "--capture", CAPTURE, columns=100, lines=30) as terminal:
+        lines = terminal.wait_for("1 Groups")
+        assert "px/kafka_groups" in lines[0]
+        # The answer before everything else, in words.
+        assert lines[2][:3].strip() in ("●", "▲", "■", "✗", "○", "◀")
+        head = next(line.split() for line in lines if "GROUP" in line.split())
+        assert head[:2] == ["STATUS", "GROUP"]
+
+
+def test_the_mouse_chooses_a_row_and_a_tab(screen: PseudoTerminal) -> None:
+    assert {"1000", "1006"} <= screen.modes
+    screen.press("\x1b[<0;5;7M", "\x1b[<0;5;7m")
+    screen.wait_for("▸ │  ├─" if screen.screen[6].startswith("  │  ├─") else "▸ │")
+    screen.press("\x1b[<64;5;7M")
+    screen.wait_for("▸ jprod")
+    screen.press(f"\x1b[<0;{screen.screen[2].index('2 Kafka') + 2};3M")
+    screen.wait_for("Kafka Topics: 10 rows")
+    screen.press("M")
+    screen.wait_for("the mouse is the terminal's")
+    assert "1000" not in screen.modes
+
+
 def test_without_colours_the_chosen_row_is_marked() -> None:
     with PseudoTerminal("live", "px/kafka_overview", "--capture", CAPTURE, env={"NO_COLOR": "1", "TERM": "vt100"}) as terminal:
         terminal.wait_for("▸ jprod")
         terminal.press("j")
         terminal.wait_for("▸ ├─ topic/jm")
+        assert not terminal.colours

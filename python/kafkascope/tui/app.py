@@ -381,15 +381,19 @@ class App:
         if number < len(found):
             self._open_link(found[number])
 
+    def link_here(self) -> Link | None:
+        """Where ``o`` leads."""
+        view = self.widget.view if self.widget is not None else None
+        row = view.current() if view is not None else None
+        if view is None or row is None:
+            return None
+        columns = view.output.columns
+        here = self.place.link(row[view.chosen], columns[view.chosen]) if isinstance(view, TableView) and columns else None
+        return here or next(iter(self.place.links(row, columns)), None)
+
     def follow_link(self) -> None:
         """The link in the chosen column, else the first of the row."""
-        widget = self.widget
-        row = widget.view.current() if widget is not None else None
-        if widget is None or row is None:
-            return
-        columns, view = widget.view.output.columns, widget.view
-        here = self.place.link(row[view.chosen], columns[view.chosen]) if isinstance(view, TableView) and columns else None
-        target = here or next(iter(self.place.links(row, columns)), None)
+        target = self.link_here()
         if target is None:
             self.note = "no link in this row"
         else:

@@ -109,6 +109,7 @@ class ChartView(View):
         plot = max(width - 2 - names - 2 - room - 2, 8)
         rows = max(min((height - 2) // len(self._series), MAX_ROWS), 1)
         lines = [crop(Text(f"  {fit('', names)}  {_value(low, self._series[0].column)} to {_value(top, self._series[0].column)}", style="dim"), width)]
+        self.places = {}
         for number in self.window((height - 2) // rows):
             series = self._series[number]
             cells = buckets(series.times, series.values, first, last, plot, usual)
@@ -117,6 +118,7 @@ class ChartView(View):
                 here = row == rows - 1
                 chosen = here and number == self.cursor and self.focused
                 line = Text("▸ " if chosen else "  ")
+                self.places[len(lines)] = number
                 line.append(fit(plain(series.name) if here else "", names), style="reverse" if chosen else "")
                 line.append("  ")
                 line.append(text, style="cyan")

@@ -21,7 +21,7 @@ MIN_STACKED = 6
 #: Lines of a screen from which on the answer may take more than one.
 ROOMY = 20
 _HINTS = " :scripts  /filter  a arguments  t time  enter row  o follow  s sort  tab next  v view  ? keys  q quit"
-_SHORT_HINTS = " :scripts /filter a args enter row o follow s sort tab next ? keys q quit"
+_SHORT_HINTS = " :scripts /filter a args enter row s sort tab next ? keys q quit"
 
 
 class Frame:
@@ -159,7 +159,9 @@ class Frame:
         if app.typing is not None:
             return crop(Text.assemble((" /", "bold"), app.typing.render(), ("   enter keeps  esc clears", "dim")), width)
         position = f"{app.widget.view.cursor + 1}/{len(app.widget.view)} " if app.widget is not None and len(app.widget.view) else ""
-        return between(width, Text(_HINTS if width >= 110 else _SHORT_HINTS, style="dim"), Text(position, style="dim"))
+        link = app.link_here()
+        right = Text.assemble(("o ", "bold"), (f"→ {plain(link.script.removeprefix('px/'))} {plain(link.label)[:24]}  ", "dim")) if link is not None and width >= 80 else Text("")
+        return between(width, Text(_HINTS if width >= 140 else _SHORT_HINTS, style="dim"), right.append(position, style="dim"))
 
 
 def _about(name: str, view: View) -> Text:

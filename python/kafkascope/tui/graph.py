@@ -49,6 +49,10 @@ class GraphView(View):
         super().__init__(output)
         self._spec = spec
         self._entries: list[Entry] = []
+        #: What stands beside each entry, and how wide that and the names are.
+        self._texts: list[list[str]] = []
+        self._rooms: list[int] = []
+        self._longest = 0
         #: Edges and roots in the order they first had: nothing jumps because a rate changed a little.
         self._ranks: dict[tuple[str, str], int] = {}
         self.rebuild()
@@ -91,6 +95,10 @@ class GraphView(View):
             if root not in unfolded:
                 self._entries.append(Entry("", root, None, (root,)))
                 self._unfold(root, "", (root,), children, unfolded)
+        columns = self.output.columns
+        self._texts = [[cell_text(e.row[i], columns[i]) for i in self._shown] if e.row is not None else [] for e in self._entries]
+        self._rooms = [max([len(columns[i].name), *(cell_len(t[n]) for t in self._texts if t)]) for n, i in enumerate(self._shown)]
+        self._longest = max((cell_len(e.prefix + e.name + e.note) for e in self._entries), default=0)
 
     def _in_order(self, items: list[Any], key: Callable[[Any], tuple[str, str]]) -> None:
         """Sort ``items`` as they were before, new ones after them as they are now."""
@@ -122,11 +130,10 @@ class GraphView(View):
         if not self._entries:
             nothing = "  no edge matches the filter; esc clears it" if self.filter and self.output.rows else "  no edges"
             return [crop(Text(nothing, style="dim"), width)]
-        texts = [[cell_text(e.row[i], self.output.columns[i]) for i in self._shown] if e.row is not None else [] for e in self._entries]
-        rooms = [max([len(self.output.columns[i].name), *(cell_len(t[n]) for t in texts if t)]) for n, i in enumerate(self._shown)]
+        self.places = {}
+        texts, rooms = self._texts, self._rooms
         bar = _BAR + 2 if self._weight is not None else 0
-        longest = max(cell_len(e.prefix + e.name + e.note) for e in self._entries)
-        names = max(min(longest, width - 4 - bar - sum(r + 2 for r in rooms[:2])), 16)
+        names = max(min(self._longest, width - 4 - bar - sum(r + 2 for r in rooms[:2])), 16)
         header = Text("  " + fit("", names + 2 + bar))
         for room, index in zip(rooms, self._shown, strict=True):
             header.append(fit(plain(self.output.columns[index].name).upper(), room, right=True) + "  ", style="bold")
@@ -145,6 +152,7 @@ class GraphView(View):
             line = crop(text, width)
             if number == self.cursor and self.focused:
                 line.stylize("reverse")
+            self.places[len(lines)] = number
             lines.append(line)
         return lines
 

@@ -143,9 +143,11 @@ class Terminal:
             self._write("\x1b[?2026h" + "".join(parts) + "\x1b[?2026l")
 
     def _ansi(self, line: Text) -> str:
-        system = self._console._color_system
+        system, colours = self._console._color_system, not self._console.no_color
         return "".join(
-            segment.style.render(segment.text, color_system=system) if segment.style else segment.text for segment in line.render(self._console, end="") if not segment.control
+            (segment.style if colours else segment.style.without_color).render(segment.text, color_system=system) if segment.style else segment.text
+            for segment in line.render(self._console, end="")
+            if not segment.control
         )
 
     def copy(self, text: str) -> bool:
