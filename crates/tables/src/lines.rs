@@ -124,20 +124,7 @@ impl Lines {
         verdict.why = verdict.why.or(trailing);
         self.stats.requests += u64::from(exchange.request.is_some());
         self.stats.incomplete += u64::from(verdict.outcome != "complete");
-        for (direction, tape, message) in [
-            (Direction::Request, &*request, &exchange.request),
-            (Direction::Response, &*response, &exchange.response),
-        ] {
-            if let Some(message) = message {
-                self.names.learn(
-                    exchange.api_key,
-                    direction,
-                    tape,
-                    &message.view(),
-                    ends.broker,
-                );
-            }
-        }
+        self.names.learn(ends, exchange, &tapes, outcomes);
         let time_ns = exchange
             .request
             .as_ref()
@@ -211,8 +198,8 @@ impl Lines {
             if let Some(at) = cluster_at.take() {
                 out.write_all(&text.as_bytes()[..at])?;
                 let mut cluster = String::new();
-                match self.names.cluster(&line.broker) {
-                    Some(id) => write_string(&mut cluster, id),
+                match self.names.cluster(line.broker) {
+                    Some(id) => write_string(&mut cluster, &id),
                     None => cluster.push_str("null"),
                 }
                 out.write_all(cluster.as_bytes())?;

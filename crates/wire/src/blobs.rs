@@ -25,6 +25,8 @@ pub enum Blob {
     StickyUserData,
     CooperativeStickyUserData,
     StreamsUserData,
+    /// An assignment's `userData` of the assignor `stream`.
+    StreamsAssignment,
     /// Envelope's `requestPrincipal`, as the default principal builder writes it (KIP-590).
     Principal,
 }
@@ -39,7 +41,7 @@ enum Version {
 }
 
 impl Blob {
-    pub const ALL: [Blob; 8] = [
+    pub const ALL: [Blob; 9] = [
         Blob::ConsumerSubscription,
         Blob::ConsumerAssignment,
         Blob::ConnectSubscription,
@@ -47,6 +49,7 @@ impl Blob {
         Blob::StickyUserData,
         Blob::CooperativeStickyUserData,
         Blob::StreamsUserData,
+        Blob::StreamsAssignment,
         Blob::Principal,
     ];
 
@@ -61,6 +64,7 @@ impl Blob {
                 ("CooperativeStickyAssignorUserData", Version::Unsaid)
             }
             Blob::StreamsUserData => ("StreamsSubscriptionInfo", Version::Int32),
+            Blob::StreamsAssignment => ("StreamsAssignmentInfo", Version::Int32),
             Blob::Principal => ("DefaultPrincipalData", Version::Int16),
         }
     }
@@ -181,7 +185,24 @@ mod tests {
         streams.extend(
             b"\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x09\xff\xff\x01\0\0\0\0\0\0\0\0",
         );
+        // One active task, one standby with its partition, a topic, its host, no standby's host.
+        let tasks = b"\0\0\0\x01\0\0\0\0\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\0\0\x02\0\0\0\x01\0\x01t\0\0\0\x02";
+        let hosts =
+            b"\0\0\0\x01\0\0\0\0\0\x01t\0\0\0\x01\0\x01h\0\0\0\x50\0\0\0\x01\0\0\0\0\0\0\0\x01";
+        let assigned = [&b"\0\0\0\x06\0\0\0\x06"[..], tasks, hosts, &[0; 8]].concat();
         for (case, blob, bytes, version) in [
+            (
+                "tasks of Streams",
+                Blob::StreamsAssignment,
+                assigned.clone(),
+                Some(6),
+            ),
+            (
+                "tasks of Streams, cut",
+                Blob::StreamsAssignment,
+                assigned[..assigned.len() - 1].to_vec(),
+                None,
+            ),
             (
                 "a worker of Connect",
                 Blob::ConnectSubscription,

@@ -48,6 +48,8 @@ impl Place {
 
 /// The default of `socket.request.max.bytes`.
 const MAX_SIZE: u32 = 100 << 20;
+/// The default of `sasl.server.max.receive.size`.
+const MAX_TOKEN: u32 = 512 << 10;
 const API_VERSIONS: i16 = 18;
 const PRODUCE: i16 = 0;
 /// Beyond what any release will reach soon; a client newer than the schemas opens with such a version.
@@ -78,6 +80,43 @@ fn may_be_prefix(bytes: &[u8]) -> bool {
             .get(5)
             .is_none_or(|b| apis::api(i16::from(*b)).is_some())
         && bytes.get(6).is_none_or(|b| *b == 0)
+}
+
+/// The mechanism of Kerberos 5 as DER (RFC 4121): 1.2.840.113554.1.2.2.
+const KERBEROS: &[u8] = &[
+    0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x12, 0x01, 0x02, 0x02,
+];
+
+/// Judges the first bytes of a connection that may begin with a client's GSSAPI token (RFC 2743, 3.1) in a frame: clients
+/// before KIP-43 authenticate without a SaslHandshake.
+pub(crate) fn gssapi_token(bytes: &[u8]) -> Proof {
+    let Some((size, token)) = bytes.split_first_chunk::<4>() else {
+        return Proof::Open;
+    };
+    let size = u32::from_be_bytes(*size);
+    if size > MAX_TOKEN || token.first().is_some_and(|tag| *tag != 0x60) {
+        return Proof::No;
+    }
+    let Some(length_at) = token.get(1) else {
+        return Proof::Open;
+    };
+    // Short lengths are in the byte itself; a token with a ticket is long.
+    let more = match length_at {
+        0x81 | 0x82 => usize::from(length_at & 0x7f),
+        _ => return Proof::No,
+    };
+    let (Some(length), Some(mechanism)) = (
+        token.get(2..2 + more),
+        token.get(2 + more..2 + more + KERBEROS.len()),
+    ) else {
+        return Proof::Open;
+    };
+    let length = length.iter().fold(0, |n, b| n << 8 | u32::from(*b));
+    if mechanism == KERBEROS && 2 + more as u32 + length == size {
+        Proof::Yes
+    } else {
+        Proof::No
+    }
 }
 
 /// A version that a newer release may have; API versions before the first schema are nobody's.

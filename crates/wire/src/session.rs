@@ -91,7 +91,7 @@ pub struct Session {
     halves: [Half; 2],
     pairs: Pairs,
     protocol: Protocol,
-    /// Between a SaslHandshake of version 0 and the first request after it.
+    /// Between a SaslHandshake of version 0, or a connection that opens with a token, and the first request after it.
     raw_sasl: bool,
     limits: Limits,
     tape: Tape,

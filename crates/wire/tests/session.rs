@@ -238,6 +238,45 @@ fn raw_sasl_tokens_until_the_first_request() {
 }
 
 #[test]
+fn a_connection_may_open_with_a_token_of_kerberos() {
+    let mut token = vec![0x60, 0x82, 0x01, 0x0b];
+    token.extend(b"\x06\x09\x2a\x86\x48\x86\xf7\x12\x01\x02\x02");
+    token.extend([0xee; 256]);
+    let opening = frame(&token);
+    for split in [0, 1, 4, 5, 7, 12, 18, 19, 100] {
+        let mut log = Log::default();
+        let mut s = Session::new(Some(true), true);
+        s.data(true, 1, &opening[..split], &mut log.sink());
+        s.data(true, 1, &opening[split..], &mut log.sink());
+        s.data(false, 2, &frame(&[0x60; 100]), &mut log.sink());
+        s.data(true, 3, &frame(b""), &mut log.sink());
+        s.data(false, 4, &frame(&[5; 32]), &mut log.sink());
+        s.data(true, 5, &heartbeat(2, "me"), &mut log.sink());
+        s.data(false, 6, &heartbeat_response(2), &mut log.sink());
+        assert_eq!(
+            log.pairs(),
+            [
+                (36, -1, true, true),
+                (36, -1, true, true),
+                (12, 2, true, true)
+            ],
+            "split at {split}"
+        );
+        assert_eq!(s.counters().unreadable_bytes, 0);
+    }
+    // Of another mechanism, or longer than its frame: not Kafka.
+    for (at, byte) in [(3, 0x0c), (10, 0x49)] {
+        let mut other = token.clone();
+        other[at] = byte;
+        let mut log = Log::default();
+        let mut s = Session::new(Some(true), true);
+        s.data(true, 1, &frame(&other), &mut log.sink());
+        assert_eq!(log.pairs(), []);
+        assert_eq!(s.protocol(), Protocol::Other);
+    }
+}
+
+#[test]
 fn a_message_beyond_the_limit_keeps_its_beginning() {
     let limits = kafkascope_wire::Limits {
         message_bytes: 100,

@@ -33,14 +33,17 @@ impl Enveloped {
     }
 }
 
+/// Where messages name the assignor that a blob is from, or for.
+const ASSIGNOR: &[FieldId] = &[f::NAME, f::PROTOCOL_NAME, f::PROTOCOL_DATA];
+
 /// What is being written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Within {
     Message,
     /// An Envelope's response, and what was asked in it.
     Envelope(Enveloped),
-    /// A subscription for this assignor, by its user data.
-    Subscription(Option<Blob>),
+    /// What a consumer says or is told, with the user data of this assignor.
+    Consumer(Option<Blob>),
     /// What a worker of Kafka Connect says.
     Worker,
 }
@@ -53,13 +56,13 @@ impl Writer<'_, '_> {
         };
         let field = nodes[i].field;
         match (self.api_key, field, self.within) {
-            (_, f::USER_DATA, Within::Subscription(Some(blob))) => {
+            (_, f::USER_DATA, Within::Consumer(Some(blob))) => {
                 self.blob(level, field, blob, bytes, Within::Message);
             }
             (_, f::ALLOCATION, Within::Worker) => {
                 self.blob(level, field, Blob::ConnectAssignment, bytes, Within::Worker);
             }
-            (_, _, Within::Subscription(_) | Within::Worker) => {}
+            (_, _, Within::Consumer(_) | Within::Worker) => {}
             (JOIN_GROUP, f::METADATA, _) | (DESCRIBE_GROUPS, f::MEMBER_METADATA, _) => {
                 match self.before(nodes, i, &[f::PROTOCOL_TYPE]) {
                     Some("connect") => {
@@ -72,14 +75,13 @@ impl Writer<'_, '_> {
                         );
                     }
                     Some("consumer") | None => {
-                        let assignor = [f::NAME, f::PROTOCOL_NAME, f::PROTOCOL_DATA];
-                        let user_data = match self.before(nodes, i, &assignor) {
+                        let user_data = match self.before(nodes, i, ASSIGNOR) {
                             Some("sticky") => Some(Blob::StickyUserData),
                             Some("cooperative-sticky") => Some(Blob::CooperativeStickyUserData),
                             Some("stream") => Some(Blob::StreamsUserData),
                             _ => None,
                         };
-                        let within = Within::Subscription(user_data);
+                        let within = Within::Consumer(user_data);
                         self.blob(level, field, Blob::ConsumerSubscription, bytes, within);
                     }
                     Some(_) => {}
@@ -91,7 +93,11 @@ impl Writer<'_, '_> {
                         self.blob(level, field, Blob::ConnectAssignment, bytes, Within::Worker);
                     }
                     Some("consumer") | None => {
-                        let within = Within::Subscription(None);
+                        let user_data = match self.before(nodes, i, ASSIGNOR) {
+                            Some("stream") => Some(Blob::StreamsAssignment),
+                            _ => None,
+                        };
+                        let within = Within::Consumer(user_data);
                         self.blob(level, field, Blob::ConsumerAssignment, bytes, within);
                     }
                     Some(_) => {}

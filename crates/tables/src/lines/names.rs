@@ -1,96 +1,72 @@
 //! What decode lines need to know of the whole capture: names of topics by their ids, clusters by their brokers.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 
+use kafkascope_state::{Body, Call, Ends, Host, State};
 use kafkascope_stream::Endpoint;
 use kafkascope_wire::fields::f;
-use kafkascope_wire::{Direction, Node, Tape, Value, View};
+use kafkascope_wire::{Exchange, Node, Outcome, Tape, Value};
 
-const MAX_TOPICS: usize = 200_000;
-const MAX_BROKERS: usize = 20_000;
+/// APIs that tell no names and no clusters, and are too frequent to be learned from in vain.
+const TELLS_NOTHING: &[i16] = &[0, 1, 2, 8, 9, 12, 18, 26, 28, 36, 78, 79];
 
-const METADATA: i16 = 3;
-const DESCRIBE_CLUSTER: i16 = 60;
-/// APIs that carry ids without names, or neither, and are too frequent to be searched in vain.
-const WITHOUT_NAMES: &[i16] = &[0, 1, 2, 8, 9, 12, 18, 26, 28, 36, 68, 76, 78, 79];
-
-/// Topics and clusters learned so far.
-#[derive(Debug, Default)]
+/// Topics and clusters learned so far, by the same state that the tables have.
+#[derive(Default)]
 pub struct Names {
-    topics: HashMap<[u8; 16], String>,
-    clusters: HashMap<Endpoint, String>,
-    /// Names and clusters that found no room.
-    pub refused: u64,
+    state: State,
 }
 
 impl Names {
     pub fn topic(&self, id: &[u8; 16]) -> Option<&str> {
-        self.topics.get(id).map(String::as_str)
+        self.state.topic_name(id).map(|name| &**name)
     }
 
-    pub fn cluster(&self, broker: &Endpoint) -> Option<&str> {
-        self.clusters.get(broker).map(String::as_str)
+    pub fn cluster(&mut self, broker: Endpoint) -> Option<String> {
+        let id = self.state.broker(&host(broker)).cluster_id;
+        (!id.is_empty()).then(|| id.to_string())
     }
 
-    /// Takes what a body tells.
+    /// Takes what a request and its response tell. `outcomes` say which of the tapes are complete.
     pub fn learn(
         &mut self,
-        api_key: i16,
-        direction: Direction,
-        tape: &Tape,
-        view: &View,
-        broker: Endpoint,
+        ends: super::Ends,
+        exchange: &Exchange,
+        tapes: &[Tape; 2],
+        outcomes: [Option<Outcome>; 2],
     ) {
-        if !WITHOUT_NAMES.contains(&api_key) {
-            for (i, node) in tape.nodes.iter().enumerate() {
-                if let (f::TOPIC_ID, Value::Uuid(id)) = (node.field, node.value)
-                    && let Some(name) = name_beside(&tape.nodes, i)
-                    && let Some(name) = view.str(name.value)
-                {
-                    self.learn_topic(id, &name);
-                }
-            }
-        }
-        if direction == Direction::Response && matches!(api_key, METADATA | DESCRIBE_CLUSTER) {
-            self.learn_cluster(tape, view, broker);
-        }
-    }
-
-    fn learn_topic(&mut self, id: [u8; 16], name: &str) {
-        if id == [0; 16] || name.is_empty() || self.topics.contains_key(&id) {
+        if exchange.raw_sasl || TELLS_NOTHING.contains(&exchange.api_key) {
             return;
         }
-        if self.topics.len() >= MAX_TOPICS {
-            self.refused += 1;
-            return;
-        }
-        self.topics.insert(id, name.to_owned());
-    }
-
-    fn learn_cluster(&mut self, tape: &Tape, view: &View, broker: Endpoint) {
-        let root = tape.root();
-        let Some(cluster) = root.str(view, f::CLUSTER_ID).filter(|c| !c.is_empty()) else {
-            return;
-        };
-        let listed = root.items(f::BROKERS).filter_map(|b| {
-            let addr: IpAddr = b.str(view, f::HOST)?.parse().ok()?;
-            Some(Endpoint {
-                addr,
-                port: u16::try_from(b.int(f::PORT)?).ok()?,
+        let messages = [&exchange.request, &exchange.response];
+        let body = |side: usize| {
+            Some(Body {
+                tape: &tapes[side],
+                view: messages[side].as_ref()?.view(),
+                complete: outcomes[side] == Some(Outcome::Complete),
             })
+        };
+        let first = exchange.request.as_ref().or(exchange.response.as_ref());
+        self.state.learn(&Call {
+            conn: 0,
+            ends: Ends {
+                client: host(ends.client),
+                broker: host(ends.broker),
+            },
+            api_key: exchange.api_key,
+            api_version: exchange.api_version,
+            client_id: exchange.client_id.as_deref(),
+            time_ns: first.map_or(0, |m| m.first_ns),
+            request: body(0),
+            response: body(1),
         });
-        for end in listed.chain([broker]) {
-            if self.clusters.len() >= MAX_BROKERS && !self.clusters.contains_key(&end) {
-                self.refused += 1;
-            } else if self
-                .clusters
-                .get(&end)
-                .is_none_or(|known| *known != *cluster)
-            {
-                self.clusters.insert(end, cluster.to_string());
-            }
-        }
+    }
+}
+
+fn host(end: Endpoint) -> Host {
+    Host {
+        addr: SocketAddr::new(end.addr, end.port),
+        netns: 0,
+        process: None,
     }
 }
 

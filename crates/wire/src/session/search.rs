@@ -114,7 +114,17 @@ impl Session {
             hole: 0,
             last,
         };
-        match proof::request(&self.halves[h].window.bytes, place, &mut self.tape) {
+        let window = &self.halves[h].window;
+        match proof::gssapi_token(&window.bytes) {
+            Proof::No => {}
+            Proof::Open if !last => return,
+            Proof::Open | Proof::Likely => {}
+            Proof::Yes => {
+                self.raw_sasl = true;
+                return self.enter(h, 0, true, emit);
+            }
+        }
+        match proof::request(&window.bytes, place, &mut self.tape) {
             Proof::Open => {}
             Proof::Yes => self.enter(h, 0, true, emit),
             Proof::Likely => self.enter(h, 0, false, emit),
