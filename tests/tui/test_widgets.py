@@ -227,3 +227,39 @@ def test_a_row_in_full_is_searched_as_in_less() -> None:
     assert "2 of 2" in bench.text()
     bench.press("esc")
     assert "▸ Fetch1" in bench.text()
+
+
+def test_topics_and_groups_within_a_body_are_links() -> None:
+    bench = Bench(SCRIPTS)
+    body_text = '{"group_id": "billing", "topics": [{"name": "order", "partitions": [{"index": 1}]}, {"name": "pay"}]}'
+    bench.source.result = result(("T", [("req_cmd", "STRING", "NONE"), ("req_body", "STRING", "NONE"), ("resp", "STRING", "NONE")], [["OffsetCommit", body_text, body_text]], {}))
+    bench.app.open(Target("px/a"))
+    bench.work()
+    bench.press("enter")
+    # Each is told once, whatever repeats it.
+    assert bench.text(120, 40).count("→ px/kafka_topic topic=order") == 1
+    assert "1→ px/kafka_topic topic=order  2→ px/kafka_topic topic=pay  3→ px/kafka_group group_id=billing" in bench.text(120, 40)
+    bench.press("3")
+    assert bench.source.asked[-1] == {"script": "px/kafka_group", "args": {"start_time": "-5m", "group_id": "billing"}}
+
+
+LAG = [("time_", "TIME64NS", "TIME_NS"), ("group", "STRING", "NONE"), ("lag", "INT64", "NONE")]
+LAG_CHART = {"@type": KIND + "TimeseriesChart", "timeseries": [{"value": "lag", "series": "group"}]}
+
+
+def test_bins_that_the_window_cuts_are_left_out() -> None:
+    rows = [[str(t * 10 * 10**9), "billing", 2 if t == 19 else 100] for t in range(10, 20)]
+    assert "  100  max 100" in opened(("C", LAG, rows, LAG_CHART)).text()
+    # Samples are whole wherever they end.
+    assert "  2  max 100" in opened(("C", LAG, [[str(int(t) + 7), *rest] for t, *rest in rows], LAG_CHART)).text()
+
+
+def test_a_chart_tells_its_values_at_a_time() -> None:
+    bench = opened(("C", LAG, [[str(t * 10 * 10**9), "billing", t] for t in range(10, 20)], LAG_CHART))
+    bench.text()
+    bench.press("0")
+    assert "← → moves" in bench.text() and "max" not in bench.text()
+    bench.press("$")
+    assert "max 18" in bench.text()
+    bench.press("h", "h", "l", "l")
+    assert "max 18" in bench.text()

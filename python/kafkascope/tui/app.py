@@ -377,7 +377,7 @@ class App:
 
     def _follow(self, number: int) -> None:
         row = self.widget.view.current() if self.widget is not None else None
-        found = self.place.links(row, self.widget.view.output.columns) if self.widget is not None and row is not None else []
+        found = self.place.all(row, self.widget.view.output.columns) if self.widget is not None and row is not None else []
         if number < len(found):
             self._open_link(found[number])
 
@@ -392,8 +392,9 @@ class App:
         return here or next(iter(self.place.links(row, columns)), None)
 
     def follow_link(self) -> None:
-        """The link in the chosen column, else the first of the row."""
-        target = self.link_here()
+        """The link in the chosen column, else the first of the row, else the first name in its bodies."""
+        row = self.widget.view.current() if self.widget is not None else None
+        target = self.link_here() or (next(iter(self.place.all(row, self.widget.view.output.columns)), None) if self.widget is not None and row is not None else None)
         if target is None:
             self.note = "no link in this row"
         else:

@@ -19,6 +19,8 @@ from kafkascope.tui.view import View
 
 MAX_SERIES = 200
 MAX_ROWS = 8
+#: Finer steps are samples rather than bins.
+MIN_BIN_NS = 5_000_000_000
 _LEVELS = " ▁▂▃▄▅▆▇█"
 
 
@@ -49,6 +51,9 @@ class ChartView(View):
         self._spec = spec
         self._series: list[Series] = []
         self._dropped = 0
+        #: The cell of the plot whose values the legend tells; ``None`` for the newest.
+        self._mark: int | None = None
+        self._plot = 8
         #: Series in the order they first had.
         self._ranks: dict[str, int] = {}
         self.rebuild()
@@ -69,8 +74,10 @@ class ChartView(View):
         assert at is not None, "a chart is made only of tables with times"
         found: dict[tuple[str, str], Series] = {}
         lines = [s for s in self._spec.get("timeseries") or [] if s.get("value") in names]
-        for row in sorted(self.matching(), key=lambda row: row[at] or 0):
-            for line in lines:
+        rows = sorted(self.matching(), key=lambda row: row[at] or 0)
+        cut = cut_bins([row[at] for row in rows if row[at]])
+        for row in rows:
+            for line in lines if row[at] not in cut else ():
                 value_at = names.index(line["value"])
                 by = line.get("series")
                 label = cell_text(row[names.index(by)], columns[names.index(by)]) if by in names else ""
@@ -91,6 +98,19 @@ class ChartView(View):
         ordered.sort(key=lambda s: self._ranks.get(s.name, len(self._ranks)))
         self._series, self._dropped = ordered[:MAX_SERIES], max(len(ordered) - MAX_SERIES, 0)
 
+    def key(self, key: str) -> bool:
+        if key in ("h", "left"):
+            self._mark = max((self._plot if self._mark is None else self._mark) - 1, 0)
+        elif key in ("l", "right"):
+            self._mark = self._mark + 1 if self._mark is not None and self._mark < self._plot - 1 else None
+        elif key == "$":
+            self._mark = None
+        elif key == "0":
+            self._mark = 0
+        else:
+            return super().key(key)
+        return True
+
     def draw(self, width: int, height: int) -> list[Text]:
         times = [t for s in self._series for t in s.times]
         if not times:
@@ -106,9 +126,13 @@ class ChartView(View):
         names = min(max(cell_len(plain(s.name)) for s in self._series), max(width // 4, 12))
         legend = {id(s): f"{_value(s.values[-1], s.column)}  max {_value(max(s.values), s.column)}" if s.values else "–" for s in self._series}
         room = max(cell_len(text) for text in legend.values())
-        plot = max(width - 2 - names - 2 - room - 2, 8)
+        plot = self._plot = max(width - 2 - names - 2 - room - 2, 8)
+        mark = min(self._mark, plot - 1) if self._mark is not None else None
         rows = max(min((height - 2) // len(self._series), MAX_ROWS), 1)
-        lines = [crop(Text(f"  {fit('', names)}  {_value(low, self._series[0].column)} to {_value(top, self._series[0].column)}", style="dim"), width)]
+        head = Text(f"  {fit('', names)}  {_value(low, self._series[0].column)} to {_value(top, self._series[0].column)}", style="dim")
+        if mark is not None:
+            head.append(f"   at {fmt.local_time(first + int((mark + 0.5) / plot * (last - first)))[11:19]}  ← → moves", style="yellow")
+        lines = [crop(head, width)]
         self.places = {}
         for number in self.window((height - 2) // rows):
             series = self._series[number]
@@ -121,8 +145,14 @@ class ChartView(View):
                 self.places[len(lines)] = number
                 line.append(fit(plain(series.name) if here else "", names), style="reverse" if chosen else "")
                 line.append("  ")
+                start = len(line)
                 line.append(text, style="cyan")
-                line.append("  " + (legend[id(series)] if here else ""))
+                if mark is not None:
+                    line.stylize("reverse", start + mark, start + mark + 1)
+                    value = cells[mark]
+                    line.append("  " + ((_value(value, series.column) if value is not None else "–") if here else ""))
+                else:
+                    line.append("  " + (legend[id(series)] if here else ""))
                 lines.append(crop(line, width))
         since, until = (fmt.local_time(t)[11:19] for t in (first, last))
         axis = Text(f"  {fit('', names)}  {since}{' ' * max(plot - 16, 1)}{until}", style="dim")
@@ -130,6 +160,15 @@ class ChartView(View):
             axis.append(f"  {self._dropped} more series are not shown", style="yellow")
         lines.append(crop(axis, width))
         return lines
+
+
+def cut_bins(times: Sequence[int]) -> set[int]:
+    """The first and the last of times that are starts of bins: the window cuts these bins, and they would look like a drop."""
+    distinct = sorted(set(times))
+    if len(distinct) <= 4:
+        return set()
+    smallest = min(b - a for a, b in itertools.pairwise(distinct))
+    return {distinct[0], distinct[-1]} if smallest >= MIN_BIN_NS and all(t % smallest == 0 for t in distinct) else set()
 
 
 def _value(value: float, column: Column) -> str:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from kafkascope.cli import format as fmt
 from kafkascope.cli.output import Column, plain_value
-from kafkascope.tui.links import Place
+from kafkascope.tui.links import Link, Place, structured
 from kafkascope.tui.text import plain
 from kafkascope.tui.verdict import verdict
 
@@ -20,40 +20,30 @@ MAX_LINES = 5_000
 
 def record(row: Sequence[Any], columns: Sequence[Column]) -> str:
     """The row as JSON, bodies as objects, to copy."""
-    values = {c.name: _unfolded(item) if _structured(item) is not None else plain_value(item, c.type) for item, c in zip(row, columns, strict=True)}
+    values = {c.name: body if (body := structured(item)) is not None else plain_value(item, c.type) for item, c in zip(row, columns, strict=True)}
     return json.dumps(values, ensure_ascii=False, indent=2)
-
-
-def _structured(item: Any) -> Any:
-    if isinstance(item, str) and item[:1] in "{[" and item:
-        try:
-            return json.loads(item)
-        except ValueError:
-            return None
-    return None
-
-
-def _unfolded(item: Any) -> Any:
-    return json.loads(item)
 
 
 def lines(row: Sequence[Any], columns: Sequence[Column], place: Place) -> list[Text]:
     """What the detail pane shows."""
     room = max((len(c.name) for c in columns), default=0)
     found: list[Text] = []
-    numbered = 0
+    shown: list[Link] = []
     for item, column in zip(row, columns, strict=True):
         head = Text()
         head.append(f"{plain(column.name):<{room}}  ", style="bold")
         target = place.link(item, column)
-        value = _structured(item) if column.semantic_type == "NONE" else None
+        value = structured(item) if column.semantic_type == "NONE" else None
         if target is not None:
-            numbered += 1
-            args = " ".join(f"{k}={v}" for k, v in target.args.items())
             head.append(plain(target.label))
-            head.append(f"  {numbered}→ {plain(target.script)} {plain(args)}", style="dim")
+            shown.append(target)
+            head.append(_lead(target, len(shown)), style="dim")
             found.append(head)
         elif value is not None:
+            for inner in place.inner(item, column):
+                if inner not in shown:
+                    shown.append(inner)
+                    head.append(_lead(inner, len(shown)), style="dim")
             found.append(head)
             found += _json(value)
         elif isinstance(item, str) and item[:1] in ("{", "[") and column.semantic_type == "NONE":
@@ -72,6 +62,12 @@ def lines(row: Sequence[Any], columns: Sequence[Column], place: Place) -> list[T
         if len(found) >= MAX_LINES:
             return [*found[:MAX_LINES], Text(f"cut after {MAX_LINES:,} lines; y copies the row", style="yellow")]
     return found
+
+
+def _lead(target: Link, number: int) -> str:
+    """Where a link leads, with the key that follows it."""
+    args = " ".join(f"{k}={v}" for k, v in target.args.items() if k != "start_time")
+    return f"  {number}→ {plain(target.script)} {plain(args)}"
 
 
 def _json(value: Any) -> list[Text]:

@@ -20,7 +20,7 @@ KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     )),
     ("Live", (("r  ctrl+r", "run now"), ("p", "pause, go on"), ("+ -", "ask more often, less often"))),
     ("Move", (
-        ("j k  ↓ ↑", "row"), ("h l  ← →", "column"), ("0 $", "first, last column"), ("g G  home end", "first, last row"),
+        ("j k  ↓ ↑", "row"), ("h l  ← →", "column; in a chart the time whose values are told"), ("0 $", "first, last column"), ("g G  home end", "first, last row"),
         ("space  pgdn pgup", "page"), ("ctrl+d ctrl+u", "half a page"), ("wheel", "row"), ("click", "row, tab, column to sort by; twice: the row in full"),
         ("M", "leave the mouse to the terminal, to select text"),
     )),

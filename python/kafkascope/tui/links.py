@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafkascope.cli.output import Column
+from kafkascope.tui.requests import names
+
+#: Of a body with more names these are enough to go on.
+MAX_INNER = 9
 
 #: Scripts about one entity, with the argument that names it: by semantic type, else by the column's name.
 _BY_TYPE = {
@@ -45,8 +49,35 @@ class Place:
         return Link(item, script, {name: item}) if script in self.scripts and not here else None
 
     def links(self, row: Sequence[Any], columns: Sequence[Column]) -> list[Link]:
-        """The links of a row, from left to right."""
+        """The links of a row's cells, from left to right."""
         return [found for item, column in zip(row, columns, strict=True) if (found := self.link(item, column)) is not None]
+
+    def inner(self, item: Any, column: Column) -> list[Link]:
+        """The links of topics and groups within a decoded body; none of any other value."""
+        body = structured(item) if column.semantic_type == "NONE" else None
+        if body is None:
+            return []
+        topics, groups = names(body)
+        named = [("topic", topic) for topic in topics] + [("group", group) for group in groups]
+        return [found for kind, name in named[:MAX_INNER] if (found := self.link(name, Column(kind, "STRING", "NONE"))) is not None]
+
+    def all(self, row: Sequence[Any], columns: Sequence[Column]) -> list[Link]:
+        """The links of a row in full: each column's own, then those within it."""
+        found: list[Link] = []
+        for item, column in zip(row, columns, strict=True):
+            own = self.link(item, column)
+            found += [own] if own is not None else [link for link in self.inner(item, column) if link not in found]
+        return found
+
+
+def structured(item: Any) -> Any:
+    """The value of a text that is a JSON object or array; ``None`` of any other."""
+    if isinstance(item, str) and item[:1] in "{[" and item:
+        try:
+            return json.loads(item)
+        except ValueError:
+            return None
+    return None
 
 
 def _reference(item: str) -> Link | None:

@@ -201,6 +201,13 @@ def _collect(node: Any, request: Request, depth: int, under: str = "") -> None:
                 _collect(child, request, depth + 1, name)
 
 
+def names(body: Any) -> tuple[list[str], list[str]]:
+    """The topics and the groups that a decoded body names, in its order."""
+    found = Request({})
+    _collect(body, found, 0)
+    return list(found.topics), found.groups
+
+
 def _topic(item: Mapping[str, Any], request: Request) -> None:
     name = next((item[key] for key in _TOPIC_KEYS if isinstance(item.get(key), str) and item[key]), None)
     if name is None:
