@@ -2,12 +2,14 @@
 
 import ipaddress
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from kafkascope.demo import jars, network, pods_file
+from kafkascope.demo.broker import cluster_id
 from kafkascope.demo.errors import DemoError
 from kafkascope.demo.network import Place
 from kafkascope.demo.plan import PX_KAFKA, find, pod_name
@@ -88,3 +90,9 @@ def test_services_find_each_other_by_the_file_on_a_host_and_by_name_in_a_cluster
     monkeypatch.delenv("DEMO_ENDPOINTS")
     monkeypatch.setattr(peers.socket, "getaddrinfo", lambda name, port, *_: [(2, 1, 6, "", (ip, port)) for ip in ("10.0.0.4", "10.0.0.3", "10.0.0.4") if name == "shipping-service"])
     assert peers.addresses("shipping") == ["10.0.0.3:8080", "10.0.0.4:8080"]
+
+
+def test_each_demo_is_a_kafka_cluster_of_its_own():
+    ids = {cluster_id() for _ in range(50)} | {cluster_id(b"a namespace"), cluster_id(b"another")}
+    assert len(ids) == 52 and cluster_id(b"a namespace") == cluster_id(b"a namespace")
+    assert all(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{21}", found) for found in ids), "as Kafka writes its Uuid, and no option of its tool"

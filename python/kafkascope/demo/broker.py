@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import secrets
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kafkascope.demo.errors import DemoError
 
 HERE = Path(__file__).resolve().parent
-CLUSTER_ID = "kafkascopeDemoClusterA"
 #: Printed when the broker serves.
 STARTED = "Kafka Server started"
 _JVM = ["-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.net.preferIPv4Stack=true"]
+
+
+def cluster_id(seed: bytes | None = None) -> str:
+    """A Kafka cluster id: 16 bytes in base64 as Kafka writes its Uuid; random without a ``seed``, whose like gives the same id."""
+    drawn = hashlib.sha256(seed).digest()[:16] if seed is not None else secrets.token_bytes(16)
+    text = base64.urlsafe_b64encode(drawn).decode().rstrip("=")
+    # The storage tool would take it for an option.
+    return text if text[0] != "-" else f"A{text[1:]}"
 
 
 def settings(*, host: str, advertised: str, port: int, controller_port: int, data: Path, more: Mapping[str, object] | None = None) -> dict[str, object]:
@@ -57,6 +66,8 @@ class Broker:
     jars: Path
     cache: Path
     folder: Path
+    #: Given to a new data folder. Two demos must not share it: the state of one cluster would be taken for the other's.
+    cluster_id: str = field(default_factory=cluster_id)
 
     @property
     def classpath(self) -> str:
@@ -78,7 +89,7 @@ class Broker:
         (self.folder / "server.properties").write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
         if (Path(str(properties["log.dirs"])) / "meta.properties").exists():
             return
-        command = [self.java, "-Xmx128m", *_JVM[2:], self._logging(), "-cp", self.classpath, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", "server.properties"]
+        command = [self.java, "-Xmx128m", *_JVM[2:], self._logging(), "-cp", self.classpath, "kafka.tools.StorageTool", "format", "-t", self.cluster_id, "-c", "server.properties"]
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=120, check=False)
         if done.returncode != 0:
             raise DemoError(f"the broker's data folder could not be formatted: {(done.stdout + done.stderr).strip()[-300:]}", "is the disk full?")

@@ -14,7 +14,8 @@ DATA = Path("/data")
 
 
 def main() -> None:
-    broker = Broker(setting("JAVA"), Path(setting("JARS")), DATA, DATA)
+    # The pod's data goes with the pod; the cluster is the same one after it.
+    broker = Broker(setting("JAVA"), Path(setting("JARS")), DATA, DATA, setting("CLUSTER_ID"))
     # Its own controller is asked on the loopback: the pod's name resolves only when the pod is known.
     properties = settings(host="0.0.0.0", advertised=setting("ADVERTISED"), port=9092, controller_port=9093, data=DATA / "log")
     properties |= {"controller.quorum.voters": "0@localhost:9093", "listeners": "PLAINTEXT://0.0.0.0:9092,CONTROLLER://localhost:9093"}

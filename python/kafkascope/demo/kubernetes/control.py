@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from kafkascope import __version__
+from kafkascope.demo.broker import cluster_id
 from kafkascope.demo.errors import DemoError
 from kafkascope.demo.plan import MAX_REPLICAS, Demo
 from kafkascope.deploy import manifests, resources, rollout
@@ -46,7 +47,12 @@ def deploy(api: Api, demo: Demo, say: Say, *, repository: str = "", pull_policy:
     for thing in things:
         if "replicas" in thing.get("spec", {}) and api.find(resources.path_of(thing)) is not None:
             del thing["spec"]["replicas"]
-    resources.apply(api, things)
+    home = [thing for thing in things if thing["kind"] == "Namespace"]
+    resources.apply(api, home)
+    uid = api.get(path("Namespace", "", demo.name))["metadata"]["uid"]
+    for container in (container for thing in things if thing["kind"] == "StatefulSet" for container in manifests.containers(thing)):
+        container["env"].append({"name": "DEMO_CLUSTER_ID", "value": cluster_id(uid.encode())})
+    resources.apply(api, [thing for thing in things if thing not in home])
     rollout.wait(api, things, _DEPLOY_S, say)
     return status(api, demo)
 
