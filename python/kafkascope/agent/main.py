@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import sys
 import zlib
 from collections.abc import Sequence
@@ -149,7 +150,8 @@ def _node_pods(config: Config, logger: logging.Logger) -> NodePods | None:
         return None
     from kafkascope.metadata.kubernetes.node import NodePods
 
-    node = config["kubernetes.node"]
+    # A kubelet names its node after the host; in a pod, the host's name is the pod's.
+    node = config["kubernetes.node"] or ("" if in_cluster() else socket.gethostname().lower())
     if not node:
         raise CommandError("which node is this? Its pods are asked for by name", "give --node NAME (in a pod: from the field spec.nodeName)", WRONG_USE)
     try:

@@ -32,6 +32,7 @@ MAX_BACKOFF_S = 30.0
 SERVER_KEYS = (
     "server.allow_host", "server.query_timeout", "server.max_rows", "store.memory_limit", "store.retention_bytes", "store.retention_age",
     "store.table_retention_bytes", "store.table_retention_age", "store.min_free_bytes",
+    "kubernetes.kubernetes", "kubernetes.kubeconfig", "kubernetes.context",
 )  # fmt: skip
 
 
@@ -160,7 +161,8 @@ class Machine:
     def _start_agent(self) -> None:
         assert self._folder is not None
         command = [sys.executable, "-m", "kafkascope.agent", "--server-socket", str(self._folder / "ingest.sock"), "--source", self.settings.source,
-                   "--asid", "1", "--log", "text" if sys.stderr.isatty() else "json"]  # fmt: skip
+                   "--asid", "1", "--log", "text" if sys.stderr.isatty() else "json",
+                   "--config", "", *self.settings.config.flags("kubernetes.kubernetes", "kubernetes.kubeconfig", "kubernetes.context", "kubernetes.node")]  # fmt: skip
         parent = os.getpid()
         self._agent_started = time.monotonic()
         self.agent = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=lambda: die_with_parent(parent))

@@ -25,7 +25,7 @@ def server(config: Config) -> None:
         --ingest-certificate tls.crt --ingest-key tls.key --agent-token-file token
     """
     from kafkascope.server.ingest import Ingest
-    from kafkascope.server.main import serve
+    from kafkascope.server.main import cluster_api, serve
 
     host, port = config["server.host"], config["server.port"]
     if not is_loopback(host) and not config["server.token"]:
@@ -39,4 +39,4 @@ def server(config: Config) -> None:
         def say() -> None:
             click.echo(f"Kafkascope is at http://{shown}:{port}/ and takes what agents send on {ingest.address}   (Ctrl-C ends it)", err=True)
 
-        serve(config, listener.detach(), ingest, data=data, source="agents", ready=say)
+        serve(config, listener.detach(), ingest, cluster_api(config), data=data, source="agents", ready=say)

@@ -23,7 +23,7 @@ RECORDED = PACKAGE.parents[1] / "captures" / "demo" / "px-kafka.pcap.gz"
 @click.command()
 @configured("server.host", "server.port", "agent.source", "store.data", "store.no_data", "store.memory_limit", "store.retention_bytes", "store.retention_age",
             "store.table_retention_bytes", "store.table_retention_age", "store.min_free_bytes", "server.scripts", "server.allow_host", "server.token",
-            "server.query_timeout", "server.max_rows")  # fmt: skip
+            "server.query_timeout", "server.max_rows", "kubernetes.kubernetes", "kubernetes.kubeconfig", "kubernetes.context", "kubernetes.node")  # fmt: skip
 @click.option("--capture", "captures", multiple=True, metavar="FILE", help="Serve this packet capture instead of capturing; needs no privileges, stores nothing. May be repeated.")
 @click.option("--demo", metavar="NAME", help="Say where the walk through this demo begins.")
 def up(config: Config, captures: tuple[str, ...], demo: str | None) -> None:
@@ -33,6 +33,7 @@ def up(config: Config, captures: tuple[str, ...], demo: str | None) -> None:
     Examples:
       sudo px up                       the page on http://127.0.0.1:8765/
       px up --source packet --port 0   without eBPF, on a free port
+      sudo px up --kubernetes on       on a cluster's node: names of its pods, with kubectl's kubeconfig
       px up --capture broker.pcap.zst  look into a packet capture on the page
       px up --retention-age 12h --table-retention-bytes kafka_events.beta=2GB
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import signal
@@ -21,8 +22,11 @@ from kafkascope.server.ingest import Ingest
 
 if TYPE_CHECKING:
     from kafkascope.agent.captures import Loaded
+    from kafkascope.metadata.kubernetes.api import Api
     from kafkascope.server.kubernetes import ClusterFeed
+    from kafkascope.server.link import Link
     from kafkascope.store import Store
+    from kafkascope.store.ingest import IngestServer
 
 
 @click.command()
@@ -38,6 +42,8 @@ def main(fd: int, ready_fd: int | None, ingest_socket: str, captures: tuple[str,
     """Serve until SIGTERM."""
     from kafkascope.server import privileges
 
+    # With the rights of who started it: a kubeconfig and its keys are often readable by their owner alone.
+    api = cluster_api(config) if not captures else None
     if user is not None:
         uid, gid = (int(part) for part in user.split(":"))
         privileges.drop(uid, gid)
@@ -54,11 +60,11 @@ def main(fd: int, ready_fd: int | None, ingest_socket: str, captures: tuple[str,
             os.write(ready_fd, b"1")
             os.close(ready_fd)
 
-    serve(config, fd, Ingest(ingest_socket), loaded=loaded, data=config["store.data"] or None, source=source, ready=ready)
+    serve(config, fd, Ingest(ingest_socket), api, loaded=loaded, data=config["store.data"] or None, source=source, ready=ready)
 
 
-def serve(config: Config, fd: int, ingest: Ingest, *, data: str | None, source: str, ready: Callable[[], None], loaded: Loaded | None = None) -> None:
-    """Serve on the listening socket ``fd`` until SIGTERM: what agents send, stored in ``data`` (``None``: in memory), or what was ``loaded`` of captures.
+def serve(config: Config, fd: int, ingest: Ingest, api: Api | None, *, data: str | None, source: str, ready: Callable[[], None], loaded: Loaded | None = None) -> None:
+    """Serve on the listening socket ``fd`` until SIGTERM: what agents send, stored in ``data`` (``None``: in memory), or what was ``loaded`` of captures. ``api`` tells of pods and services.
 
     ``ready`` is called when queries are answered. Ends the process when it cannot begin.
     """
@@ -68,6 +74,7 @@ def serve(config: Config, fd: int, ingest: Ingest, *, data: str | None, source: 
     from kafkascope.scripts import Library, ScriptError
     from kafkascope.server.analysis import Analysis
     from kafkascope.server.app import create_app
+    from kafkascope.server.link import Link
     from kafkascope.server.service import Service
     from kafkascope.store import Store
     from kafkascope.store.errors import StoreError
@@ -78,11 +85,14 @@ def serve(config: Config, fd: int, ingest: Ingest, *, data: str | None, source: 
             library = Library.load(config["server.scripts"])
             store = loaded.store if loaded is not None else Store.configured({**config, "store.data": data or ""})
             closing.callback(store.close)
+            link: Callable[[], Link] = Link
             if loaded is None:
-                feed = _cluster_feed(config, store)
+                feed = _cluster_feed(api, store)
                 if feed is not None:
                     closing.callback(feed.close)
-                closing.callback(ingest.open(store, feed.tell_again if feed is not None else lambda: None).close)
+                taking = ingest.open(store, feed.tell_again if feed is not None else lambda: None)
+                closing.callback(taking.close)
+                link = functools.partial(_link, taking, feed)
         except (ScriptError, StoreError) as error:
             _fail(error.message, error.hint)
         for note in (*(f"skipped a script: {problem}" for problem in library.problems), *(loaded.notes if loaded is not None else ())):
@@ -97,26 +107,37 @@ def serve(config: Config, fd: int, ingest: Ingest, *, data: str | None, source: 
         closing.callback(analysis.close)
         analysis.start()
         service = Service(store.engine(), library, analysis=analysis, store_stats=store.stats, source=source, now_ns=now_ns,
-                          limits=pxl.Limits(timeout_s=config["server.query_timeout"], max_rows=config["server.max_rows"]))  # fmt: skip
+                          limits=pxl.Limits(timeout_s=config["server.query_timeout"], max_rows=config["server.max_rows"]), link=link)  # fmt: skip
         app = create_app(service, allowed_hosts=config["server.allow_host"], token=config["server.token"] or None, selection=selection)
         asyncio.run(_serve(app, socket.socket(fileno=fd), ready))
 
 
-def _cluster_feed(config: Config, store: Store) -> ClusterFeed | None:
-    """Pods and services from the API server; ``None`` outside a cluster, unless told otherwise."""
+def cluster_api(config: Config) -> Api | None:
+    """The API server that tells of pods and services; ``None`` outside a cluster, unless told otherwise. Ends the process when its kubeconfig cannot be used."""
     from kafkascope.metadata.kubernetes.api import Api, KubernetesError, in_cluster
 
     mode = config["kubernetes.kubernetes"]
     if mode == "off" or (mode == "auto" and not in_cluster()):
         return None
+    try:
+        return Api.connect(config["kubernetes.kubeconfig"] or None, config["kubernetes.context"] or None)
+    except KubernetesError as error:
+        _fail(error.message, error.hint)
+
+
+def _cluster_feed(api: Api | None, store: Store) -> ClusterFeed | None:
+    if api is None:
+        return None
     from kafkascope.metadata.kubernetes.cluster import ClusterWatch
     from kafkascope.server.kubernetes import ClusterFeed
 
-    try:
-        api = Api.connect(config["kubernetes.kubeconfig"] or None, config["kubernetes.context"] or None)
-    except KubernetesError as error:
-        _fail(error.message, error.hint)
     return ClusterFeed(store, ClusterWatch(api, log=lambda text: click.echo(f"px: {text}", err=True)))
+
+
+def _link(taking: IngestServer, feed: ClusterFeed | None) -> Link:
+    from kafkascope.server.link import Link
+
+    return Link(taking.stats(), feed.watch.stats() if feed is not None else {}, feed.watch.problems if feed is not None else [])
 
 
 def _log_to_stderr() -> None:

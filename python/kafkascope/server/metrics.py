@@ -53,6 +53,7 @@ def own(service: Any, refused_runs: int, live_scripts: int) -> list[AnyFamily]:
     metric("not_seen_recent_events", "gauge", "Events or messages not seen, by reason.", ("reason",), [((r["reason"],), r["events"]) for r in coverage["reasons"]])
     metric("runs_refused_total", "counter", "Queries refused because too many waited.", (), [((), refused_runs)])
     metric("live_scripts", "gauge", "Scripts running live.", (), [((), live_scripts)])
+    found += service.link().families()
     if service.analysis is not None:
         stats = service.analysis.stats()
         metric("analysis_up", "gauge", "1 while the analysis of lag works.", (), [((), int(stats["problem"] is None))])

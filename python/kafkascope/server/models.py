@@ -187,6 +187,7 @@ class Coverage(BaseModel):
     complete: int
     ratio: float | None = Field(description="complete / requests, null without requests")
     reasons: list[Loss]
+    watchProblems: list[str] = Field([], description="why something of the Kubernetes cluster is not heard of at the moment")
 
 
 class Status(BaseModel):

@@ -16,6 +16,7 @@ from kafkascope.scripts import Library, Script, ScriptError
 from kafkascope.server import coverage, entities, jsonrows
 from kafkascope.server.analysis import Analysis
 from kafkascope.server.errors import ApiError
+from kafkascope.server.link import Link
 from kafkascope.server.moment import AsOf
 from kafkascope.store.errors import QueryError, QueryTimeout, QueryTooLarge, StoreError
 
@@ -29,7 +30,7 @@ class Service:
 
     def __init__(self, engine: Any, library: Library, *, store_stats: Callable[[], Mapping[str, Any]] | None = None, source: str = "",
                  limits: pxl.Limits | None = None, now_ns: Callable[[], int] = time.time_ns,
-                 analysis: Analysis | None = None) -> None:
+                 analysis: Analysis | None = None, link: Callable[[], Link] = Link) -> None:
         self.engine = engine
         self.library = library
         self.source = source
@@ -38,6 +39,7 @@ class Service:
         self._limits = limits or pxl.Limits(timeout_s=RUN_TIMEOUT_S, max_rows=MAX_ROWS)
         self._now_ns = now_ns
         self.analysis = analysis
+        self.link = link
         self._refreshed = float("-inf")
 
     # ---- scripts ----
@@ -170,7 +172,7 @@ class Service:
         source = ", ".join(sorted({agent["hook"] for agent in agents if agent["state"] == "AGENT_STATE_HEALTHY"})) or self.source
         return {
             "version": __version__, "source": source, "startedAt": self.started_ns // 1_000_000, "uptimeS": round((time.time_ns() - self.started_ns) / 1e9, 1),
-            "agents": agents, "tables": tables, "store": stats, "coverage": coverage.summary(self.engine, now),
+            "agents": agents, "tables": tables, "store": stats, "coverage": {**coverage.summary(self.engine, now), "watchProblems": self.link().problems},
             "scriptProblems": list(self.library.problems),
         }  # fmt: skip
 
