@@ -106,14 +106,14 @@ class DuckDBEngine:
             timer = threading.Timer(timeout_s, cursor.interrupt)
             timer.daemon = True
             try:
-                statements = duckdb.extract_statements(sql)
-                if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+                # Rows are kept and then fetched: a relation of the client library plans the query twice, and a script's plan takes longer than many a scan.
+                limit = "" if max_rows is None else f" LIMIT {max_rows}"
+                statements = duckdb.extract_statements(f"CREATE TEMP TABLE {_ANSWER} AS SELECT * FROM (\n{sql.rstrip().rstrip(';')}\n){limit}")
+                if len(statements) != 1 or statements[0].type != duckdb.StatementType.CREATE:
                     raise QueryError("expected one SELECT statement")
                 self._bind(cursor, sql, stack)
                 timer.start()
-                limit = "" if max_rows is None else f" LIMIT {max_rows}"
-                # Rows are kept and then fetched: a relation of the client library plans the query twice, and a script's plan takes longer than many a scan.
-                cursor.execute(f"CREATE TEMP TABLE {_ANSWER} AS SELECT * FROM (\n{statements[0].query.rstrip().rstrip(';')}\n){limit}")
+                cursor.execute(statements[0])
                 return _table(cursor.sql(f"FROM {_ANSWER}").to_arrow_table())
             except duckdb.InterruptException as error:
                 raise QueryTimeout(f"the query ran longer than {timeout_s:g} s") from error
