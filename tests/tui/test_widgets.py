@@ -124,6 +124,20 @@ def test_the_first_sentence_says_who_is_behind_since_when_and_why() -> None:
     assert "stopped audit" in bench.text(80, 16) and "No commit" not in bench.text(80, 16).partition("Groups")[0]
 
 
+FINDINGS = [("since", "TIME64NS", "TIME_NS"), ("kind", "STRING", "NONE"), ("group", "STRING", "NONE"), ("topic", "STRING", "NONE"), ("reason", "STRING", "NONE")]
+
+
+def test_findings_add_to_the_sentence_and_do_not_repeat_it() -> None:
+    rows = [["50000000000", "falling_behind", "billing", "order", "billing falls behind."], ["60000000000", "paused", "billing", "pay", "billing does not ask for pay-1."]]
+    bench = Bench(SCRIPTS)
+    bench.source.result = result(("Groups", GROUPS, [["c", "billing", "classic", 9, 80.0, 1.0, None, "WARN", "It falls behind."]], {}), ("Findings", FINDINGS, rows, {}))
+    bench.app.open(Target("px/a"))
+    bench.work()
+    said = " ".join(line.strip() for line in bench.text(100, 30).splitlines()[2:6])
+    assert "billing is 1 min 20 s behind on order, pay (9 records)" in said and "▲ paused billing does not ask for pay-1." in said
+    assert "billing falls behind." not in said
+
+
 def test_nobody_behind_and_nothing_known_are_said_too() -> None:
     assert " ● shipping keeps up; of 1 it is not known." in groups(["c", "shipping", "classic", 1, 0.2, 0.0, None, "OK", ""], ["c", "x", "", None, None, None, None, "OK", ""]).text()
     assert "Nothing is known yet" in groups(["c", "x", "", None, None, None, None, "UNKNOWN", ""]).text()

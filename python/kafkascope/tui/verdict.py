@@ -81,9 +81,10 @@ def answer(tables: Sequence[Output], width: int) -> list[Text]:
             lines.insert(1, Text("   " + plain(reason), style="dim"))
     else:
         lines = [_nobody(groups)]
-    told = [(group, finding) for group, found in findings.items() for finding in found.reasons]
+    said = {(str(group["group"]), group["verdict"].word) for group in groups}
+    told = [(kind, reason) for group, found in findings.items() for kind, reason in found.reasons if (group, kind) not in said]
     if told:
-        (_, (kind, reason)), more = told[0], len(told) - 1
+        (kind, reason), more = told[0], len(told) - 1
         lines.append(Text.assemble(" ", (f"▲ {plain(kind)}", "bold yellow"), f" {plain(reason)}", (f" and {more:,} more" if more else "", "dim")))
     return [part for line in lines for part in wrap(line, width)]
 
@@ -142,7 +143,7 @@ def _findings(tables: Sequence[Output]) -> dict[str, _Found]:
             here.since = min(here.since or values["since"] or 0, values["since"] or here.since)
             if values["topic"] and values["topic"] not in here.topics:
                 here.topics.append(str(values["topic"]))
-            here.reasons.append((str(values["kind"]), str(values["reason"])))
+            here.reasons.append((str(values["kind"]).replace("_", " "), str(values["reason"])))
     return found
 
 
