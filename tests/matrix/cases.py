@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import toolchain
 from cluster import Cluster, environment
 from netns import own_network
+from oracle import Scene
 from watch import Watch
 
 _CLIENT_S = 180
@@ -28,6 +31,14 @@ class Case:
     quick: bool = False
     #: API and version that must have been compared: the reason for which this client is in the matrix.
     must: tuple[tuple[str, int], ...] = ()
+    #: Of the brokers, beside those that every case has.
+    settings: Mapping[str, object] = field(default_factory=dict)
+    #: What becomes of the brokers while the clients run.
+    meanwhile: Callable[[Cluster], None] | None = None
+    #: The clients run so long before anyone watches.
+    unseen_s: float = 0
+    #: Must be in nothing that is shown.
+    secrets: tuple[str, ...] = ()
 
 
 def java_current(bootstrap: str) -> list[list[str]]:
@@ -51,6 +62,34 @@ def node(source: str, *more: str) -> Callable[[str], list[list[str]]]:
     return lambda bootstrap: [[*toolchain.node_client(source), bootstrap, *more]]
 
 
+def java_program(source: str, *more: str, jars: str = "4.4.0") -> Callable[[str], list[list[str]]]:
+    return lambda bootstrap: [[*toolchain.java_client(jars, source), bootstrap, *more]]
+
+
+def killed_and_restarted(cluster: Cluster) -> None:
+    time.sleep(9)
+    cluster.kill(2)
+    time.sleep(3)
+    cluster.restart(2)
+
+
+_SECRETS = ("matrix-admin-secret", "matrix-app-secret")
+_PLAIN = f'org.apache.kafka.common.security.plain.PlainLoginModule required username="admin" password="{_SECRETS[0]}" user_admin="{_SECRETS[0]}" user_app="{_SECRETS[1]}";'
+_SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+#: Clients authenticate again and again.
+SASL: dict[str, object] = {
+    "inter.broker.listener.name": "SASL_PLAINTEXT",
+    "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
+    "sasl.mechanism.inter.broker.protocol": "PLAIN",
+    "listener.name.sasl_plaintext.plain.sasl.jaas.config": _PLAIN,
+    "listener.name.sasl_plaintext.scram-sha-256.sasl.jaas.config": _SCRAM,
+    "listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config": _SCRAM,
+    "connections.max.reauth.ms": 3000,
+}
+#: A transaction that has timed out is aborted soon.
+IMPATIENT: dict[str, object] = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": 500}
+
+
 CASES = [
     Case("java-4.4", java_current, quick=True, must=(("PRODUCE", 13), ("FETCH", 18), ("OFFSET_COMMIT", 10), ("CONSUMER_GROUP_HEARTBEAT", 1), ("SHARE_FETCH", 2), ("TXN_OFFSET_COMMIT", 6))),
     Case("java-3.9", java("3.9.2"), must=(("PRODUCE", 11), ("FETCH", 17), ("OFFSET_COMMIT", 9))),
@@ -68,6 +107,16 @@ CASES = [
     Case("kafka-python-2016-on-3.9", python("old.txt", "kafka_python_old.py"), broker="3.9.2", must=(("PRODUCE", 1), ("PRODUCE", 2), ("FETCH", 1), ("FETCH", 2))),
     Case("kafka-go-on-3.9", go("kafka-go"), broker="3.9.2", must=(("PRODUCE", 8),)),
     Case("two-brokers", java("4.4.0", 2), nodes=2, must=(("FETCH", 18), ("BROKER_HEARTBEAT", 2))),
+    Case("sasl", java_program("Sasl.java", *_SECRETS), settings=SASL, secrets=_SECRETS, must=(("ALTER_USER_SCRAM_CREDENTIALS", 0), ("PRODUCE", 13))),
+    Case("static-members", java_program("Static.java", "classic"), must=(("JOIN_GROUP", 9), ("LEAVE_GROUP", 5))),
+    Case("static-members-848", java_program("Static.java", "consumer"), must=(("CONSUMER_GROUP_HEARTBEAT", 1),)),
+    Case("transactions", java_program("Transactions.java"), settings=IMPATIENT, must=(("END_TXN", 5), ("WRITE_TXN_MARKERS", 2), ("LIST_TRANSACTIONS", 2), ("DESCRIBE_PRODUCERS", 0))),
+    Case("transactions-v1", java_program("Transactions.java", jars="3.9.2"), settings=IMPATIENT, must=(("END_TXN", 4), ("ADD_PARTITIONS_TO_TXN", 3))),
+    Case("topic-recreated", java_program("Recreated.java"), settings={"auto.create.topics.enable": False}, must=(("FETCH", 18), ("DELETE_TOPICS", 6))),
+    Case("streams", java_program("Streams.java", "classic", jars="4.4.0-streams"), must=(("JOIN_GROUP", 9), ("SYNC_GROUP", 5))),
+    Case("streams-1071", java_program("Streams.java", "streams", jars="4.4.0-streams"), must=(("STREAMS_GROUP_HEARTBEAT", 1),)),
+    Case("broker-killed", java_program("Steady.java", "2", "24"), nodes=2, meanwhile=killed_and_restarted, must=(("FETCH", 18), ("ALTER_PARTITION", 3))),
+    Case("attached-late", java_program("Steady.java", "1", "15"), unseen_s=8, must=(("PRODUCE", 13), ("FETCH", 18), ("CONSUMER_GROUP_HEARTBEAT", 1))),
 ]
 
 
@@ -85,20 +134,29 @@ class Observed:
     cluster: Cluster
     watch: Watch
     said: list[dict[str, int]]
+    scene: Scene
 
 
 def observe(case: Case, folder: Path, sources: Sequence[str]) -> Observed:
     """Run ``case`` in a network of its own. Raises ``toolchain.MissingError``."""
-    cluster = Cluster(case.broker, case.nodes, folder)
+    cluster = Cluster(case.broker, case.nodes, folder, case.settings)
     commands = case.commands(cluster.bootstrap)
     watch = Watch(cluster.all_ports, folder / "wire.pcap", sources)
     # Other traffic of this host's loopback would only fill the packet socket.
-    with own_network():
-        watch.start()
+    with own_network(), ThreadPoolExecutor(1) as clients:
+        if not case.unseen_s:
+            watch.start()
         try:
             cluster.start()
-            said = [run(command) for command in commands]
+            running = clients.submit(lambda: [run(command) for command in commands])
+            if case.unseen_s:
+                time.sleep(case.unseen_s)
+                watch.start()
+            if case.meanwhile is not None:
+                case.meanwhile(cluster)
+            said = running.result()
         finally:
             cluster.stop()
             watch.stop()
-    return Observed(cluster, watch, said)
+    scene = Scene.of(watch.pcap, cluster.all_ports, stopped_ns=cluster.stopped_ns, killed=cluster.killed, attached_late=case.unseen_s > 0)
+    return Observed(cluster, watch, said, scene)

@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from kafkascope.demo.paths import paths
 
 CLUSTER_ID = "kafkascopeMatrix000000"
 STARTED = "Kafka Server started"
-_START_S = 60
+_START_S = 150
 _JVM = ["-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 #: In front of each line's JSON.
 _COMPLETED = "Completed request:"
@@ -36,14 +36,17 @@ def free_ports(n: int) -> list[int]:
 class Cluster:
     """``nodes`` brokers of one version on loopback; the first is the controller too. ``start`` them, ``stop`` them, read ``requests``."""
 
-    def __init__(self, version: str, nodes: int, folder: Path) -> None:
+    def __init__(self, version: str, nodes: int, folder: Path, settings: Mapping[str, object] | None = None) -> None:
         self.version = version
         self.folder = folder
+        self._more = settings or {}
         self.jars = demo_jars.ready(paths("matrix").cache) if version == demo_jars.VERSION else jars(HERE / "brokers" / version)
         *self.ports, self.controller_port = free_ports(nodes + 1)
         self._brokers: list[subprocess.Popen[bytes]] = []
         #: Nanoseconds since the epoch.
         self.stopped_ns = 0
+        #: The port of each broker that was killed, and when.
+        self.killed: list[tuple[int, int]] = []
 
     @property
     def bootstrap(self) -> str:
@@ -56,15 +59,17 @@ class Cluster:
     def _settings(self, node: int) -> dict[str, object]:
         first = node == 1
         port = self.ports[node - 1]
+        # A listener has its security's name.
+        name = self._more.get("inter.broker.listener.name", "PLAINTEXT")
         return {
             "process.roles": "broker,controller" if first else "broker",
             "node.id": node,
             "controller.quorum.voters": f"1@127.0.0.1:{self.controller_port}",
-            "listeners": f"PLAINTEXT://127.0.0.1:{port}" + (f",CONTROLLER://127.0.0.1:{self.controller_port}" if first else ""),
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "listeners": f"{name}://127.0.0.1:{port}" + (f",CONTROLLER://127.0.0.1:{self.controller_port}" if first else ""),
+            "advertised.listeners": f"{name}://127.0.0.1:{port}",
+            "listener.security.protocol.map": f"{name}:{name},CONTROLLER:PLAINTEXT",
             "controller.listener.names": "CONTROLLER",
-            "inter.broker.listener.name": "PLAINTEXT",
+            "inter.broker.listener.name": name,
             "log.dirs": "data",
             "num.partitions": 3,
             "num.network.threads": 2,
@@ -80,6 +85,7 @@ class Cluster:
             "group.initial.rebalance.delay.ms": 0,
             # The default dedupe buffer alone would need 128 MB of heap.
             "log.cleaner.dedupe.buffer.size": 8_388_608,
+            **self._more,
         }
 
     def _java(self, *more: str) -> list[str]:
@@ -100,17 +106,37 @@ class Cluster:
 
     def start(self) -> None:
         for node in range(1, len(self.ports) + 1):
-            folder = self.folder / f"node{node}"
+            folder = self._folder(node)
             folder.mkdir(parents=True)
             (folder / "server.properties").write_text("".join(f"{key}={value}\n" for key, value in self._settings(node).items()))
             self._format(node, folder)
-            with (folder / "out.log").open("wb") as out:
-                self._brokers.append(subprocess.Popen(self._java("kafka.Kafka", "server.properties"), cwd=folder, stdout=out, stderr=subprocess.STDOUT))
-            until = time.monotonic() + _START_S
-            while STARTED not in (text := (folder / "out.log").read_text()):
-                if self._brokers[-1].poll() is not None or time.monotonic() > until:
-                    raise RuntimeError(f"broker {node} of {self.version} did not start: {text[-1500:]}")
-                time.sleep(0.1)
+            self._brokers.append(self._launch(node))
+
+    def _folder(self, node: int) -> Path:
+        return self.folder / f"node{node}"
+
+    def _launch(self, node: int) -> subprocess.Popen[bytes]:
+        folder = self._folder(node)
+        log = folder / "out.log"
+        with log.open("ab") as out:
+            before = out.tell()
+            broker = subprocess.Popen(self._java("kafka.Kafka", "server.properties"), cwd=folder, stdout=out, stderr=subprocess.STDOUT)
+        until = time.monotonic() + _START_S
+        while STARTED not in (text := log.read_bytes()[before:].decode(errors="replace")):
+            if broker.poll() is not None or time.monotonic() > until:
+                broker.kill()
+                raise RuntimeError(f"broker {node} of {self.version} did not start: {text[-1500:]}")
+            time.sleep(0.1)
+        return broker
+
+    def kill(self, node: int) -> None:
+        """The broker has no time to say anything, nor to log what it has just answered."""
+        self.killed.append((self.ports[node - 1], time.time_ns()))
+        self._brokers[node - 1].kill()
+        self._brokers[node - 1].wait()
+
+    def restart(self, node: int) -> None:
+        self._brokers[node - 1] = self._launch(node)
 
     @property
     def pids(self) -> list[int]:

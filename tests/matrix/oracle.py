@@ -9,7 +9,7 @@ import struct
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,12 @@ from typing import Any
 
 #: A broker of 3.9 logs the name that the field had then; the newest is shown.
 RENAMED = {("TXN_OFFSET_COMMIT", "generationId"): "generationIdOrMemberEpoch"}
+SECRETS = {"salt", "saltedPassword"}
+MASKED = "<masked>"
 ENVELOPE = 58
+SASL_HANDSHAKE, API_VERSIONS, SASL_AUTHENTICATE = 17, 18, 36
+#: A broker that is killed has not logged what it answered in its last moment.
+_LAST_MOMENT_NS = 100_000_000
 #: Client's port, API key, version, correlation id.
 Key = tuple[int, int, int, int]
 
@@ -38,7 +43,9 @@ def differences(log: Any, ours: Any, path: str) -> list[str]:
         if not isinstance(ours, list) or len(ours) != len(log):
             return [f"{path}: expected {len(log)} elements, found {len(ours) if isinstance(ours, list) else ours!r}"]
         return [d for index, pair in enumerate(zip(log, ours, strict=True)) for d in differences(*pair, f"{path}[{index}]")]
-    return [] if log == ours else [f"{path}: logged {log!r}, decoded {ours!r}"]
+    # The log has these secrets in clear; nobody else should.
+    masked = ours == MASKED and path.rsplit(".", 1)[-1] in SECRETS
+    return [] if masked or log == ours else [f"{path}: logged {log!r}, decoded {ours!r}"]
 
 
 def client_port(connection: str) -> int:
@@ -51,7 +58,7 @@ def client_port(connection: str) -> int:
 
 def key_of_entry(entry: dict[str, Any]) -> Key:
     header = entry["requestHeader"]
-    return client_port(entry["connection"]), header["requestApiKey"], header["requestApiVersion"], header["correlationId"]
+    return (client_port(entry["connection"]), header["requestApiKey"], header["requestApiVersion"], header["correlationId"])
 
 
 @dataclass
@@ -66,6 +73,10 @@ class Verdict:
     after_close: int = 0
     #: Decoded and not logged, since the brokers were ending.
     at_the_end: int = 0
+    #: Decoded and not logged: a broker logs nothing of an authentication.
+    authentication: int = 0
+    #: Logged, and on the wire before anyone watched.
+    unseen: int = 0
     #: API key and version of what was equal.
     kinds: set[tuple[str, int]] = field(default_factory=set)
     wrong: list[str] = field(default_factory=list)
@@ -90,19 +101,63 @@ def _compare(entry: dict[str, Any], line: dict[str, Any]) -> list[str]:
     return wrong
 
 
-def closed_at(pcap: Path, broker_ports: Collection[int]) -> dict[int, int]:
-    """When each client sent its FIN or RST, nanoseconds since the epoch, by its port. A broker may log or not what it sends after that."""
+@dataclass(frozen=True)
+class Segment:
+    time_ns: int
+    source: int
+    destination: int
+    flags: int
+    payload: int
+
+
+def segments(pcap: Path) -> Iterator[Segment]:
+    """TCP over IPv4 over Ethernet, as tcpdump writes it of loopback."""
     data = gzip.decompress(pcap.read_bytes()) if pcap.suffix == ".gz" else pcap.read_bytes()
-    closed: dict[int, int] = {}
     at = 24
     while at + 16 <= len(data):
-        seconds, microseconds, length = struct.unpack_from("<III", data, at)
-        # Ethernet 14 bytes, IPv4 20: ports, then at 13 the flags.
-        source, destination = struct.unpack_from(">HH", data, at + 16 + 34)
-        if data[at + 16 + 34 + 13] & 5 and destination in broker_ports and source not in broker_ports:
-            closed.setdefault(source, seconds * 10**9 + microseconds * 1000)
-        at += 16 + length
-    return closed
+        seconds, microseconds, captured, length = struct.unpack_from("<IIII", data, at)
+        ip = at + 16 + 14
+        tcp = ip + 4 * (data[ip] & 15)
+        source, destination = struct.unpack_from(">HH", data, tcp)
+        payload = length - 14 - 4 * (data[ip] & 15) - 4 * (data[tcp + 12] >> 4)
+        yield Segment(seconds * 10**9 + microseconds * 1000, source, destination, data[tcp + 13], payload)
+        at += 16 + captured
+
+
+@dataclass
+class Scene:
+    """What is known of a run beside the log: it tells which requests a log need not have, and a capture cannot.
+
+    ``closed``: when each client sent its FIN or RST, by its port. ``sent``: when each client sent bytes, by its
+    port. ``killed``: brokers' ports, and when. All in nanoseconds since the epoch.
+    """
+
+    stopped_ns: int
+    closed: Mapping[int, int] = field(default_factory=dict)
+    sent: Mapping[int, list[int]] = field(default_factory=dict)
+    killed: Collection[tuple[int, int]] = ()
+    #: The capture began while the clients ran.
+    attached_late: bool = False
+
+    @classmethod
+    def of(cls, pcap: Path, ports: Collection[int], **known: Any) -> Scene:
+        closed: dict[int, int] = {}
+        sent: dict[int, list[int]] = defaultdict(list)
+        for segment in segments(pcap):
+            if segment.destination in ports and segment.source not in ports:
+                if segment.flags & 5:
+                    closed.setdefault(segment.source, segment.time_ns)
+                if segment.payload > 0:
+                    sent[segment.source].append(segment.time_ns)
+        return cls(closed=closed, sent=sent, **known)
+
+    def after_close(self, line: dict[str, Any], port: int) -> bool:
+        """The broker learns of the client's end while it answers: it logs the request or not, sends the answer or not."""
+        return port in self.closed and (line["latencyNs"] is None or answered_ns(line) > self.closed[port])
+
+    def while_ending(self, line: dict[str, Any]) -> bool:
+        broker, at = int(line["broker"].rsplit(":", 1)[1]), answered_ns(line)
+        return at > self.stopped_ns or any(port == broker and abs(at - killed_ns) < _LAST_MOMENT_NS for port, killed_ns in self.killed)
 
 
 def nanoseconds(rfc3339: str) -> int:
@@ -114,44 +169,79 @@ def answered_ns(line: dict[str, Any]) -> int:
     return nanoseconds(line["time"]) + (line["latencyNs"] or 0)
 
 
-def compare(lines: Iterable[dict[str, Any]], entries: Iterable[dict[str, Any]], *, stopped_ns: int, closed: Mapping[int, int] | None = None) -> Verdict:
-    """Hold ``lines`` against ``entries``.
+def _forwarded(entry: dict[str, Any], envelopes: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The Envelope whose inner request and response are the entry's."""
+    for line in envelopes:
+        wrong = differences(entry["request"], line["request"]["requestDataDecoded"]["request"], "")
+        if not wrong and line["response"] is not None:
+            wrong = differences(entry["response"], line["response"].get("responseDataDecoded", {}).get("response"), "")
+        if not wrong:
+            return line
+    return None
 
-    What was answered after ``stopped_ns`` need not be logged: the brokers were ending. What was answered
-    after its client had ``closed`` is logged or not, sent or not: the broker learns of the end while it answers.
-    """
+
+def _is_authentication(line: dict[str, Any], authenticating: set[int], port: int) -> bool:
+    """Keys 17 and 36, and what a client asks before it has authenticated. Lines come in their order of time."""
+    if line["apiKey"] in (SASL_HANDSHAKE, SASL_AUTHENTICATE):
+        authenticating.discard(port)
+        return True
+    return line["apiKey"] == API_VERSIONS and port in authenticating
+
+
+def _late_begin(line_ns: Mapping[int, int], scene: Scene) -> Iterator[str]:
+    """Where a capture begins between two messages, the first is read; inside of one, the second."""
+    for port, times in scene.sent.items():
+        before = sum(t < line_ns[port] for t in times) if port in line_ns else len(times)
+        if before > 1:
+            yield f"port {port}: {before} segments passed before the first request was read"
+
+
+def compare(lines: Iterable[dict[str, Any]], entries: Iterable[dict[str, Any]], scene: Scene) -> Verdict:
+    """Hold ``lines``, in their order, against the ``entries`` of the request logs."""
     verdict = Verdict()
-
-    def late(line: dict[str, Any], port: int) -> bool:
-        return closed is not None and port in closed and (line["latencyNs"] is None or answered_ns(line) > closed[port])
-
+    lines, entries = list(lines), list(entries)
     ours: dict[Key, list[dict[str, Any]]] = defaultdict(list)
-    inner: dict[tuple[int, int, int], list[dict[str, Any]]] = defaultdict(list)
-    for line in lines:
-        port = int(line["client"].rsplit(":", 1)[1])
+    envelopes: dict[tuple[int, int, int], list[dict[str, Any]]] = defaultdict(list)
+    first_ns: dict[int, int] = {}
+    ports = [int(line["client"].rsplit(":", 1)[1]) for line in lines]
+    authenticating = {port for port, line in zip(ports, lines, strict=True) if line["apiKey"] == SASL_HANDSHAKE}
+    for port, line in zip(ports, lines, strict=True):
+        if line["outcome"] == "no_request" and scene.attached_late and port not in first_ns:
+            verdict.unseen += 1
+            continue
+        first_ns.setdefault(port, nanoseconds(line["time"]))
+        if _is_authentication(line, authenticating, port):
+            verdict.authentication += 1
+            if line["outcome"] != "complete" and not scene.after_close(line, port):
+                verdict.wrong.append(f"{line['apiName']} of port {port}: outcome {line['outcome']}")
+            continue
         ours[port, line["apiKey"], line["apiVersion"], line["correlationId"]].append(line)
         if line["apiKey"] == ENVELOPE:
-            forwarded = line["request"]["requestDataDecoded"]
-            inner[forwarded["apiKey"], forwarded["apiVersion"], forwarded["correlationId"]].append(forwarded)
+            inner = line["request"]["requestDataDecoded"]
+            envelopes[inner["apiKey"], inner["apiVersion"], inner["correlationId"]].append(line)
+    begun: set[int] = set()
     for entry in entries:
         key = key_of_entry(entry)
         header = entry["requestHeader"]
         what = f"{header['requestApiKeyName']} v{key[2]} of port {key[0]}, correlation id {key[3]}"
         if entry["isForwarded"]:
             # On the wire it is inside an Envelope with a correlation id of its own.
-            candidates = inner[key[1:]]
-            found = [c for c in candidates if not differences(entry["request"], c["request"], "")]
-            if found:
-                candidates.remove(found[0])
+            found = _forwarded(entry, envelopes[key[1:]])
+            if found is not None:
+                envelopes[key[1:]].remove(found)
                 verdict.forwarded += 1
-            else:
+            elif not scene.attached_late:
                 verdict.wrong.append(f"{what}: forwarded, in no Envelope")
         elif not ours[key]:
-            verdict.wrong.append(f"{what}: not decoded")
+            if scene.attached_late and key[0] not in begun:
+                verdict.unseen += 1
+            else:
+                verdict.wrong.append(f"{what}: not decoded")
         else:
+            begun.add(key[0])
             line = ours[key].pop(0)
             wrong = _compare(entry, line)
-            if wrong and wrong[0].startswith("outcome") and late(line, key[0]):
+            if wrong and wrong[0].startswith("outcome") and scene.after_close(line, key[0]):
                 verdict.after_close += 1
             elif wrong:
                 verdict.wrong += [f"{what}: {w}" for w in wrong]
@@ -164,10 +254,12 @@ def compare(lines: Iterable[dict[str, Any]], entries: Iterable[dict[str, Any]], 
                 continue
             if line["outcome"] == "no_response":
                 verdict.unanswered += 1
-            elif late(line, key[0]):
+            elif scene.after_close(line, key[0]):
                 verdict.after_close += 1
-            elif answered_ns(line) > stopped_ns:
+            elif scene.while_ending(line):
                 verdict.at_the_end += 1
             else:
                 verdict.wrong.append(f"{line['apiName']} v{key[2]} of port {key[0]}, correlation id {key[3]}: decoded, not logged")
+    if scene.attached_late:
+        verdict.wrong += _late_begin(first_ns, scene)
     return verdict

@@ -26,14 +26,16 @@ def pack(path: Path, data: bytes) -> None:
 def record(case: Case, folder: Path) -> dict[str, object]:
     seen = observe(case, folder, ())
     entries = list(seen.cluster.requests())
-    closed = oracle.closed_at(seen.watch.pcap, seen.cluster.all_ports)
-    verdict = oracle.compare(oracle.decode(seen.watch.pcap), entries, stopped_ns=seen.cluster.stopped_ns, closed=closed)
+    verdict = oracle.compare(oracle.decode(seen.watch.pcap), entries, seen.scene)
     if verdict.wrong:
         raise SystemExit(f"{case.name}: {len(verdict.wrong)} differences to the request log, for one: {verdict.wrong[0]}")
     pack(CAPTURES / f"{case.name}.pcap.gz", seen.watch.pcap.read_bytes())
     pack(CAPTURES / f"{case.name}.requests.jsonl.gz", "".join(json.dumps(e, separators=(",", ":")) + "\n" for e in entries).encode())
     print(f"{case.name}: {verdict.equal} requests of {len(verdict.kinds)} kinds equal")
-    return {"broker": case.broker, "ports": seen.cluster.all_ports, "stoppedNs": seen.cluster.stopped_ns, "equal": verdict.equal, "kinds": len(verdict.kinds)}
+    about: dict[str, object] = {"killed": seen.cluster.killed} if seen.cluster.killed else {}
+    if case.unseen_s:
+        about["attachedLate"] = True
+    return about | {"broker": case.broker, "ports": seen.cluster.all_ports, "stoppedNs": seen.cluster.stopped_ns, "equal": verdict.equal, "kinds": len(verdict.kinds)}
 
 
 def main(names: list[str]) -> None:

@@ -22,7 +22,8 @@ def entries(name: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("name", INDEX)
 def test_equal_field_by_field(name: str) -> None:
     about, pcap = INDEX[name], CAPTURES / f"{name}.pcap.gz"
-    verdict = oracle.compare(oracle.decode(pcap), entries(name), stopped_ns=about["stoppedNs"], closed=oracle.closed_at(pcap, about["ports"]))
+    scene = oracle.Scene.of(pcap, about["ports"], stopped_ns=about["stoppedNs"], killed=about.get("killed", ()), attached_late=about.get("attachedLate", False))
+    verdict = oracle.compare(oracle.decode(pcap), entries(name), scene)
     assert not verdict.wrong, "\n".join(verdict.wrong[:20])
     assert (verdict.equal, len(verdict.kinds)) == (about["equal"], about["kinds"])
 
