@@ -268,6 +268,12 @@ def test_bins_that_the_window_cuts_are_left_out() -> None:
     assert "  2  max 100" in opened(("C", LAG, [[str(int(t) + 7), *rest] for t, *rest in rows], LAG_CHART)).text()
 
 
+def test_few_bins_far_apart_are_no_plateau() -> None:
+    text = opened(("C", LAG, [["1764095120000000000", "billing", 5], ["1764095220000000000", "billing", 5]], LAG_CHART)).text(100, 10)
+    line = next(line for line in text.splitlines() if line.startswith("▸ billing"))
+    assert 5 < line.count("█") < 40
+
+
 def test_a_chart_tells_its_values_at_a_time() -> None:
     bench = opened(("C", LAG, [[str(t * 10 * 10**9), "billing", t] for t in range(10, 20)], LAG_CHART))
     bench.text()

@@ -119,7 +119,7 @@ class ChartView(View):
         first = min(times)
         # Each point stands for the time until the next one.
         steps = sorted(found for s in self._series if (found := step(s.times)))
-        usual = steps[len(steps) // 2] if steps else 0
+        usual = bin_width(times) or (steps[len(steps) // 2] if steps else 0)
         last = max(times) + usual
         top = max(max(s.values, default=0.0) for s in self._series)
         low = min(0.0, min(min(s.values, default=0.0) for s in self._series))
@@ -160,6 +160,12 @@ class ChartView(View):
             axis.append(f"  {self._dropped} more series are not shown", style="yellow")
         lines.append(crop(axis, width))
         return lines
+
+
+def bin_width(times: Sequence[int]) -> int:
+    """The width of bins that begin at multiples of it, of a second or more; 0 when the times are none of bins. Few points may make it too wide, never wider than a gap."""
+    width = math.gcd(*times) if len(set(times)) > 1 else 0
+    return width if width >= 1_000_000_000 else 0
 
 
 def cut_bins(times: Sequence[int]) -> set[int]:
