@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 
 import click
 
 from kafkascope.cli.errors import FAILED, CommandError, check_files
+from kafkascope.cli.progress import progress
 
 
 @click.command()
@@ -26,8 +28,11 @@ def decode(files: tuple[str, ...], output: str | None, quiet: bool) -> None:
 
     chosen = output or ("text" if sys.stdout.isatty() else "json")
     sys.stdout.flush()
+    # On a terminal the lines themselves are the progress.
+    telling = nullcontext() if sys.stdout.isatty() else progress("decoding")
     try:
-        summary = _core.decode_files(list(files), chosen, sys.stdout.fileno())
+        with telling:
+            summary = _core.decode_files(list(files), chosen, sys.stdout.fileno())
     except _core.CaptureFileError as error:
         message, hint = (*error.args, "")[:2]
         raise CommandError(message, hint, FAILED) from error
