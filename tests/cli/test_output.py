@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import io
+import json
 import re
 
 import pytest
 from rich.cells import cell_len
 
+from kafkascope.cli.errors import CommandError
 from kafkascope.cli.output import Column, Output, write
 
 COLUMNS = [Column("group", "STRING", "NONE"), Column("lag", "INT64", "NONE"), Column("reason", "STRING", "NONE"), Column("members", "INT64", "NONE"), Column("partitions_unknown", "INT64", "NONE")]
@@ -25,7 +28,31 @@ def printed(out: io.StringIO) -> list[str]:
     return re.sub(r"\x1b\[[\d;]*m", "", out.getvalue()).splitlines()
 
 
-def test_a_pipe_gets_each_value_whole_on_one_line() -> None:
+HOSTILE = "a\x1b[31mb\x9b2Jc\x7f"
+
+
+@pytest.mark.parametrize("how", ["table", "json", "csv"])
+def test_names_do_nothing_to_a_terminal(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    out = Terminal()
+    write([Output("T", [Column("name", "STRING", "NONE"), Column("n", "INT64", "NONE")], [(HOSTILE, 1)])], how, out)
+    assert all(line.isprintable() for line in re.sub(r"\x1b\[[012]?m", "", out.getvalue()).splitlines())
+
+
+def test_a_pipe_gets_values_as_they_are() -> None:
+    for how in ("json", "csv"):
+        out = io.StringIO()
+        write([Output("T", [Column("name", "STRING", "NONE")], [(HOSTILE,)])], how, out)
+        name = json.loads(out.getvalue())["name"] if how == "json" else list(csv.reader(io.StringIO(out.getvalue())))[1][1]
+        assert name == HOSTILE
+
+
+def test_messages_do_nothing_to_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    CommandError(f"no topic {HOSTILE}\nsecond", f"try {HOSTILE}").show()
+    assert all(line.isprintable() for line in capsys.readouterr().err.splitlines())
+
+
+def test_a_pipe_gets_each_each_value_whole_on_one_line() -> None:
     lines = printed(io.StringIO())
     assert lines[0] == "Table ID: Groups" and len(lines) == 5
     assert lines[1].split() == ["GROUP", "LAG", "REASON", "MEMBERS", "PARTITIONS_UNKNOWN"]

@@ -34,6 +34,10 @@ class CommandError(click.ClickException):
         return self.code
 
     def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"px: {self.message}", err=True)
+        from kafkascope.tui.text import plain
+
+        # Messages tell of names that come from strangers.
+        first, *more = self.message.splitlines() or [""]
+        click.echo("\n".join([f"px: {plain(first)}", *map(plain, more)]), err=True)
         for line in self.hint.splitlines():
-            click.echo(f"hint: {line}", err=True)
+            click.echo(f"hint: {plain(line)}", err=True)

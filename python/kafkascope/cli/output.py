@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.text import Text
 
 from kafkascope.cli import format as fmt
-from kafkascope.tui.text import fit
+from kafkascope.tui.text import fit, plain
 
 FORMATS = ("table", "json", "csv", "arrow")
 
@@ -51,16 +51,27 @@ def write(tables: Iterable[Output], how: str, out: TextIO | None = None) -> None
             kinds = [column.type for column in table.columns]
             for row in table.rows:
                 record = {"_tableName_": table.name, **{n: plain_value(v, k) for n, v, k in zip(names, row, kinds, strict=True)}}
-                out.write(json.dumps(record, ensure_ascii=False) + "\n")
+                out.write(json_text(record) + "\n")
     elif how == "csv":
         writer = csv.writer(out, lineterminator="\n")
+        # A file gets values as they are; a terminal would act on what is no text.
+        shown = plain if out.isatty() else str
         for table in tables:
             writer.writerow(["table_id", *(column.name for column in table.columns)])
             for row in table.rows:
                 cells = [plain_value(v, c.type) for v, c in zip(row, table.columns, strict=True)]
-                writer.writerow([table.name, *("" if cell is None else str(cell).lower() if isinstance(cell, bool) else cell for cell in cells)])
+                writer.writerow([table.name, *("" if cell is None else str(cell).lower() if isinstance(cell, bool) else shown(cell) if isinstance(cell, str) else cell for cell in cells)])
     else:
         _arrow(tables, out)
+
+
+#: JSON escapes control characters below space; terminals act on those above ~ as well.
+_C1 = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
+
+
+def json_text(record: Any, **options: Any) -> str:
+    """``record`` as JSON that any terminal shows as text."""
+    return json.dumps(record, ensure_ascii=False, **options).translate(_C1)
 
 
 def plain_value(item: Any, kind: str) -> Any:
@@ -136,8 +147,7 @@ def _table(table: Output, console: Console, width: int | None) -> None:
 
 def cell(item: Any, column: Column) -> Text:
     """A value as one line of text, coloured by its state."""
-    text = fmt.value(item, column.type, column.semantic_type)
-    text = "".join(c if c.isprintable() else "�" for c in text)
+    text = plain(fmt.value(item, column.type, column.semantic_type))
     style = ""
     if column.semantic_type in ("POD_STATUS", "CONTAINER_STATUS"):
         style = _STATE.get(text.split(" ")[0], "")

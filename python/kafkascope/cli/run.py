@@ -15,6 +15,7 @@ from kafkascope.cli.client import Server, server_option
 from kafkascope.cli.errors import FAILED, WRONG_USE, CommandError
 from kafkascope.cli.progress import progress
 from kafkascope.cli.script import load, print_list, scripts_option
+from kafkascope.tui.text import plain
 
 
 @click.command()
@@ -69,7 +70,7 @@ def run(script: str | None, script_args: tuple[str, ...], output: str, file: str
         result = server.call("/api/run", request)
     out.write([decode_table(table) for table in result["tables"]], output)
     for message in result["messages"]:
-        click.echo(f"px: {message['text']}", err=True)
+        click.echo(f"px: {plain(str(message['text']))}", err=True)
     if sys.stderr.isatty() and script is not None:
         query = urlencode(request["args"])
         click.echo(f"\nLive: {server.url}/script/{quote(result['script'])}{'?' if query else ''}{query}", err=True)

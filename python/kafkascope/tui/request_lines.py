@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from rich.text import Text
 
 from kafkascope.cli import format as fmt
+from kafkascope.cli.output import json_text
 from kafkascope.tui.requests import Request
 from kafkascope.tui.text import crop, fit, plain
 
@@ -25,7 +25,7 @@ def json_line(request: Request) -> str:
         "responseBytes": row["resp_bytes"], "latencyNs": row["latency"] if row["resp_bytes"] is not None else None, "cluster": row["cluster_id"], "outcome": row["outcome"],
         "errorCode": row["error_code"], "errors": request.error_names, "groups": request.groups, "topics": request.topics, "request": request.request, "response": request.response,
     }  # fmt: skip
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    return json_text(record, separators=(",", ":"))
 
 
 def text_line(request: Request) -> Text:
