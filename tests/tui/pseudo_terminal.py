@@ -142,7 +142,7 @@ class PseudoTerminal:
             self.pump(min(left, 0.2))
         return self.screen
 
-    def wait_exit(self, seconds: float = 10) -> int:
+    def wait_exit(self, seconds: float = 60) -> int:
         """The exit code; what was printed after the screen was given back is in ``after``."""
         until = time.monotonic() + seconds
         while self.process.poll() is None and time.monotonic() < until:
