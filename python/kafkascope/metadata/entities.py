@@ -48,7 +48,9 @@ def container_id(pod: Pod, container: Container) -> str:
 
 
 def pod_row(pod: Pod, services: Sequence[Service]) -> dict[str, Any]:
-    status = {"phase": pod.phase, "message": pod.message, "reason": pod.reason, "ready": pod.ready}
+    status: dict[str, Any] = {"phase": pod.phase, "message": pod.message, "reason": pod.reason, "ready": pod.ready}
+    if len(pod.ips) > 1:
+        status["podIPs"] = list(pod.ips)
     owner = f"{pod.namespace}/{pod.owner_name}" if pod.owner_name else ""
     replica_set = pod.replica_set or (pod.owner_name if pod.owner_kind == "ReplicaSet" else "")
     return {

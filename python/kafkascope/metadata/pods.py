@@ -54,6 +54,8 @@ class Pod:
     #: Of a pod that a deployment owns through it.
     replica_set: str = ""
     qos_class: str = ""
+    #: All addresses, ``ip`` first; empty where only that one is known.
+    ips: tuple[str, ...] = ()
 
     @property
     def full_name(self) -> str:

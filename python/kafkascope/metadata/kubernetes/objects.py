@@ -204,6 +204,7 @@ def pod(thing: PodObject, owner: tuple[str, str] | None = None) -> Pod:
         restarts=sum(c.restart_count for c in status.container_statuses or ()), start_ns=_ns(status.start_time or meta.creation_timestamp), labels=labels(meta.labels),
         owner_kind=kind, owner_name=name, replica_set=replica_set, host_network=thing.spec.host_network, qos_class=status.qos_class,
         containers=tuple(_container(c) for c in statuses), reason=reason, message=message,
+        ips=tuple(address.ip for address in status.pod_ips or () if address.ip),
     )  # fmt: skip
 
 

@@ -27,7 +27,9 @@ def _newest(columns: str, view: str, key: str, running_first: str = "start_time"
     )
 
 
-_BY_IP = _newest(_POD, "md_pod", "pod_ip", where="NOT host_network")
+#: A pod under each of its addresses: of a dual stack, the status names them all.
+_ADDRESSES = """(SELECT * REPLACE (unnest(CASE WHEN contains(status, '"podIPs"') THEN from_json(status->'podIPs', '["VARCHAR"]') ELSE [pod_ip] END) AS pod_ip) FROM md_pod)"""
+_BY_IP = _newest(_POD, _ADDRESSES, "pod_ip", where="NOT host_network")
 _SERVICE_BY_IP = _newest("cluster_ip, service_id", "md_service", "cluster_ip", "time_")
 
 #: Relations of a pod by something else, with all that ``pod`` has.
