@@ -1,4 +1,4 @@
-"""``px.export``, ``px.otel`` and ``px.vis`` of a script: read and checked, so that scripts made for an exporter run; nothing is sent from here.
+"""``px.export``, ``px.otel``, ``px.plugin`` and ``px.vis`` of a script: read and checked, so that scripts made for an exporter run; nothing is sent from here.
 
 What would be exported is a result of its own, whose name begins with ``_`` as that of ``px.debug``.
 """
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from kafkascope.pxl.interpreter import Interpreter
 
 #: Names of ``px`` that belong here.
-NAMES = ("export", "otel", "vis")
+NAMES = ("export", "otel", "plugin", "vis")
+#: The time that a script asks a plugin for. Nothing runs scripts at intervals here, so it is the interval that exporters are set to at first.
+PLUGIN_WINDOW_NS = 10_000_000_000
 _NOT_SENT = "px.export: nothing is sent to OpenTelemetry from a query; the rows are in the table"
 _METRIC_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _SPAN_KINDS = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
@@ -52,7 +54,8 @@ def modules(interpreter: Interpreter) -> dict[str, Any]:
     trace = Module("px.otel.trace", {"Span": _SPAN, **kinds})
     otel = Module("px.otel", {"Data": _DATA, "Endpoint": _ENDPOINT, "metric": metric, "trace": trace})
     export = Builtin("export", _EXPORT.parameters, lambda at, **given: _export(interpreter, at, **given))
-    return {"export": export, "otel": otel, "vis": Module("px.vis", {"vega": _VEGA})}
+    start, end = (Const(time, DataType.TIME64NS) for time in (interpreter.now_ns - PLUGIN_WINDOW_NS, interpreter.now_ns))
+    return {"export": export, "otel": otel, "plugin": Module("px.plugin", {"start_time": start, "end_time": end}), "vis": Module("px.vis", {"vega": _VEGA})}
 
 
 def _export(interpreter: Interpreter, at: Place, out: Any, spec: Any) -> Any:
