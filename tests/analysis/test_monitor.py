@@ -82,7 +82,8 @@ def test_findings_begin_last_and_end() -> None:
             (group,) = steps.monitor.snapshot(second * SECOND).groups.to_pylist()
             assert group["status"] == "WARN" and "has committed nothing in 100 s of reading" in group["reason"]
     kind = "reading_without_commits"
-    assert written == [(170, True, kind), (230, True, kind), (270, False, kind)]
+    # Few findings are written again soon, so that the sentence is the present one.
+    assert written == [*((second, True, kind) for second in range(170, 250, 10)), (270, False, kind)]
 
 
 def test_who_is_in_a_group_whose_joining_was_not_seen() -> None:

@@ -17,6 +17,8 @@ SECOND = 1_000_000_000
 SILENT_NS = 60 * SECOND
 #: Heartbeat, ConsumerGroupHeartbeat, ShareGroupHeartbeat, StreamsGroupHeartbeat: the kinds of group that send them.
 HEARTBEATS = {12: "classic", 68: "consumer", 76: "share", 88: "streams"}
+#: Members that are left hear of a rebalance with their next heartbeat; where nobody is heard for this long, the one who left was the last.
+LAST_LEFT_NS = 15 * SECOND
 MAX_GROUPS = 20_000
 MAX_MEMBERS = 100_000
 
@@ -49,6 +51,17 @@ class Info:
             return heard
         reading = sum(last >= now_ns - SILENT_NS for last in self.readers.values())
         return reading if reading or self.readers else None
+
+    def alone_since(self, now_ns: int) -> int | None:
+        """When the last member of a group without any was heard of; None while there is one, or where none is to be expected."""
+        if self.kind in {"", "simple"} or self.state(now_ns) != "Empty":
+            return None
+        last = max((at for times in (self.heard, self.left, self.readers) for at in times.values()), default=self.last_ns)
+        return last if self.readers_now(now_ns) == 0 else None
+
+    def readers_now(self, now_ns: int) -> int:
+        """Clients that have fetched for the group lately, whoever they are to it."""
+        return sum(last >= now_ns - SILENT_NS and last > max(self.left.values(), default=0) for last in self.readers.values())
 
     def state(self, now_ns: int) -> str:
         """The state, by the name that Kafka's own tools print; Unknown when nothing tells."""
@@ -160,6 +173,16 @@ class Memberships:
         if len(into) > 1000:
             for silent in [m for m, last in into.items() if last < at_ns - SILENT_NS]:
                 del into[silent]
+
+    def settle(self, now_ns: int) -> None:
+        """Groups whose last member left, of which it was not known that it was the last."""
+        for info in self.groups.values():
+            group = info.protocols.get("classic")
+            if group is None or group.open is None or group.open.last_ns > now_ns - LAST_LEFT_NS:
+                continue
+            left, begun = group.open.left, group.open.start_ns
+            if left and left.keys() == group.open.parts.keys() and not any(at >= begun for who, at in info.heard.items() if who not in info.left):
+                group.empty(group.open.last_ns)
 
     def forget(self, cluster_id: str, group_id: str) -> None:
         """A group that was deleted."""

@@ -138,6 +138,7 @@ class Monitor:
 
     def take(self, tables: Mapping[str, pa.Table], now_ns: int) -> None:
         """Rows of all the tables of ``NEEDED``, in any order within a table."""
+        tables = self._in_the_cluster(tables)
         names, events = tables["kafka_topic_names"], tables["kafka_events.beta"]
         self.tracker.learn_topics(zip(names["topic_id"].to_pylist(), names["topic"].to_pylist(), strict=True))
         api = events["req_cmd"]
@@ -162,7 +163,26 @@ class Monitor:
         self.watch.take_throttled(events.filter(pc.greater(pc.fill_null(events["throttle_ms"], 0), 0)))
         self.tracker.forget_idle(now_ns - IDLE_NS)
         self.memberships.forget_idle(now_ns - IDLE_NS)
+        self.memberships.settle(now_ns)
         self.tracker.tidy(now_ns)
+
+    def know_clusters(self, tables: Mapping[str, pa.Table]) -> None:
+        """The clusters in rows that are still to come: of a recording they are known from the start."""
+        for table in tables.values():
+            if "cluster_id" in table.column_names:
+                self.tracker.clusters.numbers(table["cluster_id"].unique())
+
+    def _in_the_cluster(self, tables: Mapping[str, pa.Table]) -> Mapping[str, pa.Table]:
+        """What comes without its cluster belongs to the only one there is."""
+        only = self.tracker.only_cluster
+        if not only:
+            return tables
+        named = dict(tables)
+        for name, table in tables.items():
+            if "cluster_id" in table.column_names and table.num_rows:
+                column = pc.if_else(pc.equal(table["cluster_id"], ""), only, table["cluster_id"])
+                named[name] = table.set_column(table.column_names.index("cluster_id"), "cluster_id", column)
+        return named
 
     def snapshot(self, now_ns: int) -> Snapshot:
         """Everything, as of now and of what was taken in."""
@@ -218,12 +238,26 @@ class Monitor:
         """The rows to write at this moment, by table; tables without rows are left out."""
         snapshot, judged = self._snapshot(now_ns)
         written = {
-            "kafka_lag": snapshot.lag.filter(pa.array(self._due(judged, snapshot.lag, now_ns))),
+            "kafka_lag": pa.concat_tables([snapshot.lag.filter(pa.array(self._due(judged, snapshot.lag, now_ns))), self._gone(snapshot.lag, now_ns)]),
             "kafka_group_lag": self._groups_due(snapshot.groups, now_ns),
             "kafka_findings": self._findings_due(snapshot.findings, now_ns),
             "kafka_rebalances": rebalance_rows(self._finished(now_ns)),
         }
         return {name: table for name, table in written.items() if table.num_rows}
+
+    def _gone(self, table: pa.Table, now_ns: int) -> pa.Table:
+        """A last row for each partition of a group that there is no more, so that what was written before is not taken for the present."""
+        gone, self.tracker.gone = dict.fromkeys(self.tracker.gone), []
+        if not gone:
+            return table.slice(0, 0)
+        present = set(zip(*(table[name].to_pylist() for name in ("cluster_id", "group_id", "topic", "partition")), strict=True)) if gone else set()
+        rows = [
+            {"time_": now_ns, "cluster_id": c, "group_id": g, "topic": t, "partition": p, "status": str(Status.NOTFOUND), "reason": _GONE}
+            for c, g, t, p in gone
+            if (c, g, t, p) not in present
+        ]
+        blank = {field.name: "" if pa.types.is_string(field.type) else None for field in table.schema}
+        return pa.Table.from_pylist([{**blank, "lag_seconds_at_least": False, "complete": 0.0, **row} for row in rows], schema=table.schema)
 
     def _finished(self, now_ns: int) -> list[dict[str, Any]]:
         done = self.memberships.finished(now_ns)
@@ -275,8 +309,11 @@ class Monitor:
         table = groups.take(pa.array(due, pa.int64()))
         for key in [k for k in self._groups_written if k not in seen]:
             del self._groups_written[key]
+            # The group goes on under the name of its cluster.
+            if not key[0]:
+                self._dead.append(key)
         dead = [
-            (now_ns, *key, "", "Dead", 0, 0, 0, 0, None, None, None, False, None, None, "NOTFOUND", "The group was deleted.", 0.0)
+            (now_ns, *key, "", "Dead", 0, 0, 0, 0, None, None, None, False, None, None, "NOTFOUND", "The group was deleted." if key[0] else _RENAMED, 0.0)
             for key in dict.fromkeys(self._dead)
             if key not in seen
         ]
@@ -292,7 +329,7 @@ class Monitor:
         for finding in findings:
             key = (finding.kind, finding.cluster_id, finding.group_id, finding.topic, finding.partition, finding.client_id)
             _, _, written = self._findings.get(key, (finding, 0, 0))
-            if now_ns - written >= REFRESH_NS:
+            if now_ns - written >= _refresh_ns(len(findings)):
                 row(finding, True)
                 written = now_ns
             self._findings[key] = (finding, now_ns, written)
@@ -311,7 +348,9 @@ class Monitor:
 
 
 #: Findings that are as bad as a group that has stopped; the others are a warning.
-_GRAVE = frozenset({"stuck_in_rebalance", "fetching_but_failing"})
+_GRAVE = frozenset({"stuck_in_rebalance", "fetching_but_failing", "no_members"})
+_GONE = "The group has no offsets here any more: it, its offsets or the topic were deleted, or the cluster got its name."
+_RENAMED = "The group goes on under the name of its cluster."
 _NOTHING_READ = Verdict(Status.OK, "No commit and no read of this group was seen.")
 
 

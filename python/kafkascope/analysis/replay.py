@@ -39,6 +39,7 @@ def fill(store: Store, *, first_ns: int, last_ns: int, each: Callable[[Monitor, 
     tables = read(engine, start_ns=None, end_ns=None)
     tables[_REQUESTS] = engine.execute(engine.scan("kafka_events.beta", None, None, list(EVENT_COLUMNS)), timeout_s=60.0)
     monitor = Monitor()
+    monitor.know_clusters(tables)
     every = max(EVERY_NS, (last_ns - first_ns) // MOMENTS)
     # Round moments: whoever looks at several captures of one time finds the same.
     moments = [*range((first_ns // every + 1) * every, last_ns, every), last_ns]

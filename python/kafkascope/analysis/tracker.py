@@ -73,7 +73,8 @@ class Tracker:
         self._answered: set[int] = set()
         self._topic_ids: dict[tuple[int, int], str] = {}
         self._former: set[tuple[int, int, str]] = set()
-        self._lags: deque[tuple[int, Floats]] = deque()
+        self._lags: deque[tuple[int, Floats, Floats]] = deque()
+        self.gone: list[tuple[str, str, str, int]] = []
 
     # ---- taking in ----
 
@@ -123,6 +124,8 @@ class Tracker:
                 self._move_to_cluster(homeless)
 
     def _move_to_cluster(self, slots: Ints) -> None:
+        pairs = self.live()
+        self._note_gone(pairs[np.isin(self.pairs.at[pairs], slots)])
         for slot in slots.tolist():
             del self.parts.slot_of[int(self.parts.key[slot])]
             self.parts.cluster[slot] = 1
@@ -391,11 +394,18 @@ class Tracker:
         self.changed.difference_update(slots.tolist())
 
     def _release_pairs(self, slots: Ints) -> None:
-        for _, lags in self._lags:
+        for _, lags, _ in self._lags:
             inside = slots[slots < len(lags)]
             lags[inside] = np.nan
+        self._note_gone(slots)
         self.pending.forget(set(slots.tolist()))
         self.pairs.release(slots.tolist())
+
+    def _note_gone(self, slots: Ints) -> None:
+        """Remember the names of what is forgotten, for those who have told of it; of very many the first."""
+        for slot in slots[: MAX_PAIRS - len(self.gone)].tolist():
+            part = int(self.pairs.at[slot])
+            self.gone.append((self.cluster_of(part), self.groups.texts[self.pairs.group[slot]], self.topics.texts[self.parts.topic[part]], int(self.parts.partition[part])))
 
     def forget_idle(self, before_ns: int) -> int:
         """Forget groups' partitions without a commit or read since ``before_ns``; how many."""
@@ -504,7 +514,7 @@ class Tracker:
 
     def _trend(self, slots: Ints, left: Ints, now_ns: int) -> Floats:
         trend = np.full(len(slots), np.nan)
-        for at_ns, lags in self._lags:
+        for at_ns, lags, _ in self._lags:
             if not SECOND <= now_ns - at_ns <= TREND_NS + TREND_EVERY_NS:
                 continue
             then = np.full(len(slots), np.nan)
@@ -520,11 +530,27 @@ class Tracker:
             return
         while self._lags and now_ns - self._lags[0][0] > TREND_NS:
             self._lags.popleft()
-        lags = np.full(self.pairs.size, np.nan)
+        lags, reached = np.full(self.pairs.size, np.nan), np.full(self.pairs.size, np.nan)
         slots = self.live()
+        lags[slots], reached[slots] = self._left(slots)
+        self._lags.append((now_ns, lags, reached))
+
+    def _left(self, slots: Ints) -> tuple[Floats, Floats]:
+        """The lag of each partition, NaN while unknown, and the offset that its group has reached."""
         end, next_ = self.parts.end[self.pairs.at[slots]], self._next(slots)
-        lags[slots] = np.where((end >= 0) & (next_ >= 0), np.maximum(end - next_, 0), np.nan)
-        self._lags.append((now_ns, lags))
+        return np.where((end >= 0) & (next_ >= 0), np.maximum(end - next_, 0), np.nan), next_.astype(np.float64)
+
+    def history(self, slots: Ints, now_ns: int) -> list[tuple[int, Floats, Floats]]:
+        """The lag and the offset reached of these partitions at the moments of the last minute and now, oldest first; NaN where unknown."""
+        moments = []
+        for at_ns, lags, reached in self._lags:
+            if SECOND <= now_ns - at_ns <= TREND_NS + TREND_EVERY_NS:
+                inside = slots < len(lags)
+                then = [np.full(len(slots), np.nan), np.full(len(slots), np.nan)]
+                for column, values in zip(then, (lags, reached), strict=True):
+                    column[inside] = values[slots[inside]]
+                moments.append((at_ns, then[0], then[1]))
+        return [*moments, (now_ns, *self._left(slots))]
 
     def stats(self) -> Mapping[str, int]:
         """What is held, and what the limits cost."""

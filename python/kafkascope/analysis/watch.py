@@ -12,7 +12,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kafkascope.analysis.findings import failing, paused, rebalance, throttled, transaction, uncommitted
+from kafkascope.analysis.findings import (
+    failing,
+    falling,
+    nomembers,
+    paused,
+    rebalance,
+    throttled,
+    transaction,
+    uncommitted,
+)
 from kafkascope.analysis.findings.finding import SECOND, Finding
 from kafkascope.analysis.membership import Memberships
 from kafkascope.analysis.tracker import Tracker
@@ -45,6 +54,7 @@ class Watch:
         self.dropped = 0
         self._failing: dict[tuple[str, str, str, str, int], _Failing] = {}
         self._open: dict[tuple[str, str], dict[tuple[str, int], tuple[int, str, int]]] = {}
+        self._falling_since: dict[int, int] = {}
         self._throttled: deque[tuple[int, str, str, str, str, int]] = deque()
 
     # ---- taking in ----
@@ -112,7 +122,8 @@ class Watch:
         self.untold = 0
         found: list[Finding] = []
         for kind in (
-            self._uncommitted(tracker, now_ns), self._transactions(tracker, now_ns), self._rebalances(memberships, now_ns), self._failing_now(now_ns),
+            self._rebalances(memberships, now_ns), self._failing_now(now_ns), self._left_alone(memberships, partitions, now_ns),
+            self._falling(tracker, partitions, now_ns), self._uncommitted(tracker, now_ns), self._transactions(tracker, now_ns),
             iter(paused.find(partitions, now_ns=now_ns)), self._throttled_now(now_ns),
         ):  # fmt: skip
             for number, finding in enumerate(kind):
@@ -152,6 +163,30 @@ class Watch:
             if entry is not None and entry[0] == offset:
                 return name, entry[1]
         return None, None
+
+    def _left_alone(self, memberships: Memberships, partitions: pa.Table, now_ns: int) -> Iterator[Finding]:
+        left: dict[tuple[str, str], int] = {}
+        behind = pc.coalesce(partitions["lag"], partitions["read_lag"])
+        for row in pa.table({"c": partitions["cluster_id"], "g": partitions["group_id"], "n": behind}).group_by(["c", "g"]).aggregate([("n", "sum")]).to_pylist():
+            left[row["c"], row["g"]] = row["n_sum"] or 0
+        for (cluster, group), count in left.items():
+            info = memberships.groups.get((cluster, group)) if count > 0 else None
+            since = info.alone_since(now_ns) if info is not None else None
+            if since is not None and since < now_ns - nomembers.AFTER_NS:
+                yield nomembers.finding(cluster, group, count, since, now_ns)
+
+    def _falling(self, tracker: Tracker, partitions: pa.Table, now_ns: int) -> Iterator[Finding]:
+        slots = tracker.live()
+        keys, number = np.unique((tracker.parts.cluster[tracker.pairs.at[slots]] << 32) | tracker.pairs.group[slots], return_inverse=True)
+        longest = np.full(len(keys), np.nan)
+        np.fmax.at(longest, number, partitions["lag_seconds"].to_numpy())
+        known: dict[int, int] = {}
+        for key, seconds, history in zip(keys.tolist(), longest.tolist(), falling.sums(tracker.history(slots, now_ns), number, len(keys)), strict=True):
+            if falling.falls(history, seconds):
+                known[key] = self._falling_since.get(key, history[0].at_ns)
+                cluster, group = tracker.clusters.texts[key >> 32], tracker.groups.texts[key & 0xFFFFFFFF]
+                yield Finding(falling.KIND, falling.sentence(group, history, seconds), known[key], cluster, group)
+        self._falling_since = known
 
     def _rebalances(self, memberships: Memberships, now_ns: int) -> Iterator[Finding]:
         for group in memberships.under_way():
