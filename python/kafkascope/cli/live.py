@@ -53,6 +53,9 @@ def live(script: str | None, script_args: tuple[str, ...], file: str | None, vis
         raise CommandError("px live needs a terminal", "`px run`, or px live -o json, prints once; `px tail -f` follows", WRONG_USE)
     if output is None and os.environ.get("TERM", "") in ("", "dumb"):
         raise CommandError("this terminal cannot place text (TERM is empty or dumb)", "`px run` prints the same tables", WRONG_USE)
+    if captures and script is not None:
+        # Nobody waits for a long file to hear of a misspelt name.
+        _name(script, list(library.scripts))
     with progress("reading the capture"):
         source: Source = CaptureSource(captures, library) if captures else ServerSource(library=library if folders else None)
     try:
