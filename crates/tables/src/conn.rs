@@ -1,8 +1,8 @@
 //! What the pipeline keeps of a connection.
 
 use kafkascope_state::{Ends, Host};
-use kafkascope_stream::{ConnId, ConnInfo, Dir, Endpoint, Process};
-use kafkascope_wire::{Protocol, Session};
+use kafkascope_stream::{ConnId, ConnInfo, Dir, Endpoint, HoleReason, Process};
+use kafkascope_wire::{Protocol, Session, session::Missing};
 
 use crate::{
     clients::Card,
@@ -16,6 +16,27 @@ const OTHER_TLS: [u16; 20] = [
     22, 443, 465, 563, 587, 636, 853, 989, 990, 993, 995, 2376, 2379, 2380, 3306, 5432, 6379, 6443,
     8443, 10250,
 ];
+
+/// Begins a session with the first bytes, when the handshake is known as far as it will be; later tells it who the client
+/// is. Whether it has just begun.
+pub(crate) fn begin(session: &mut Session, begun: &mut bool, info: &ConnInfo) -> bool {
+    let client_is_a = info.client_dir.map(|dir| dir == Dir::AToB);
+    let first = !std::mem::replace(begun, true);
+    if first {
+        *session = Session::new(client_is_a, info.opened_seen);
+    } else if let Some(client_is_a) = client_is_a {
+        session.learn_client(client_is_a);
+    }
+    first
+}
+
+/// Why a session misses the bytes of a stream's hole.
+pub(crate) fn missing(reason: HoleReason) -> Missing {
+    match reason {
+        HoleReason::NotCaptured => Missing::LeftOut,
+        _ => Missing::Lost,
+    }
+}
 
 /// A connection with its session and what its rows say of the ends.
 pub(crate) struct Conn {

@@ -8,7 +8,7 @@ use kafkascope_wire::{Item, Protocol, Session, Tape, session::Missing};
 
 use crate::{
     columns::Batches,
-    conn::Conn,
+    conn::{Conn, begin, missing},
     conn_stats::StatsBook,
     loss::{LossBook, Reason},
     topics,
@@ -177,16 +177,12 @@ impl Connections {
         let Some(conn) = self.conns.get_mut(&id) else {
             return;
         };
-        if !std::mem::replace(&mut conn.begun, true) {
-            conn.session = Session::new(info.client_dir.map(|d| d == Dir::AToB), info.opened_seen);
+        if begin(&mut conn.session, &mut conn.begun, info) {
             conn.card.set_opened_seen(info.opened_seen);
         }
         let client_dir = info.client_dir.unwrap_or(conn.client_dir);
         let known = |i: &ConnInfo| (i.a_process, i.b_process, i.seen_packet, i.seen_a, i.seen_b);
         let changed = known(info) != known(&conn.info) || client_dir != conn.client_dir;
-        if let (Some(dir), None) = (info.client_dir, conn.info.client_dir) {
-            conn.session.learn_client(dir == Dir::AToB);
-        }
         conn.info = info.clone();
         conn.active = true;
         if changed {
@@ -301,8 +297,9 @@ impl StreamSink for Connections {
         reason: HoleReason,
     ) {
         self.refresh(id, info);
-        let lost = reason != HoleReason::NotCaptured;
-        if lost && let Some(conn) = self.conns.get(&id) {
+        if missing(reason) == Missing::Lost
+            && let Some(conn) = self.conns.get(&id)
+        {
             let detail = if reason == HoleReason::Lost {
                 "lost between kernel and agent"
             } else {
@@ -317,13 +314,8 @@ impl StreamSink for Connections {
                 len as i64,
             );
         }
-        let kind = if lost {
-            Missing::Lost
-        } else {
-            Missing::LeftOut
-        };
         self.session(id, |session, sink| {
-            session.hole(dir == Dir::AToB, time_ns, len, kind, sink)
+            session.hole(dir == Dir::AToB, time_ns, len, missing(reason), sink)
         });
     }
 

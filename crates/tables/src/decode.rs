@@ -9,9 +9,9 @@ use std::thread;
 
 use kafkascope_capture::{CaptureFileError, FileSource};
 use kafkascope_stream::{ConnId, ConnInfo, Dir, HoleReason, StreamSink, Streams};
-use kafkascope_wire::session::Missing;
 use kafkascope_wire::{Exchange, Item, Message, Protocol, Session};
 
+use crate::conn::{begin, missing};
 pub use crate::lines::Format;
 use crate::lines::{Ends, LineStats, Lines, Unreadable};
 
@@ -180,6 +180,8 @@ struct Reader {
 
 struct Conn {
     session: Session,
+    /// Bytes have come.
+    begun: bool,
     protocol: Protocol,
     client_is_a: bool,
 }
@@ -223,6 +225,7 @@ impl Reader {
         let Some(conn) = self.conns.get_mut(&id) else {
             return;
         };
+        begin(&mut conn.session, &mut conn.begun, info);
         let mut items = std::mem::take(&mut self.items);
         act(&mut conn.session, &mut |item| items.push(item));
         for item in items.drain(..) {
@@ -275,11 +278,11 @@ impl Reader {
 
 impl StreamSink for Reader {
     fn open(&mut self, id: ConnId, info: &ConnInfo) {
-        let client_is_a = info.client_dir.map(|d| d == Dir::AToB);
         let conn = Conn {
-            session: Session::new(client_is_a, info.opened_seen),
+            session: Session::new(None, false),
+            begun: false,
             protocol: Protocol::Unknown,
-            client_is_a: client_is_a.unwrap_or(true),
+            client_is_a: info.client_dir != Some(Dir::BToA),
         };
         self.conns.insert(id, conn);
     }
@@ -299,13 +302,8 @@ impl StreamSink for Reader {
         len: u64,
         reason: HoleReason,
     ) {
-        let missing = if reason == HoleReason::NotCaptured {
-            Missing::LeftOut
-        } else {
-            Missing::Lost
-        };
         self.session(id, info, |session, sink| {
-            session.hole(dir == Dir::AToB, time_ns, len, missing, sink)
+            session.hole(dir == Dir::AToB, time_ns, len, missing(reason), sink)
         });
     }
 

@@ -1,8 +1,8 @@
 //! `kafka_events.beta`: every request with its response.
 
-use kafkascope_wire::{Exchange, Outcome, Tape, Value, fields::f};
+use kafkascope_wire::{Outcome, Tape, Value, fields::f};
 
-use crate::{columns::Batches, rows::KafkaEventsBeta, seen::Seen};
+use crate::{columns::Batches, reading::verdict, rows::KafkaEventsBeta, seen::Seen};
 
 const CLIENT: i64 = 1;
 const SERVER: i64 = 2;
@@ -61,7 +61,7 @@ pub(crate) fn write(seen: &Seen, request_body: &str, response_body: &str, out: &
         throttle_ms: response.and_then(|r| r.root().int(f::THROTTLE_TIME_MS)),
         req_bytes: exchange.request.as_ref().map(|m| m.declared.into()),
         resp_bytes: exchange.response.as_ref().map(|m| m.declared.into()),
-        outcome: outcome(exchange, seen.request_outcome, seen.response_outcome),
+        outcome: verdict(exchange, seen.request_outcome, seen.response_outcome).outcome,
         captured_bytes: messages().map(|m| m.data.len() as i64).sum(),
         declared_bytes: messages().map(|m| i64::from(m.declared)).sum(),
         cluster_id: &seen.cluster_id,
@@ -88,29 +88,4 @@ fn first_error(tape: &Tape) -> i64 {
         _ => None,
     };
     tape.nodes.iter().find_map(error).unwrap_or(0)
-}
-
-/// What became of the two messages, in one word: the worse of them.
-pub(crate) fn outcome(
-    exchange: &Exchange,
-    request: Option<Outcome>,
-    response: Option<Outcome>,
-) -> &'static str {
-    let rank = |o: &Outcome| match o {
-        Outcome::Complete => 0,
-        Outcome::Truncated { .. } => 1,
-        Outcome::Gap { .. } => 2,
-        Outcome::UnknownVersion => 3,
-        Outcome::Malformed { .. } => 4,
-    };
-    let worst = [request, response]
-        .into_iter()
-        .flatten()
-        .max_by_key(rank)
-        .unwrap_or(Outcome::Complete);
-    match worst {
-        _ if exchange.request.is_none() => "no_request",
-        Outcome::Complete if exchange.response.is_none() && !exchange.no_reply => "no_response",
-        worst => worst.name(),
-    }
 }

@@ -2,7 +2,7 @@
 
 use kafkascope_state::{Body, Call};
 use kafkascope_stream::ConnId;
-use kafkascope_wire::{Direction, Exchange, Outcome, Tape, decode};
+use kafkascope_wire::{Direction, Exchange, Outcome, Tape};
 
 use crate::{
     body::{ENVELOPE, Enveloped, Style, write_body, write_envelope_answer},
@@ -12,6 +12,7 @@ use crate::{
     events, fetch, fetch_groups, group_events,
     loss::Reason,
     produce,
+    reading::{Reading, read},
     seen::Seen,
     topics,
 };
@@ -23,8 +24,8 @@ impl Connections {
     pub fn exchange(&mut self, id: ConnId, conn: &mut Conn, exchange: &Exchange) {
         self.counts.exchanges += 1;
         let [mut request_tape, mut response_tape] = std::mem::take(&mut self.tapes);
-        let request_outcome = read(exchange, Direction::Request, &mut request_tape);
-        let response_outcome = read(exchange, Direction::Response, &mut response_tape);
+        let request = read(exchange, Direction::Request, &mut request_tape);
+        let response = read(exchange, Direction::Response, &mut response_tape);
         let call = Call {
             conn: id,
             ends: conn.ends,
@@ -36,8 +37,8 @@ impl Connections {
                 .as_ref()
                 .or(exchange.response.as_ref())
                 .map_or(0, |m| m.first_ns),
-            request: body(exchange.request.as_ref(), &request_tape, request_outcome),
-            response: body(exchange.response.as_ref(), &response_tape, response_outcome),
+            request: body(exchange.request.as_ref(), &request_tape, request),
+            response: body(exchange.response.as_ref(), &response_tape, response),
         };
         let lesson = self.state.learn(&call);
         let broker = self.state.broker(&conn.ends.broker);
@@ -45,8 +46,8 @@ impl Connections {
             exchange,
             call,
             ends: &conn.text,
-            request_outcome,
-            response_outcome,
+            request_outcome: request.map(|r| r.outcome),
+            response_outcome: response.map(|r| r.outcome),
             cluster_id: broker.cluster_id,
             node_id: broker.node_id,
             software: self
@@ -168,41 +169,14 @@ fn cleared<T>(mut vec: Vec<T>) -> Vec<T> {
     vec
 }
 
-/// Decodes one message of an exchange; `None` when it is not there.
-fn read(exchange: &Exchange, direction: Direction, tape: &mut Tape) -> Option<Outcome> {
-    let (message, at) = match direction {
-        Direction::Request => (exchange.request.as_ref()?, exchange.request_body_at),
-        Direction::Response => (exchange.response.as_ref()?, exchange.response_body_at),
-    };
-    if exchange.raw_sasl {
-        return Some(Outcome::Complete);
-    }
-    let outcome = decode(
-        exchange.api_key,
-        exchange.api_version,
-        direction,
-        &message.view(),
-        at,
-        tape,
-    );
-    match outcome {
-        // brokers ignore them, and librdkafka sends some: what was read is complete
-        Outcome::Malformed {
-            why: "bytes behind the last field",
-            ..
-        } => Some(Outcome::Complete),
-        outcome => Some(outcome),
-    }
-}
-
 fn body<'a>(
     message: Option<&'a kafkascope_wire::Message>,
     tape: &'a Tape,
-    outcome: Option<Outcome>,
+    reading: Option<Reading>,
 ) -> Option<Body<'a>> {
     Some(Body {
         tape,
         view: message?.view(),
-        complete: outcome == Some(Outcome::Complete),
+        complete: reading.is_some_and(|r| r.fields),
     })
 }

@@ -21,6 +21,7 @@ pub mod live;
 mod loss;
 pub mod pipeline;
 mod produce;
+mod reading;
 mod records;
 pub mod rows;
 mod seen;

@@ -11,14 +11,12 @@ use std::io::{self, Write};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kafkascope_stream::Endpoint;
-use kafkascope_wire::{
-    Direction, Exchange, Message, Outcome, Side, Tape, Value, apis, decode, fields,
-};
+use kafkascope_wire::{Direction, Exchange, Message, Outcome, Side, Tape, apis, fields};
 
 use crate::body::{
-    ENVELOPE, Enveloped, Style, is_record_set, write_body, write_envelope_answer, write_int,
-    write_string,
+    ENVELOPE, Enveloped, Style, write_body, write_envelope_answer, write_int, write_string,
 };
+use crate::reading::{self, Reading, read};
 use names::Names;
 use order::{Line, Order};
 
@@ -32,9 +30,6 @@ const HELD_NS: i64 = 600 * 1_000_000_000;
 pub(crate) const MARK: char = '\u{1}';
 const MARK_JSON: &str = ",\"topicName\":\"\\u0001";
 const ID_LEN: usize = 22;
-
-/// The fault of bytes behind a body. Brokers ignore them, and librdkafka sends some: what was read is complete.
-const BEHIND: &str = "bytes behind the last field";
 
 /// How lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,25 +101,15 @@ impl Lines {
     pub fn exchange(&mut self, ends: Ends, exchange: &Exchange) {
         let mut tapes = std::mem::take(&mut self.tapes);
         let [request, response] = &mut tapes;
-        let mut outcomes = [
+        let readings = [
             read(exchange, Direction::Request, request),
             read(exchange, Direction::Response, response),
         ];
-        let mut trailing = None;
-        for (side, outcome) in ["request", "response"].into_iter().zip(&mut outcomes) {
-            if let Some(Outcome::Malformed {
-                at, why: BEHIND, ..
-            }) = outcome
-            {
-                trailing = Some(format!("{side}: {BEHIND} at {at}"));
-                *outcome = Some(Outcome::Complete);
-            }
-        }
-        let mut verdict = verdict(exchange, outcomes);
-        verdict.why = verdict.why.or(trailing);
+        let outcomes = readings.map(|r| r.map(|r| r.outcome));
+        let verdict = Verdict::of(exchange, readings);
         self.stats.requests += u64::from(exchange.request.is_some());
         self.stats.incomplete += u64::from(verdict.outcome != "complete");
-        self.names.learn(ends, exchange, &tapes, outcomes);
+        self.names.learn(ends, exchange, &tapes, readings);
         let time_ns = exchange
             .request
             .as_ref()
@@ -377,42 +362,37 @@ fn latency_ns(exchange: &Exchange) -> Option<i64> {
     Some((exchange.response.as_ref()?.last_ns - exchange.request.as_ref()?.last_ns).max(0))
 }
 
-fn read(exchange: &Exchange, direction: Direction, tape: &mut Tape) -> Option<Outcome> {
-    tape.nodes.clear();
-    let (message, at) = match direction {
-        Direction::Request => (exchange.request.as_ref()?, exchange.request_body_at),
-        Direction::Response => (exchange.response.as_ref()?, exchange.response_body_at),
-    };
-    if exchange.raw_sasl {
-        return Some(Outcome::Complete);
+impl Verdict {
+    fn of(exchange: &Exchange, [request, response]: [Option<Reading>; 2]) -> Verdict {
+        let reading::Verdict { outcome, of } = reading::verdict(
+            exchange,
+            request.map(|r| r.outcome),
+            response.map(|r| r.outcome),
+        );
+        let behind = [("request", request), ("response", response)]
+            .into_iter()
+            .find_map(|(side, reading)| Some((side, reading?.behind?)));
+        let why = match (outcome, of, behind) {
+            (_, Some((direction, fault)), _) => fault_text(direction, fault),
+            ("no_request", ..) => Some("the request was not seen".into()),
+            ("no_response", ..) => Some("none was seen".into()),
+            // nothing is missing where none was wanted
+            _ if exchange.response.is_none() => Some("acks=0: no response is sent".into()),
+            (_, _, Some((side, at))) => {
+                Some(format!("{side}: bytes behind the last field at {at}"))
+            }
+            _ => None,
+        };
+        Verdict { outcome, why }
     }
-    if exchange.api_key < 0 {
-        return None;
-    }
-    let outcome = decode(
-        exchange.api_key,
-        exchange.api_version,
-        direction,
-        &message.view(),
-        at,
-        tape,
-    );
-    // Opaque bytes may be missing without harm to what follows; a line shows them, so it is not complete.
-    let cut = tape.nodes.iter().find(|n| match n.value {
-        Value::Records { size, captured, .. } => captured < size && !is_record_set(n.field),
-        _ => false,
-    });
-    Some(match cut {
-        Some(node) if outcome == Outcome::Complete => Outcome::Truncated {
-            at: node.at,
-            field: node.field,
-        },
-        _ => outcome,
-    })
 }
 
-fn verdict(exchange: &Exchange, [request, response]: [Option<Outcome>; 2]) -> Verdict {
-    let why = |side: &str, outcome: Outcome| match outcome {
+fn fault_text(direction: Direction, fault: Outcome) -> Option<String> {
+    let side = match direction {
+        Direction::Request => "request",
+        Direction::Response => "response",
+    };
+    match fault {
         Outcome::Truncated { at, field } | Outcome::Gap { at, field } => Some(format!(
             "{side}: no bytes at {at} ({})",
             fields::name(field)
@@ -421,35 +401,5 @@ fn verdict(exchange: &Exchange, [request, response]: [Option<Outcome>; 2]) -> Ve
             Some(format!("{side}: {why} at {at} ({})", fields::name(field)))
         }
         Outcome::Complete | Outcome::UnknownVersion => None,
-    };
-    let of = |side, outcome: Option<Outcome>| {
-        let outcome = outcome.filter(|o| *o != Outcome::Complete)?;
-        Some(Verdict {
-            outcome: outcome.name(),
-            why: why(side, outcome),
-        })
-    };
-    let plain = |outcome| Verdict { outcome, why: None };
-    if exchange.request.is_none() {
-        return Verdict {
-            outcome: "no_request",
-            why: Some("the request was not seen".into()),
-        };
     }
-    if let Some(verdict) = of("request", request) {
-        return verdict;
-    }
-    if exchange.response.is_none() {
-        // nothing is missing where none was wanted
-        let (outcome, why) = if exchange.no_reply {
-            ("complete", "acks=0: no response is sent")
-        } else {
-            ("no_response", "none was seen")
-        };
-        return Verdict {
-            outcome,
-            why: Some(why.into()),
-        };
-    }
-    of("response", response).unwrap_or_else(|| plain("complete"))
 }

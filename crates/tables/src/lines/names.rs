@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use kafkascope_state::{Body, Call, Ends, Host, State};
 use kafkascope_stream::Endpoint;
 use kafkascope_wire::fields::f;
-use kafkascope_wire::{Exchange, Node, Outcome, Tape, Value};
+use kafkascope_wire::{Exchange, Node, Tape, Value};
+
+use crate::reading::Reading;
 
 /// APIs that tell no names and no clusters, and are too frequent to be learned from in vain.
 const TELLS_NOTHING: &[i16] = &[0, 1, 2, 8, 9, 12, 18, 26, 28, 36, 78, 79];
@@ -26,13 +28,13 @@ impl Names {
         (!id.is_empty()).then(|| id.to_string())
     }
 
-    /// Takes what a request and its response tell. `outcomes` say which of the tapes are complete.
+    /// Takes what a request and its response tell. `readings` say which of the tapes are complete.
     pub fn learn(
         &mut self,
         ends: super::Ends,
         exchange: &Exchange,
         tapes: &[Tape; 2],
-        outcomes: [Option<Outcome>; 2],
+        readings: [Option<Reading>; 2],
     ) {
         if exchange.raw_sasl || TELLS_NOTHING.contains(&exchange.api_key) {
             return;
@@ -42,7 +44,7 @@ impl Names {
             Some(Body {
                 tape: &tapes[side],
                 view: messages[side].as_ref()?.view(),
-                complete: outcomes[side] == Some(Outcome::Complete),
+                complete: readings[side].is_some_and(|r| r.fields),
             })
         };
         let first = exchange.request.as_ref().or(exchange.response.as_ref());
