@@ -57,6 +57,17 @@ def test_a_folder_with_two_scripts_in_one_place_says_so(tmp_path: Path) -> None:
     assert all("exactly one .pxl" in problem for problem in library.problems) and library.problems
 
 
+def test_a_mounted_config_map_has_each_script_once(tmp_path: Path) -> None:
+    mount = tmp_path / "scripts"
+    for name in ("one", "two"):
+        write(mount / "..2026_11_25" / f"{name}.pxl", PXL)
+        (mount / f"{name}.pxl").symlink_to(Path("..data", f"{name}.pxl"))
+    (mount / "..data").symlink_to("..2026_11_25")
+    library = Library.load([mount])
+    assert library.problems == []
+    assert {name for name, script in library.scripts.items() if script.path == mount} == {"scripts/one", "scripts/two"}
+
+
 def test_ones_own_script_takes_the_place_of_a_bundled_one(tmp_path: Path) -> None:
     write(tmp_path / "px" / "kafka_overview" / "mine.pxl", PXL)
     assert Library.load([tmp_path]).get("px/kafka_overview").pxl == PXL

@@ -110,8 +110,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _files(root: Path) -> Iterable[Path]:
-    """The files of scripts below a folder. Another program may remove folders meanwhile: ``Path.rglob`` would fail then."""
-    for folder, _, names in os.walk(root):
+    """The files of scripts below a folder. Another program may remove folders meanwhile: ``Path.rglob`` would fail then.
+
+    Folders whose name begins with a dot hold no scripts: Kubernetes mounts a ConfigMap as links into one, and a clone has ``.git``.
+    """
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             if name.endswith(".pxl") or name in ("vis.json", "manifest.yaml"):
                 yield Path(folder, name)
