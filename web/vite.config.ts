@@ -13,5 +13,6 @@ export default defineConfig({
     chunkSizeWarningLimit: 1000,
     target: "es2022",
   },
-  test: { include: ["tests/**/*.test.ts"], environment: "node" },
+  // Layouts of random graphs take seconds on a machine that builds something else meanwhile.
+  test: { include: ["tests/**/*.test.ts"], environment: "node", testTimeout: 60_000 },
 });

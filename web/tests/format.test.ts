@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Cell, Column } from "../src/api";
-import { ago, duration, formatCell, middle, significant, timeMs, visible } from "../src/model/format";
+import { ago, dayTime, duration, formatCell, middle, significant, timeMs, visible } from "../src/model/format";
 
 const column = (type: Column["type"], semanticType = "NONE", name = "c"): Column => ({ name, type, semanticType });
 
@@ -78,4 +78,11 @@ describe("names from the wire", () => {
     expect(visible("a\nb")).toBe("a\\u000ab");
     expect(visible("طلبات 注文 🧾 <b>")).toBe("طلبات 注文 🧾 <b>");
   });
+});
+
+test("a time of today is its time of day, of another day it has the date", () => {
+  const now = Date.UTC(2026, 0, 31, 18, 0, 0);
+  expect(dayTime(String(BigInt(now - 60_000) * 1_000_000n), now)).toMatch(/^\d\d:59:00\.000$/);
+  expect(dayTime(String(BigInt(now - 86_400_000) * 1_000_000n), now)).toMatch(/^2026-01-30 /);
+  expect(dayTime(null, now)).toBe("–");
 });

@@ -24,7 +24,7 @@ export function coverageSummary(status: Status | null): CoverageSummary {
 function reasonText(reason: { reason: string; text: string; events: number; bytes: number; connections: number }): string {
   if (reason.reason === "tls") return `${grouped(reason.connections)} TLS connection${reason.connections === 1 ? "" : "s"}`;
   if (reason.bytes > 0 && /bytes/.test(reason.text)) return `${bytes(reason.bytes)} ${reason.text.replace(/^bytes /, "")}`;
-  return `${grouped(reason.events)} ${reason.text}`;
+  return `${grouped(reason.events)} ${reason.events === 1 ? reason.text.replace(/^(\w+?)(?:(?<=ch)es|s)\b/, "$1") : reason.text}`;
 }
 
 export function Coverage({ status, failure }: { status: Status | null; failure: ErrorBody | null }) {

@@ -4,6 +4,8 @@ import { parts } from "./zone";
 
 export const UNKNOWN = "–";
 
+const HALF_DAY_MS = 43_200_000;
+
 /** A number out of a cell; decimal strings hold what a JSON number cannot. */
 export function toNumber(value: Cell | undefined): number | null {
   if (typeof value === "number") return value;
@@ -77,6 +79,13 @@ export function absoluteTime(ns: Cell): string {
   if (ms === null) return UNKNOWN;
   const { year, month, day, hour, minute, second } = parts(ms);
   return `${year}-${month}-${day} ${hour}:${minute}:${second}.${String(((ms % 1000) + 1000) % 1000).padStart(3, "0")}`;
+}
+
+/** Of a time of the last or next half day its time of day, which is all that differs between the rows of a table; of others also the date. */
+export function dayTime(ns: Cell, now: number): string {
+  const ms = timeMs(ns);
+  const text = absoluteTime(ns);
+  return ms !== null && Math.abs(now - ms) < HALF_DAY_MS ? text.slice(-12) : text;
 }
 
 /** Milliseconds since the epoch of a TIME64NS cell, with the sub-millisecond part dropped. */

@@ -25,5 +25,20 @@ export function verdict(value: Cell | undefined): Verdict | null {
   return typeof value === "string" ? (VERDICTS[value.toUpperCase()] ?? null) : null;
 }
 
+/** So many seconds behind is late, whatever the commits look like. */
+const LATE_S = 60;
+const STEADY = 0.005;
+
+/**
+ * The verdict of a row of groups. The status goes by Burrow's rules, to which a group is OK as long as its lag goes down now and then, be it minutes
+ * late; who asks who is behind means that group too. `lag` is in seconds, `trend` in records per second.
+ */
+export function groupVerdict(status: Cell | undefined, lag: number | null, trend: number | null): Verdict | null {
+  const found = verdict(status);
+  if (found?.state !== "ok" || lag === null || lag < LATE_S) return found;
+  if (trend !== null && trend < -STEADY) return { word: "catching up", state: "warn", severity: 2 };
+  return { word: trend !== null && trend > STEADY ? "falling behind" : "behind", state: "warn", severity: 3 };
+}
+
 /** Whether somebody should look at it. */
 export const isBehind = (found: Verdict | null): boolean => found !== null && (found.state === "warn" || found.state === "bad");

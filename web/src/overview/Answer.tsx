@@ -7,6 +7,7 @@ import { duration, grouped, visible } from "../model/format";
 import { linkPlace } from "../model/location";
 import { clockTime } from "../model/zone";
 import { PlaceLink } from "../table/CellView";
+import { isBehind } from "../model/verdict";
 import { behind, behindSince, type Group, sentence } from "./groups";
 
 const SHOWN = 3;
@@ -67,6 +68,17 @@ function Line({ group, executedAt, first }: { group: Group; executedAt: number; 
       {visible(sentence(group))}{since !== null && <span className="muted" title={group.since === null ? "the oldest record it has not read is from then" : "it was found then"}>, since {clockTime(since)}</span>}
       {first && group.reason !== "" && <span className="answer-reason muted">{visible(group.reason)}</span>}
     </p>
+  );
+}
+
+/** What is known of one group, on its own page. */
+export function GroupAnswer({ groups, name, executedAt }: { groups: readonly Group[]; name: string; executedAt: number }) {
+  const mine = groups.filter((group) => group.name === name);
+  return mine.length === 0 ? null : (
+    <section className="answer-block" aria-label="answer" aria-live="polite">
+      {mine.map((group) => (isBehind(group.verdict) ? <Line key={group.cluster} group={group} executedAt={executedAt} first />
+        : <p key={group.cluster} className="answer" data-testid="answer" data-group={group.name}><span className={`state-${group.verdict?.state ?? "unknown"}`}><i className="dot" /> <b className="answer-word">{group.verdict?.word}</b></span> {group.lag === null ? "how far it is behind is not known" : group.lag === 0 ? "nothing is left to read" : `${grouped(group.lag)} record${group.lag === 1 ? " is" : "s are"} left to read`}</p>))}
+    </section>
   );
 }
 

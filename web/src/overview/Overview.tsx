@@ -78,7 +78,10 @@ function tilesOf(data: OverviewData, status: Status | null, groups: number | nul
   const generations = rebalances ? new Set(rebalances.rows.map((row) => rebalances.columns.flatMap((column, at) => (/^(group(_id)?|generation(_id)?)$/.test(column.name) ? [String(row[at])] : [])).join("\u0000"))).size : null;
   const versions = distinct(clients, "software_version");
   // A tile whose script has not answered yet keeps its place.
-  const waiting = (title: string, feed: FeedName): Tile | null => (feeds[feed].script === null || feeds[feed].result !== null ? null : { title, value: UNKNOWN, note: "asking…", script: feeds[feed].script });
+  const waiting = (title: string, feed: FeedName): Tile | null => {
+    const { script, result, error } = feeds[feed];
+    return script === null || result !== null ? null : { title, value: UNKNOWN, note: error === null ? "asking…" : "failed", script, ...(error === null ? {} : { state: "bad" as const }) };
+  };
   const list: (Tile | null)[] = [
     groups === null ? waiting("Groups", "groups") : { title: "Groups", value: grouped(groups), note: behindCount === 0 ? "none behind" : `${grouped(behindCount)} behind`, script: "px/kafka_groups", state: behindCount > 0 ? "warn" : "ok" },
     !topics ? waiting("Topics", "topics") : { title: "Topics", value: grouped(topics.rows.length) + plus(topics), note: `${rate("produce_rate")} in, ${rate("consume_rate")} out`, script: "px/kafka_topics" },

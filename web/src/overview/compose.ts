@@ -6,7 +6,7 @@ import type { Feed, FeedName } from "./useOverview";
 
 const TABLE = "types.px.dev/px.vispb.Table";
 
-const GROUP_COLUMNS = ["status", "group", "group_id", "lag_seconds", "lag", "trend", "time_to_drain", "topics", "reason", "members", "kind", "state"];
+const GROUP_COLUMNS = ["status", "group", "group_id", "kind", "members", "lag_seconds", "lag", "trend", "time_to_drain", "reason", "topics", "state"];
 const TOPIC_COLUMNS = ["topic", "produce_rate", "consume_rate", "partitions", "groups", "errors"];
 const BROKER_COLUMNS = ["broker", "request_rate", "throughput", "errors", "clients"];
 const CLIENT_COLUMNS = ["client_id", "client", "software_name", "software_version", "kafka_4", "requests", "errors"];
@@ -45,7 +45,7 @@ export function compose(feeds: Record<FeedName, Feed>): RunResult {
     title, script: feeds[name].script, table: table && pick(table, title, columns.length > 0 ? columns : table.columns.map((column) => column.name)), ...(displaySpec ? { displaySpec } : {}),
   }); // prettier-ignore
   const found = groupTable(feeds.groups);
-  const groups = part("Consumer groups", "groups", found, severalClusters(found) ? [...GROUP_COLUMNS.slice(0, 1), "cluster", ...GROUP_COLUMNS.slice(1)] : GROUP_COLUMNS);
+  const groups = part("Consumer groups", "groups", found, severalClusters(found) ? [...GROUP_COLUMNS.slice(0, 3), "cluster", ...GROUP_COLUMNS.slice(3)] : GROUP_COLUMNS);
   const flow = part("Flow", "flow", tableWith(feeds.flow.result, "src", "dest"), [], {
     "@type": "types.px.dev/px.vispb.Graph", adjacencyList: { fromColumn: "src", toColumn: "dest" }, edgeWeightColumn: "record_throughput", edgeHoverInfo: ["record_throughput", "record_bytes_total"], enableDefaultHierarchy: true,
   }); // prettier-ignore

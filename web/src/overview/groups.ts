@@ -1,7 +1,7 @@
 /** Consumer groups as people ask for them: who is behind, since when, and why. */
 import type { ResultTable } from "../api";
 import { duration, grouped, significant, timeMs, toNumber } from "../model/format";
-import { isBehind, type Verdict, verdict } from "../model/verdict";
+import { groupVerdict, isBehind, type Verdict } from "../model/verdict";
 import { reader } from "./columns";
 
 export interface Group {
@@ -30,7 +30,7 @@ export function groupsOf(table: ResultTable | null, findings: ResultTable | null
   const name = table.columns.find((column) => GROUP_COLUMN.test(column.name))?.name ?? "group";
   return table.rows.map((row) => ({
     since: found.get(String(read(row, name) ?? ""))?.since ?? null,
-    name: String(read(row, name) ?? ""), cluster: String(read(row, "cluster") ?? ""), verdict: verdict(read(row, "status")), lag: toNumber(read(row, "lag")), lagSeconds: secondsOf(table, row, "lag_seconds"), trend: toNumber(read(row, "trend")),
+    name: String(read(row, name) ?? ""), cluster: String(read(row, "cluster") ?? ""), verdict: groupVerdict(read(row, "status"), secondsOf(table, row, "lag_seconds"), toNumber(read(row, "trend"))), lag: toNumber(read(row, "lag")), lagSeconds: secondsOf(table, row, "lag_seconds"), trend: toNumber(read(row, "trend")),
     drainSeconds: secondsOf(table, row, "time_to_drain"), topics: found.get(String(read(row, name) ?? ""))?.topics ?? topicsText(read(row, "topics")), reason: String(read(row, "reason") ?? ""), members: toNumber(read(row, "members")),
   })); // prettier-ignore
 }

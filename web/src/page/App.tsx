@@ -8,6 +8,8 @@ import { Page, type PageContext } from "../model/context";
 import { CATALOGUE, DEFAULT_REFRESH_MS, linkPlace, type Place } from "../model/location";
 import { usePlace } from "../model/usePlace";
 import { setZone } from "../model/zone";
+import { GroupAnswer } from "../overview/Answer";
+import { tableWith } from "../overview/columns";
 import { groupTable } from "../overview/compose";
 import { behind, groupsOf } from "../overview/groups";
 import { Overview } from "../overview/Overview";
@@ -136,6 +138,7 @@ export function App() {
           <Rail status={status} behind={behindCount} groups={groupsSeen?.rows.length ?? null} />
           <main data-testid="main" aria-busy={live.loading}>
             {!home && <PageHead short={catalogue ? "" : (summary?.short ?? "")} />}
+            {script === "px/kafka_group" && groupsSeen && <GroupAnswer groups={groupsOf(groupsSeen, tableWith(overview.feeds.groups.result, "since", "group", "topic"))} name={place.args.group_id ?? ""} executedAt={overview.feeds.groups.result?.executedAt ?? 0} />}
             {home && !scriptsFailure && <Overview data={overview} status={status} failure={statusFailure} />}
             {catalogue && scripts && <Catalogue />}
             {error && <Problem error={error} stale={result !== null} onRetry={scriptsFailure ? retry : runNow} onEdit={error.kind === "script" ? () => { setOpen((old) => ({ ...old, editor: true })); } : undefined} />}

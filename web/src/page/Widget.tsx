@@ -15,6 +15,7 @@ import { linkPlace } from "../model/location";
 import { PlaceLink } from "../table/CellView";
 import { DataTable } from "../table/DataTable";
 import { Empty } from "./Empty";
+import { kindOf } from "./grid";
 import { Icon } from "./Icon";
 import { lazyPart } from "./lazyPart";
 import { TableMenu } from "./TableMenu";
@@ -27,9 +28,6 @@ interface Props {
   range: [number, number] | null;
   alone: boolean;
 }
-
-/** `types.px.dev/px.vispb.Table` → `Table`. */
-export const kindOf = (widget: WidgetSpec): string => (widget.displaySpec["@type"] ?? "").split(".").pop() ?? "";
 
 export function Widget({ widget, result, range, alone }: Props) {
   const { place, go } = usePage();

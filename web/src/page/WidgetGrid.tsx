@@ -2,32 +2,18 @@
 import { type KeyboardEvent, type PointerEvent, useMemo, useRef, useState } from "react";
 import type { Position, RunResult, WidgetSpec } from "../api";
 import { sharedRange } from "../chart/series";
-import { graphModel, graphSpec } from "../graph/model";
 import { usePage } from "../model/context";
-import { COLUMNS, place as arrange, readingOrder } from "./grid";
+import { COLUMNS, kindOf, place as arrange, readingOrder } from "./grid";
 import { drag } from "../graph/useViewport";
+import { compacted, graphHeight, neededHeight, tableHeight } from "./heights";
 import { moved } from "./move";
 import { Empty } from "./Empty";
-import { everythingEmpty, kindOf, Widget } from "./Widget";
-
-const MAX_GRAPH_ROWS = 6;
-
-/** Rows that a graph needs to be read: small graphs keep what the vis spec gives them. */
-function graphHeight(widget: WidgetSpec, result: RunResult): number {
-  const table = result.tables.find((each) => each.name === widget.table);
-  const spec = table && kindOf(widget).endsWith("Graph") ? graphSpec(widget.displaySpec, table.columns) : null;
-  if (!table || !spec) return 0;
-  const model = graphModel(table, spec, new Set(), false);
-  const [from, to] = [new Set(model.edges.map((edge) => edge.from)), new Set(model.edges.map((edge) => edge.to))];
-  const both = [...from].filter((id) => to.has(id)).length;
-  const tallest = Math.max(from.size - both, both, to.size - both);
-  return Math.min(Math.ceil((tallest * 32 + 50) / 110), MAX_GRAPH_ROWS);
-}
+import { everythingEmpty, Widget } from "./Widget";
 
 /** On narrow screens a table of three rows is not taller than three rows. */
 function contentHeight(widget: WidgetSpec, result: RunResult): Record<string, number> {
   const rows = result.tables.find((each) => each.name === widget.table)?.rows.length ?? 0;
-  return kindOf(widget) === "Table" && rows > 0 ? { "--content": 34 + 32 + rows * 28 + 16 } : {};
+  return kindOf(widget) === "Table" && rows > 0 ? { "--content": tableHeight(rows) } : {};
 }
 
 export function WidgetGrid({ result, faded, dense = false, onMove }: { result: RunResult; faded: boolean; /** Rows as high as their content needs: the start page. */ dense?: boolean; /** Takes new positions while widgets may be moved. */ onMove?: ((positions: Position[]) => void) | undefined }) {
@@ -35,9 +21,11 @@ export function WidgetGrid({ result, faded, dense = false, onMove }: { result: R
   const only = result.widgets.find((widget) => widget.name === place.view.widget);
   const widgets = useMemo(() => (only ? [only] : result.widgets), [only, result.widgets]);
   const settled = useMemo(() => arrange(widgets.map((widget) => ({ ...widget.position, h: dense ? widget.position.h : Math.max(widget.position.h, graphHeight(widget, result)) }))), [widgets, result, dense]);
+  const tallest = useTallest(result.script);
+  const compact = dense || onMove || only ? settled : compacted(settled, widgets.map((widget, index) => tallest(widget.name, neededHeight(widget, settled[index] as Position, result))));
   const grid = useRef<HTMLDivElement>(null);
   const [draft, setDraft] = useState<Position[] | null>(null);
-  const positions = draft !== null && draft.length === settled.length ? draft : settled;
+  const positions = draft !== null && draft.length === settled.length ? draft : compact;
   const change = (index: number, by: Parameters<typeof moved>[2]) => { onMove?.(moved(settled, index, by)); };
   const startMove = (event: PointerEvent, index: number, size: boolean) => {
     const unit = unitOf(grid.current, settled);
@@ -63,13 +51,24 @@ export function WidgetGrid({ result, faded, dense = false, onMove }: { result: R
         const at = positions[index];
         if (!widget || !at) return null;
         const style = only ? { gridColumn: "1 / -1" } : { gridColumn: `${at.x + 1} / span ${at.w}`, gridRow: `${at.y + 1} / span ${at.h}`, "--h": at.h, ...contentHeight(widget, result) };
-        return <div key={`${result.script}/${widget.name}`} className="cell" style={style as React.CSSProperties}>
+        return <div key={`${result.script}/${widget.name}`} className={at.h === 1 ? "cell short" : "cell"} style={style as React.CSSProperties}>
           <Widget widget={widget} result={result} range={range} alone={only !== undefined} />
           {onMove && !only && <Mover name={widget.name} onStart={(event, size) => { startMove(event, index, size); }} onStep={(by) => { change(index, by); }} />}
         </div>;
       })}
     </div>
   </>);
+}
+
+/** The most that each widget of a script has needed so far: a page whose tables gain and lose rows must not jump. */
+function useTallest(script: string): (widget: string, needed: number) => number {
+  const known = useRef<{ script: string; heights: Map<string, number> }>({ script, heights: new Map() });
+  return (widget, needed) => {
+    if (known.current.script !== script) known.current = { script, heights: new Map() };
+    const height = Math.max(known.current.heights.get(widget) ?? 0, needed);
+    known.current.heights.set(widget, height);
+    return height;
+  };
 }
 
 /** The size of one column and one row with their gaps, in pixels, measured at a widget that stands. */

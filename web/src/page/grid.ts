@@ -1,7 +1,10 @@
 /** Where widgets stand: 12 columns, overlaps pushed down. */
-import type { Position } from "../api";
+import type { Position, WidgetSpec } from "../api";
 
 export const COLUMNS = 12;
+
+/** `types.px.dev/px.vispb.Table` → `Table`. */
+export const kindOf = (widget: WidgetSpec): string => (widget.displaySpec["@type"] ?? "").split(".").pop() ?? "";
 
 export const overlaps = (a: Position, b: Position): boolean => a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
 

@@ -2,16 +2,19 @@
 import { type MouseEvent, memo, type ReactNode } from "react";
 import type { Cell, Column } from "../api";
 import { argumentPlace, entityPlace, kafkaPlace, useNow, usePage } from "../model/context";
-import { absoluteTime, ago, duration, exact, formatCell, significant, timeMs, toNumber, UNKNOWN, visible } from "../model/format";
+import { absoluteTime, ago, dayTime, duration, exact, formatCell, significant, timeMs, toNumber, UNKNOWN, visible } from "../model/format";
 import { formatPlace, linkPlace, type Place } from "../model/location";
 import { isQuantiles, isReference, isStatus, latencyState, quantiles, type Quantiles, scriptReference, status } from "../model/values";
-import { verdict } from "../model/verdict";
+import { groupVerdict, verdict } from "../model/verdict";
 
 interface Props {
   value: Cell;
   column: Column;
   /** The request's API where the table has one: some latencies are no fault. */
   api?: Cell | undefined;
+  /** Seconds behind and records per second of the row, where the cell is a group's status. */
+  lagSeconds?: Cell | undefined;
+  trend?: Cell | undefined;
   /** Greatest p99 of the column, for the scale of its bars. */
   scale?: number | undefined;
   percentile?: keyof Quantiles | undefined;
@@ -28,7 +31,7 @@ export const CellView = memo(function CellView(props: Props) {
   if (isQuantiles(column)) return <QuantileBar {...props} />;
   if (column.type === "TIME64NS") return <Time value={value} />;
   const text = formatCell(value, column);
-  if (column.name === "status" && verdict(value)) return <VerdictWord value={value} />;
+  if (column.name === "status" && verdict(value)) return <VerdictWord {...props} />;
   if (isNumeric(column)) {
     if (column.name === "trend") return <Trend value={value} column={column} />;
     const state = column.semanticType === "HTTP_RESP_STATUS" ? httpState(Number(value)) : column.name === "error_code" && Number(value) !== 0 ? "bad" : latencyState(value, column, props.api);
@@ -37,8 +40,8 @@ export const CellView = memo(function CellView(props: Props) {
   return <TextCell value={text} column={column} />;
 });
 
-function VerdictWord({ value }: { value: Cell }) {
-  const found = verdict(value);
+function VerdictWord({ value, lagSeconds, trend }: Props) {
+  const found = groupVerdict(value, toNumber(lagSeconds), toNumber(trend));
   return <span className={`verdict state-${found?.state ?? "unknown"}`} title={String(value)}><i className="dot" /> {found?.word}</span>;
 }
 
@@ -100,7 +103,7 @@ function Time({ value }: { value: Cell }) {
   const absolute = absoluteTime(value);
   return (
     <button type="button" className="time" title={`${absolute}  (${String(value)} ns). Click: relative or absolute`} onClick={(event) => { event.stopPropagation(); page.toggleTimes(); }}>
-      {page.relativeTimes ? <Relative ms={ms} /> : absolute}
+      {page.relativeTimes ? <Relative ms={ms} /> : dayTime(value, Date.now())}
     </button>
   );
 }

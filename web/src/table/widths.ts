@@ -1,6 +1,6 @@
 /** Column widths from what is in the columns; they stay while the columns stay, so that nothing jumps. */
 import type { Column, ResultTable } from "../api";
-import { formatCell, significant } from "../model/format";
+import { dayTime, formatCell, significant } from "../model/format";
 import { textWidth } from "../model/measure";
 import { verdict } from "../model/verdict";
 import { isQuantiles, isReference, isStatus, nestedJson, scriptReference } from "../model/values";
@@ -12,7 +12,7 @@ export function columnWidth(table: ResultTable, index: number): number {
   const column = table.columns[index] as Column;
   const header = textWidth(column.name) + PADDING + 14;
   if (isQuantiles(column)) return Math.max(header, 300);
-  if (column.type === "TIME64NS") return Math.max(header, textWidth("2026-12-30 20:00:00.000") + PADDING);
+  if (column.type === "TIME64NS") return Math.max(header, textWidth(table.rows.slice(0, SAMPLE).every((row) => dayTime(row[index] ?? null, Date.now()).length <= 12) ? "20:00:00.000" : "2026-12-30 20:00:00.000") + PADDING);
   let longest = "";
   for (const row of table.rows.slice(0, SAMPLE)) {
     const value = row[index] ?? null;
