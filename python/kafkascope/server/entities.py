@@ -38,8 +38,10 @@ def _services(engine: Any, _: int) -> str:
 
 
 def _namespaces(engine: Any, _: int) -> str:
-    pods = engine.scan("md_pod", None, None, ["namespace"])
-    return f"SELECT namespace AS name, count(*)::VARCHAR || ' pods' AS detail FROM ({pods}) GROUP BY namespace"
+    """Those with a pod, and those with nothing but services."""
+    pods = f"SELECT namespace, 1 AS pods FROM ({engine.scan('md_pod', None, None, ['namespace'])})"
+    services = f"SELECT namespace, 0 AS pods FROM ({engine.scan('md_service', None, None, ['namespace', 'stop_time'])}) WHERE stop_time = 0"
+    return f"SELECT namespace AS name, sum(pods)::VARCHAR || ' pods' AS detail FROM ({pods} UNION ALL {services}) GROUP BY namespace"
 
 
 def _nodes(engine: Any, _: int) -> str:
