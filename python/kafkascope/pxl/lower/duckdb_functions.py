@@ -201,11 +201,12 @@ def _match_regex_rule(expr: Call, args: list[str]) -> str:
 
 
 def _script_reference(expr: Call, args: list[str]) -> str:
+    # Put together as text: json_object takes twice as long, and scripts make links of rows before they group them.
     def text(index: int) -> str:
-        return f"coalesce(CAST({args[index]} AS VARCHAR), '')"
+        return f"CAST(to_json(coalesce(CAST({args[index]} AS VARCHAR), '')) AS VARCHAR)"
 
-    inner = ", ".join(f"{text(i)}, {text(i + 1)}" for i in range(2, len(args), 2))
-    return f"CAST(json_object('label', {text(0)}, 'script', {text(1)}, 'args', json_object({inner})) AS VARCHAR)"
+    inner = ", ',', ".join(f"{text(i)}, ':', {text(i + 1)}" for i in range(2, len(args), 2)) or "''"
+    return f"concat('{{\"label\":', {text(0)}, ',\"script\":', {text(1)}, ',\"args\":{{', {inner}, '}}}}')"
 
 
 def _equals_any(expr: Call, args: list[str]) -> str:
