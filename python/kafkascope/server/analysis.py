@@ -20,6 +20,8 @@ from kafkascope.store.errors import StoreError
 #: Between two steps; a step that takes long makes the pause longer, so that the analysis takes at most a tenth of a core.
 INTERVAL_S = 2.0
 _SHARE = 10
+#: The longest pause, whatever a step took: what is said of a group must not be older.
+_LONGEST_PAUSE_S = 15.0
 #: A snapshot this young is shared by those who ask.
 _FRESH_NS = 1_000_000_000
 
@@ -35,6 +37,7 @@ class Analysis:
         self.monitor = Monitor()
         self.steps = 0
         self.step_s = 0.0
+        self._busy_s = 0.0
         self.problem: str | None = None
         self._captured = captured
         self._filled = False
@@ -105,12 +108,17 @@ class Analysis:
                 replay.warm(self.store.engine(), self.monitor, now_ns=time.time_ns())
         except StoreError as error:
             self.problem = f"the rows from before the start were not read: {error.message}"
-        while not self._stop.wait(max(self._interval_s, self.step_s * _SHARE)):
+        while not self._stop.wait(self.pause_s):
             self.step()
+
+    @property
+    def pause_s(self) -> float:
+        """Seconds to rest before the next step: by the processor's time, because a step that only waits for others costs nothing."""
+        return min(max(self._interval_s, self._busy_s * _SHARE), max(self._interval_s, _LONGEST_PAUSE_S))
 
     def step(self) -> None:
         """Take in what came, store what it yields."""
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.thread_time()
         try:
             with self._lock:
                 now_ns = time.time_ns()
@@ -125,4 +133,4 @@ class Analysis:
             # The thread must outlive any surprise; the server's status shows it.
             self.problem = f"{type(error).__name__}: {error}"
         self.steps += 1
-        self.step_s = time.perf_counter() - began
+        self.step_s, self._busy_s = time.perf_counter() - began, time.thread_time() - busy
