@@ -181,7 +181,9 @@ class Watch:
         longest = np.full(len(keys), np.nan)
         np.fmax.at(longest, number, partitions["lag_seconds"].to_numpy())
         known: dict[int, int] = {}
-        for key, seconds, history in zip(keys.tolist(), longest.tolist(), falling.sums(tracker.history(slots, now_ns), number, len(keys)), strict=True):
+        late = np.flatnonzero(longest >= falling.WAITING_S).tolist()
+        for row, history in zip(late, falling.sums(tracker.history(slots, now_ns) if late else (), number, late), strict=True):
+            key, seconds = int(keys[row]), float(longest[row])
             if falling.falls(history, seconds):
                 known[key] = self._falling_since.get(key, history[0].at_ns)
                 cluster, group = tracker.clusters.texts[key >> 32], tracker.groups.texts[key & 0xFFFFFFFF]

@@ -40,18 +40,20 @@ def falls(history: Sequence[Progress], lag_seconds: float | None) -> bool:
     return min(p.left for p in newer) > max(p.left for p in older) and history[0].reached < older[-1].reached <= newer[0].reached < newer[-1].reached
 
 
-def sums(moments: Sequence[tuple[int, npt.NDArray[np.float64], npt.NDArray[np.float64]]], group: npt.NDArray[np.int64], count: int) -> Iterator[list[Progress]]:
-    """The history of each of ``count`` groups, oldest first, of the time, lag and offset reached of every partition at some moments.
+def sums(
+    moments: Sequence[tuple[int, npt.NDArray[np.float64], npt.NDArray[np.float64]]], group: npt.NDArray[np.int64], wanted: Sequence[int]
+) -> Iterator[list[Progress]]:
+    """The history of each wanted group, oldest first, of the time, lag and offset reached of every partition at some moments.
 
     ``group`` numbers the group of each partition; a partition whose lag is unknown (NaN) at one of the moments is left out of all of them.
     """
     if not moments:
         return
     known = ~np.isnan(np.sum([left for _, left, _ in moments], axis=0))
-    group = group[known]
+    group, count = group[known], max(wanted, default=0) + 1
     left = [np.bincount(group, one[known], minlength=count) for _, one, _ in moments]
     reached = [np.bincount(group, one[known], minlength=count) for _, _, one in moments]
-    for number in range(count):
+    for number in wanted:
         yield [Progress(at_ns, float(left[i][number]), float(reached[i][number])) for i, (at_ns, _, _) in enumerate(moments)]
 
 
