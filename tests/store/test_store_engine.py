@@ -116,6 +116,18 @@ def test_more_slow_queries_than_run_at_one_time_do_not_hold_up_another(engine, m
         assert all(isinstance(query.exception(), QueryTimeout) for query in slow)
 
 
+def test_closing_ends_queries_under_way(engine):
+    with ThreadPoolExecutor(2) as pool:
+        slow = [pool.submit(engine.execute, "SELECT sum(a.range * b.range) FROM range(10000000) a, range(1000000) b", timeout_s=60.0) for _ in range(2)]
+        time.sleep(0.3)
+        began = time.monotonic()
+        engine.close()
+        assert time.monotonic() - began < 5
+        assert all(isinstance(query.exception(), QueryError) for query in slow)
+    with pytest.raises(QueryError, match="closed"):
+        engine.execute("SELECT 1 AS one", timeout_s=1)
+
+
 def test_many_queries_at_once_all_answer(engine, memory, rows, count):
     memory.append("kafka_produce", rows("kafka_produce", 1000))
     with ThreadPoolExecutor(16) as pool:

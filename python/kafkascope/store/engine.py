@@ -32,6 +32,8 @@ _THREADS = max(1, min(os.cpu_count() or 1, 8))
 _AT_ONCE = max(2, _THREADS // 2)
 #: A query that waited so long for its turn runs beside the others: slow ones must not hold up everybody.
 _PATIENCE_S = 2.0
+#: How long interrupted queries may take to end when the engine closes.
+_LAST_WORDS_S = 5.0
 _TEMPORARY_LIMIT = "2GB"
 _ANSWER = '"the answer"'
 _SQL_TYPES = {pa.bool_(): "BOOLEAN", pa.int64(): "BIGINT", pa.string(): "VARCHAR", pa.float64(): "DOUBLE"}
@@ -56,6 +58,8 @@ class DuckDBEngine:
         self._connection.execute("SET enable_external_access = false")
         self._connection.execute("SET lock_configuration = true")
         self._lock = threading.Lock()
+        self._idle = threading.Condition(self._lock)
+        self._cursors: set[duckdb.DuckDBPyConnection] = set()
         self._turns = threading.BoundedSemaphore(_AT_ONCE)
         self._closed = False
         self._verifying = threading.Lock()
@@ -116,6 +120,8 @@ class DuckDBEngine:
                 cursor.execute(statements[0])
                 return _table(cursor.sql(f"FROM {_ANSWER}").to_arrow_table())
             except duckdb.InterruptException as error:
+                if self._closed:
+                    raise QueryError("the store was closed while the query ran") from error
                 raise QueryTimeout(f"the query ran longer than {timeout_s:g} s") from error
             except duckdb.OutOfMemoryException as error:
                 raise QueryTooLarge(f"the query needs more than its {self._store.query_memory >> 20} MiB of memory") from error
@@ -160,10 +166,14 @@ class DuckDBEngine:
             if self._closed:
                 raise QueryError("the store is closed")
             cursor = self._connection.cursor()
+            self._cursors.add(cursor)
         try:
             yield cursor
         finally:
             cursor.close()
+            with self._idle:
+                self._cursors.discard(cursor)
+                self._idle.notify_all()
 
     def _bind(self, cursor: duckdb.DuckDBPyConnection, sql: str, stack: contextlib.ExitStack) -> None:
         """Make what the query names visible to it: one snapshot of each table."""
@@ -188,9 +198,12 @@ class DuckDBEngine:
             cursor.register(_TOPIC_NAMES_VIEW.strip('"'), self._store.newest["kafka_topic_names"].table())
 
     def close(self) -> None:
-        """Stop answering."""
-        with self._lock:
+        """Stop answering; queries under way are interrupted, because a connection that is in use cannot be closed."""
+        with self._idle:
             self._closed = True
+            for cursor in self._cursors:
+                cursor.interrupt()
+            self._idle.wait_for(lambda: not self._cursors, _LAST_WORDS_S)
         self._connection.close()
         shutil.rmtree(self._temporary, ignore_errors=True)
 
