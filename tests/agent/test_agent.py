@@ -134,6 +134,20 @@ def test_rows_that_could_not_be_shipped_are_a_row_of_kafka_loss(tmp_path):
         server.close()
 
 
+def test_rows_are_counted_as_dropped_once_however_long_the_store_is_away(tmp_path):
+    pipeline = HandMade()
+    # Nothing has room, the row of kafka_loss that would tell of it neither.
+    agent = agent_for(str(tmp_path / "i.sock"), pipeline, tmp_path, max_bytes=1)
+    pipeline.waiting += [{"kafka_produce": rows.build("kafka_produce", [{"time_": 1, "topic": "x"}] * 3000)}]
+    for _ in range(6):
+        agent._next_heartbeat_ns = 0
+        agent.round(1)
+    untold = agent.shipper.rows_dropped
+    assert untold["kafka_produce"] == 3000
+    assert 3000 <= agent.counters()["rows_dropped_total"] <= sum(untold.values())
+    agent.close()
+
+
 def test_a_store_that_comes_back_empty_hears_of_everything_again(tmp_path):
     socket = str(tmp_path / "i.sock")
     agent = agent_for(socket, HandMade(), tmp_path)

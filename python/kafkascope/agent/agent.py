@@ -96,6 +96,8 @@ class Agent:
         self._next_heartbeat_ns = 0
         self._stop = False
         self._dropped_total = 0
+        #: Of the rows that were dropped, those that the store could not be told of yet.
+        self._untold = 0
         self._lost_told = 0
 
     def _sampler(self) -> Sampler:
@@ -189,11 +191,13 @@ class Agent:
         dropped = self.shipper.take_dropped()
         loss = [{"time_": now_ns, "reason": "limit", "events": count, "bytes": 0, "detail": f"rows of {table} that could not be shipped to the store"}
                 for table, count in dropped.items() if table != "kafka_loss"]  # fmt: skip
-        if dropped:
-            self._dropped_total += sum(dropped.values())
-            self.log.warning("rows dropped: the store is away or too slow", extra={"rows": sum(dropped.values()), "total": self._dropped_total})
+        new, self._untold = sum(dropped.values()) - self._untold, 0
+        if new:
+            self._dropped_total += new
+            self.log.warning("rows dropped: the store is away or too slow", extra={"rows": new, "total": self._dropped_total})
         if loss and not self.shipper.submit("kafka_loss", rows.build("kafka_loss", loss)):
             self.shipper.put_back_dropped(dropped)
+            self._untold = sum(dropped.values())
         lost = stats.get("events_lost", stats.get("lost_events", 0))
         if lost > self._lost_told:
             self.log.warning("the capture lost events", extra={"events": lost - self._lost_told, "total": lost})
