@@ -234,6 +234,26 @@ def test_a_topic_made_again_begins_anew(broker: str, watched: Watched) -> None:
     assert {p: (r["committed"], r["lag"]) for p, r in watched.lag(group, topic).items()} == {0: (4, 6)}
 
 
+def test_a_deleted_group_is_gone(broker: str, watched: Watched) -> None:
+    from confluent_kafka.admin import AdminClient, NewTopic
+
+    admin = AdminClient({"log_level": 2, "bootstrap.servers": broker})
+    topic, group = "live-deleted", "live-deleted-group"
+    for future in admin.create_topics([NewTopic(topic, 1, 1)]).values():
+        future.result(timeout=30)
+    consumer = kafka.Consumer({"log_level": 2, "bootstrap.servers": broker, "group.id": group, "enable.auto.commit": False})
+    consumer.assign([kafka.TopicPartition(topic, 0, 0)])
+    consumer.commit(offsets=[kafka.TopicPartition(topic, 0, 0)], asynchronous=False)
+    consumer.close()
+    watched.catch_up(admin)
+    assert watched.lag(group, topic)[0]["committed"] == 0
+    for future in admin.delete_consumer_groups([group]).values():
+        future.result(timeout=30)
+    watched.catch_up(admin)
+    assert watched.lag(group, topic) == {}
+    assert watched.monitor.last is not None and group not in watched.monitor.last.groups["group_id"].to_pylist()
+
+
 def test_offsets_without_records(broker: str, watched: Watched) -> None:
     """Markers of transactions take offsets: what the group has left is none, however far the numbers are apart."""
     from confluent_kafka.admin import AdminClient, NewTopic
