@@ -36,7 +36,7 @@ if kube=$(tests/kubernetes/cluster/binary.sh ${KAFKASCOPE_KUBE_BUILD:+build}); t
   if [ "$(id -u)" != 0 ]; then
     skip "kubernetes node" "namespaces, cgroups and containers need root"
   elif xtask/setup.sh cluster; then
-    part "kubernetes node (about five minutes)" .venv/bin/pytest -m cluster -rs tests/kubernetes
+    part "kubernetes node (about six minutes)" .venv/bin/pytest -m cluster -rs tests/kubernetes
   else
     skip "kubernetes node" "tools are missing, see above"
   fi
