@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 from pathlib import Path
@@ -32,3 +33,23 @@ def test_every_api_of_the_matrix_is_counted_once() -> None:
     """All clients together: this many kinds (API and version) were compared with a broker."""
     kinds = {(e["requestHeader"]["requestApiKey"], e["requestHeader"]["requestApiVersion"]) for name in INDEX for e in entries(name)}
     assert len(kinds) > 100, len(kinds)
+
+
+def test_streams_tell_their_tasks() -> None:
+    """What the leader of an application of Kafka Streams assigns: every task once, with the host that has it."""
+    told = [line["response"]["assignmentDecoded"].get("userDataDecoded") for line in oracle.decode(CAPTURES / "streams.pcap.gz") if line["apiKey"] == 14 and line["response"]["protocolName"] == "stream"]
+    assert told and all(told), told
+    tasks = {(task["topicGroupId"], task["partition"]) for user_data in told for task in user_data["activeTasks"]}
+    assert tasks == {(0, 0), (0, 1), (1, 0), (1, 1)}
+    assert {name["topic"] for user_data in told for name in user_data["topicNames"]} == {"lines", "words-classic-words-repartition"}
+    assert any(user_data["standbyTasks"] for user_data in told)
+    assert {(host["host"], host["port"]) for user_data in told for host in user_data["partitionsByHost"]} <= {("127.0.0.1", 9001), ("127.0.0.1", 9002)}
+
+
+def test_no_secret_of_an_authentication_is_shown() -> None:
+    text = str(oracle.decode(CAPTURES / "sasl.pcap.gz"))
+    assert "<masked>" in text
+    for secret in ("matrix-admin-secret", "matrix-app-secret"):
+        assert secret not in text and base64.b64encode(secret.encode()).decode().rstrip("=") not in text
+    salts = [u["salt"] for e in entries("sasl") for u in e["request"].get("upsertions", ())]
+    assert salts and not [salt for salt in salts if salt in text]
