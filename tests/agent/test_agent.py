@@ -11,6 +11,7 @@ import time
 import pyarrow as pa
 import pytest
 
+from kafkascope.agent import health
 from kafkascope.agent.agent import Agent, Settings
 from kafkascope.agent.log import JsonLines, TextLines
 from kafkascope.agent.main import main, own_asid
@@ -146,6 +147,10 @@ def test_rows_are_counted_as_dropped_once_however_long_the_store_is_away(tmp_pat
     assert untold["kafka_produce"] == 3000
     assert 3000 <= agent.counters()["rows_dropped_total"] <= sum(untold.values())
     agent.close()
+
+
+def test_counters_are_told_to_the_last_digit():
+    assert health.exposition({"capture_bytes": 22_029_817, "clock_offset_seconds": 0.25}).splitlines()[1::2] == ["kafkascope_agent_capture_bytes 22029817", "kafkascope_agent_clock_offset_seconds 0.25"]
 
 
 def test_a_store_that_comes_back_empty_hears_of_everything_again(tmp_path):

@@ -1,19 +1,24 @@
 """Kafkascope on a whole node of real parts, as a user would put it there: deployed, the demo walked, things killed, removed.
 
-The tests go on from each other. About five minutes, half of it images.
+The tests go on from each other. About six minutes, a third of it images.
 """
 
+import base64
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
+import pyarrow.flight as flight
 import pytest
+from api_server import free_port
 
 import kafkascope
 from kafkascope.demo.paths import paths
@@ -59,12 +64,29 @@ class Cluster:
         found = json.loads(self.kubectl("-n", namespace, "get", "pods", "-o", "json", *(["-l", label] if label else [])))["items"]
         return {pod["metadata"]["name"]: pod for pod in found if "deletionTimestamp" not in pod["metadata"]}
 
+    def address(self, component):
+        (pod,) = self.pods("kafkascope", f"app.kubernetes.io/component={component}").values()
+        return pod["status"]["podIP"]
+
+    def secret(self, key):
+        return base64.b64decode(json.loads(self.kubectl("-n", "kafkascope", "get", "secret", "kafkascope-link", "-o", "json"))["data"][key]).decode()
+
+    def counter(self, name):
+        """One of the agent's own."""
+        with urllib.request.urlopen(f"http://{self.address('agent')}:8767/metrics", timeout=10) as answer:
+            return float(re.search(rf"^kafkascope_agent_{name} (\S+)", answer.read().decode(), re.MULTILINE)[1])
+
+    def query(self, text):
+        """Rows of a script's only table."""
+        file = self.state / "query.pxl"
+        file.write_text(text)
+        return [json.loads(line) for line in self.px("run", "-f", str(file), "-o", "json", server=True).splitlines()]
+
     def px(self, *arguments, code=0, server=False):
         environment = dict(self.environment)
         if server:
-            (pod,) = self.pods("kafkascope", "app.kubernetes.io/component=server").values()
-            environment["KAFKASCOPE_SERVER"] = f"http://{pod['status']['podIP']}:8765"
-            environment["KAFKASCOPE_TOKEN"] = self.kubectl("-n", "kafkascope", "get", "secret", "kafkascope-link", "-o", "go-template={{index .data \"page-token\" | base64decode}}")
+            environment["KAFKASCOPE_SERVER"] = f"http://{self.address('server')}:8765"
+            environment["KAFKASCOPE_TOKEN"] = self.secret("page-token")
         done = subprocess.run([sys.executable, "-m", "kafkascope.cli.main", *arguments], capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL)
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + (done.stderr if code else "")
@@ -162,12 +184,63 @@ def test_a_pod_page_has_its_container_and_its_use(cluster):
     assert f"containerd://{container['id']}" == pod["status"]["containerStatuses"][0]["containerID"]
 
 
+@pytest.fixture(scope="module")
+def replaced(cluster):
+    """The agents' token, replaced as docs/kubernetes.md says: the former one and the new one."""
+    former, new = cluster.secret("agent-token"), "another-token-of-a-test"
+    cluster.kubectl("-n", "kafkascope", "patch", "secret", "kafkascope-link", "-p", json.dumps({"stringData": {"agent-token": new}}))
+    return former, new
+
+
+@pytest.mark.usefixtures("replaced")
+def test_the_page_is_walked_through_a_port_forward(cluster):
+    browser = HERE.parent / "browser"
+    port = free_port()
+    forward = [cluster.kube, "kubectl", "--kubeconfig", cluster.kubeconfig, "-n", "kafkascope", "port-forward", "service/kafkascope-server", f"{port}:8765"]
+    # The start page speaks of all Kafka on the host, other tests' too; these steps are about the demo's namespace.
+    steps = "overview_shows or pod_is_a_link or requests_open or delay_is_seen or new_members"
+    with subprocess.Popen(forward, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            assert "Forwarding" in process.stdout.readline()
+            environment = {**cluster.environment, "KAFKASCOPE_TEST_SERVER": f"http://127.0.0.1:{port}/?token={cluster.secret('page-token')}"}
+            done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", browser / "test_walk.py", "-k", steps], env=environment, stdin=subprocess.DEVNULL,
+                                  capture_output=True, text=True)  # fmt: skip
+        finally:
+            process.terminate()
+    if "needs Chromium" in done.stdout:
+        pytest.skip("needs Chromium")
+    assert done.returncode == 0, done.stdout[-6000:]
+
+
+def test_a_revoked_token_lets_nobody_in_and_costs_no_row(cluster, replaced):
+    former, new = replaced
+
+    def let_in(token):
+        # The server's certificate is for the service's name; from outside the cluster only the address is known.
+        client = flight.FlightClient(f"grpc+tls://{cluster.address('server')}:8766", tls_root_certs=cluster.secret("ca.crt").encode(), override_hostname="kafkascope-server.kafkascope.svc")
+        with client:
+            try:
+                list(client.list_flights(options=flight.FlightCallOptions(headers=[(b"authorization", f"Bearer {token}".encode())], timeout=10)))
+            except flight.FlightUnauthenticatedError:
+                return False
+            except NotImplementedError:
+                return True
+        raise AssertionError("the server listed flights")
+
+    # The kubelet brings a changed secret within about a minute and a half.
+    assert eventually(lambda: let_in(new), 180, 2) and not let_in(former) and not let_in("")
+    assert eventually(lambda: cluster.counter("connected") == 1 and cluster.counter("buffered_bytes") == 0, 180, 2)
+    assert cluster.counter("rows_dropped_total") == 0
+
+
 def test_scaled_by_kubectl_and_by_px(cluster):
-    cluster.kubectl("-n", "px-kafka", "scale", "deployment/shipping", "--replicas=3")
+    cluster.kubectl("-n", "px-kafka", "scale", "deployment/shipping", "--replicas=4")
     began = time.monotonic()
     members = eventually(lambda: (found := {row["pod"] for row in cluster.rows("px/kafka_overview", "kafka_consumers", "--namespace", "px-kafka", "--start_time", "-30s") if "shipping" in row["pod"]})
-                         and len(found) == 3 and found, 90)  # fmt: skip
+                         and len(found) == 4 and found, 90)  # fmt: skip
     assert members, f"not within {time.monotonic() - began:.0f} s"
+    groups = eventually(lambda: [row for row in cluster.rows("px/kafka_consumer_rebalancing", "consumer_group_ids") if row["group_id"] == "shipping" and row["num_members"] == 4], 60)
+    assert groups and any(row["group_id"] == "shipping" for row in cluster.rows("px/kafka_consumer_rebalancing", "consumer_rebalancing_delay"))
     assert "has 2 pods, all in the group" in cluster.px("demo", "scale", "px-kafka", "shipping", "2", "--kubeconfig", str(cluster.kubeconfig))
 
 
@@ -198,14 +271,31 @@ def test_a_killed_server_has_everything_again_what_happened_meanwhile_included(c
     time.sleep(2)
     assert eventually(lambda: cluster.pods("kafkascope", "app.kubernetes.io/component=server").popitem()[1]["status"]["containerStatuses"][0]["ready"], 60)
     time.sleep(10)
-    query = ("import px\ndf = px.DataFrame('process_stats', start_time='-60s')\ndf.time_ = px.bin(df.time_, px.seconds(1))\n"
-             "df = df.groupby('time_').agg(n=('upid', px.count))\npx.display(df, 'seconds')\n")  # fmt: skip
-    file = cluster.state / "seconds.pxl"
-    file.write_text(query)
-    rows = [json.loads(line) for line in cluster.px("run", "-f", str(file), "-o", "json", server=True).splitlines()]
+    rows = cluster.query("import px\ndf = px.DataFrame('process_stats', start_time='-60s')\ndf.time_ = px.bin(df.time_, px.seconds(1))\n"
+                         "df = df.groupby('time_').agg(n=('upid', px.count))\npx.display(df, 'seconds')\n")  # fmt: skip
     assert len(rows) >= 52, f"samples of {len(rows)} of 60 seconds"
     (after,) = cluster.pods("kafkascope", "app.kubernetes.io/component=agent").values()
     assert after["metadata"]["uid"] == agent["metadata"]["uid"] and after["status"]["containerStatuses"][0]["restartCount"] == 0
+
+
+def test_what_a_full_disk_buffer_cannot_keep_is_counted_and_shown(cluster):
+    agents = ("-n", "kafkascope", "rollout", "status", "daemonset/kafkascope-agent", "--timeout=120s")
+    things = json.loads(cluster.kubectl("-n", "kafkascope", "get", "daemonset", "kafkascope-agent", "-o", "json"))
+    small = {"--memory-buffer=": "256KB", "--buffer-bytes=": "1MB"}
+    words = [next((name + size for name, size in small.items() if word.startswith(name)), word) for word in things["spec"]["template"]["spec"]["containers"][0]["args"]]
+    cluster.kubectl("-n", "kafkascope", "patch", "daemonset", "kafkascope-agent", "--type=json", "-p", json.dumps([{"op": "replace", "path": "/spec/template/spec/containers/0/args", "value": words}]))
+    cluster.kubectl(*agents)
+    cluster.kubectl("-n", "kafkascope", "scale", "deployment/kafkascope-server", "--replicas=0")
+    assert eventually(lambda: cluster.counter("rows_dropped_total") > 0, 150, 2)
+    assert 0 < cluster.counter("buffered_bytes") <= 1_100_000
+    cluster.kubectl("-n", "kafkascope", "scale", "deployment/kafkascope-server", "--replicas=1")
+    cluster.kubectl("-n", "kafkascope", "rollout", "status", "deployment/kafkascope-server", "--timeout=120s")
+    text = ("import px\ndf = px.DataFrame('kafka_loss', start_time='-10m')\ndf = df[df.reason == 'limit']\ndf = df.groupby('detail').agg(events=('events', px.sum))\n"
+            "px.display(df, 'loss')\n")  # fmt: skip
+    told = eventually(lambda: [row for row in cluster.query(text) if "could not be shipped" in row["detail"]], 60)
+    assert told and all(row["events"] > 0 for row in told)
+    agent = json.loads(cluster.px("get", "pems", "-o", "json", server=True))
+    assert "rows not shipped" in json.dumps(agent)
 
 
 def test_removed_with_nothing_left(cluster):

@@ -54,7 +54,7 @@ def exposition(counters: dict[str, float]) -> str:
     lines = []
     for name, value in sorted(counters.items()):
         full = f"kafkascope_agent_{name}"
-        lines += [f"# TYPE {full} {'counter' if name.endswith('_total') else 'gauge'}", f"{full} {value:g}"]
+        lines += [f"# TYPE {full} {'counter' if name.endswith('_total') else 'gauge'}", f"{full} {int(value) if float(value).is_integer() else value}"]
     return "\n".join(lines) + "\n"
 
 
