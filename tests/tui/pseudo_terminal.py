@@ -30,7 +30,9 @@ class PseudoTerminal:
         self.columns, self.lines = columns, lines
         self._set_size()
         environment = {**os.environ, "TERM": "xterm-256color", "TZ": "UTC", **(env or {})}
-        environment.pop("NO_COLOR", None)
+        # The size is the terminal's: readline, where it is loaded, leaves that of another in the environment.
+        for name in ("NO_COLOR", "COLUMNS", "LINES"):
+            environment.pop(name, None)
         environment |= env or {}
         self.process = subprocess.Popen([sys.executable, "-c", _CHILD, *words], stdin=slave, stdout=slave, stderr=slave, start_new_session=True, env=environment)
         self._before = termios.tcgetattr(slave)
