@@ -7,6 +7,8 @@ import { isQuantiles, isReference, isStatus, nestedJson, scriptReference } from 
 
 const PADDING = 26;
 const SAMPLE = 100;
+/** A verdict gets longer as things get worse: its column has the room from the start. */
+const LONGEST_VERDICT = "● falling behind";
 
 export function columnWidth(table: ResultTable, index: number): number {
   const column = table.columns[index] as Column;
@@ -16,7 +18,7 @@ export function columnWidth(table: ResultTable, index: number): number {
   let longest = "";
   for (const row of table.rows.slice(0, SAMPLE)) {
     const value = row[index] ?? null;
-    const text = isReference(column) ? (scriptReference(value)?.label ?? "") : isStatus(column) ? "Terminated" : column.name === "status" && verdict(value) ? `● ${verdict(value)?.word ?? ""}` : column.name === "trend" && value !== null ? `▲ ${significant(Number(value), 2)}/s` : formatCell(value, column);
+    const text = isReference(column) ? (scriptReference(value)?.label ?? "") : isStatus(column) ? "Terminated" : column.name === "status" && verdict(value) ? LONGEST_VERDICT : column.name === "trend" && value !== null ? `▲ ${significant(Number(value), 2)}/s` : formatCell(value, column);
     if (text.length > longest.length) longest = text;
     if (longest.length > 60 && nestedJson(value) !== undefined) return 360;
   }
