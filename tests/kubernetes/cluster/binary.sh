@@ -13,7 +13,8 @@ if [ ! -x "$kube" ]; then
   [ "${1:-}" = build ] || { echo "no Kubernetes binary: KAFKASCOPE_KUBE names one, \`tests/kubernetes/cluster/binary.sh build\` makes one (about 15 minutes, once)" >&2; exit 1; }
   command -v go >/dev/null || { echo "no Kubernetes binary, and no Go to build it" >&2; exit 1; }
   mkdir -p "$cache"
-  "$here/kube/build.sh" 1.37.2 "$kube.part" >&2
+  # A proxy that does not answer must not hold up everything behind it.
+  timeout 1800 "$here/kube/build.sh" 1.37.2 "$kube.part" >&2 || { echo "no Kubernetes binary: its build failed or took more than 30 minutes, see above" >&2; exit 1; }
   mv "$kube.part" "$kube"
 fi
 echo "$kube"
