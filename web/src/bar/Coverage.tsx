@@ -1,8 +1,9 @@
 /** What is not seen, as a chip in the bar and as a list behind it. */
-import { useEffect, useRef, useState } from "react";
+import { useRef, useState } from "react";
 import type { ErrorBody, Status } from "../api";
 import { ago, bytes, duration, grouped, timeMs, UNKNOWN, visible } from "../model/format";
 import type { State } from "../model/values";
+import { useDismiss } from "../page/useDismiss";
 
 export interface CoverageSummary {
   text: string;
@@ -33,18 +34,7 @@ export function Coverage({ status, failure }: { status: Status | null; failure: 
   const summary = failure ? { text: "status unknown", state: "bad" as const } : coverageSummary(status);
   const [head = "", ...rest] = summary.text.split(":");
   const tail = rest.length === 0 ? "" : `:${rest.join(":")}`;
-  useEffect(() => {
-    if (!open) return;
-    const outside = (event: Event) => {
-      if (event instanceof KeyboardEvent ? event.key === "Escape" : !root.current?.contains(event.target as Node)) setOpen(false);
-    };
-    document.addEventListener("pointerdown", outside);
-    document.addEventListener("keydown", outside);
-    return () => {
-      document.removeEventListener("pointerdown", outside);
-      document.removeEventListener("keydown", outside);
-    };
-  }, [open]);
+  useDismiss(open, root, setOpen);
   return (
     <div className="coverage" ref={root}>
       <button type="button" className={`chip state-${summary.state}`} data-testid="coverage-chip" aria-expanded={open} title="what is not seen, and why" onClick={() => { setOpen(!open); }}>

@@ -1,11 +1,12 @@
 /** The time that is looked at: back from now, or from one moment to another; and the zone that times are shown in. */
-import { useEffect, useRef, useState } from "react";
+import { useRef, useState } from "react";
 import { duration } from "../model/format";
 import { TIME_PRESETS, windowSeconds, windowText } from "../model/args";
 import { usePage } from "../model/context";
 import { livePlace, rangePlace } from "../model/location";
 import { browserZone, clockTime, fieldTime, fromField, zones } from "../model/zone";
 import { Icon } from "../page/Icon";
+import { useDismiss } from "../page/useDismiss";
 
 const OFFERED = new Set(["-1m", "-5m", "-15m", "-30m", "-1h", "-6h", "-24h"]);
 
@@ -16,18 +17,7 @@ export function TimePicker({ name, value, fallback }: { name: string; value: str
   const { until } = place.view;
   const seconds = windowSeconds(value);
   const length = until !== undefined && seconds !== null ? seconds * 1000 : null;
-  useEffect(() => {
-    if (!open) return;
-    const outside = (event: Event) => {
-      if (event instanceof KeyboardEvent ? event.key === "Escape" : !root.current?.contains(event.target as Node)) setOpen(false);
-    };
-    document.addEventListener("pointerdown", outside);
-    document.addEventListener("keydown", outside);
-    return () => {
-      document.removeEventListener("pointerdown", outside);
-      document.removeEventListener("keydown", outside);
-    };
-  }, [open]);
+  useDismiss(open, root, setOpen);
   const shown = until === undefined ? windowText(value) : length === null ? `${value} to ${clockTime(until)}` : `${clockTime(until - length)} to ${clockTime(until)}`;
   const shift = (share: number) => {
     if (seconds === null) return;

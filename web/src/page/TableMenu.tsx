@@ -1,9 +1,10 @@
 /** Copy and save a table. */
-import { useEffect, useRef, useState } from "react";
+import { useRef, useState } from "react";
 import type { ResultTable } from "../api";
 import { usePage } from "../model/context";
 import { copyText, download, toCsv, toJson } from "../table/export";
 import { Icon } from "./Icon";
+import { useDismiss } from "./useDismiss";
 
 interface Props {
   table: ResultTable;
@@ -15,18 +16,7 @@ export function TableMenu({ table, hidden, onHide }: Props) {
   const page = usePage();
   const [open, setOpen] = useState(false);
   const root = useRef<HTMLSpanElement>(null);
-  useEffect(() => {
-    if (!open) return;
-    const outside = (event: Event) => {
-      if (event instanceof KeyboardEvent ? event.key === "Escape" : !root.current?.contains(event.target as Node)) setOpen(false);
-    };
-    document.addEventListener("pointerdown", outside);
-    document.addEventListener("keydown", outside);
-    return () => {
-      document.removeEventListener("pointerdown", outside);
-      document.removeEventListener("keydown", outside);
-    };
-  }, [open]);
+  useDismiss(open, root, setOpen);
   const csv = () => toCsv(table.columns, table.rows);
   const json = () => toJson(table.columns, table.rows);
   const copy = (text: string, what: string) => {
