@@ -4,12 +4,13 @@ import uPlot from "uplot";
 import type { DisplaySpec, ResultTable } from "../api";
 import { isTime } from "../model/args";
 import { usePage } from "../model/context";
-import { numberFormat, significant, visible } from "../model/format";
+import { duration, numberFormat, significant, visible } from "../model/format";
 import { rangePlace } from "../model/location";
 import { type Theme, useTheme } from "../model/theme";
 import { zone } from "../model/zone";
 import { seriesColor, seriesDash } from "./palette";
 import { axisTicks, axisTop } from "./scale";
+import { MarkLines, type PlotArea } from "./MarkLines";
 import { type ChartData, chartData, isolated, stack } from "./series";
 
 const SYNC = "page";
@@ -24,7 +25,7 @@ export function TimeChart({ table, spec, name, range }: { table: ResultTable; sp
 
 /** As the column says; for a plain number the label may name the unit. */
 function valueFormat(column: ChartData["column"], label: string): (value: number) => string {
-  if (column.semanticType === "NONE" && /\(seconds\)/.test(label)) return (value) => `${significant(value)} s`;
+  if (column.semanticType === "NONE" && /\(seconds\)/.test(label)) return (value) => (value !== 0 && Math.abs(value) < 1 ? duration(value * 1e9) : `${significant(value)} s`);
   return numberFormat(column) ?? ((value: number) => significant(value));
 }
 
@@ -61,6 +62,7 @@ function Plot({ data, name, range, label }: PlotProps) {
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const [at, setAt] = useState<number | null>(null);
+  const [area, setArea] = useState<PlotArea | null>(null);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [pointed, setPointed] = useState<string | null>(null);
   const format = useMemo(() => valueFormat(data.column, label), [data.column, label]);
@@ -79,7 +81,8 @@ function Plot({ data, name, range, label }: PlotProps) {
     const element = host.current;
     if (!element) return;
     const size = () => ({ width: element.clientWidth, height: Math.max(element.clientHeight, 80) });
-    const made = new uPlot({ ...options(data, drawn, theme, format, label, setAt, () => latest.current), ...size() }, latest.current.values, element);
+    const drawnAt = (next: PlotArea) => { setArea((old) => (JSON.stringify(old) === JSON.stringify(next) ? old : next)); };
+    const made = new uPlot({ ...options(data, drawn, theme, format, label, { setAt, drawnAt }, () => latest.current), ...size() }, latest.current.values, element);
     plot.current = made;
     const observer = new ResizeObserver(() => { made.setSize(size()); });
     observer.observe(element);
@@ -122,7 +125,10 @@ function Plot({ data, name, range, label }: PlotProps) {
   return (
     <div className="chart" data-testid={`chart-${name}`} data-series={names.length}>
       {label !== "" && <div className="axis-label">{label}{time === undefined ? "" : <span className="muted"> at {clock(time, 1)}</span>}</div>}
-      <div className="plot" ref={host} role="img" aria-label={`${name}: ${names.length} series, ${data.times.length} points in time`} />
+      <div className="plot-frame">
+        <div className="plot" ref={host} role="img" aria-label={`${name}: ${names.length} series, ${data.times.length} points in time`} />
+        {area && <MarkLines area={area} />}
+      </div>
       <ul className="legend" aria-label="series">
         {bySize.map((index) => {
           const series = data.series[index];
@@ -176,7 +182,7 @@ function aligned(data: ChartData, bySize: readonly number[]): uPlot.AlignedData 
   return [data.times, ...stack(bySize.flatMap((index) => data.series[index] ?? [])).reverse()] as uPlot.AlignedData;
 }
 
-function options(data: ChartData, drawn: readonly number[], theme: Theme, format: (value: number) => string, label: string, setAt: (at: number | null) => void, latest: () => { range: [number, number] | null; brush: Brush | null }): Omit<uPlot.Options, "width" | "height"> {
+function options(data: ChartData, drawn: readonly number[], theme: Theme, format: (value: number) => string, label: string, { setAt, drawnAt }: { setAt: (at: number | null) => void; drawnAt: (area: PlotArea) => void }, latest: () => { range: [number, number] | null; brush: Brush | null }): Omit<uPlot.Options, "width" | "height"> {
   const css = getComputedStyle(document.documentElement);
   const [text, grid, font] = [css.getPropertyValue("--muted"), css.getPropertyValue("--line"), "11px system-ui, sans-serif"];
   const axis = { stroke: text, font, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1, size: 4 } };
@@ -201,6 +207,13 @@ function options(data: ChartData, drawn: readonly number[], theme: Theme, format
       ...(data.mode === "points" ? { paths: () => null, points: { show: true, size: 4 } } : { points: { show: true, size: 5, fill: seriesColor(index, theme), filter: (self, at) => isolated(self.data[at] ?? []) } }),
     }))], // prettier-ignore
     hooks: {
+      draw: [(self) => {
+        const { left, top, width, height } = self.bbox;
+        const { min, max } = self.scales.x ?? {};
+        if (min == null || max == null) return;
+        const ratio = uPlot.pxRatio;
+        drawnAt({ left: left / ratio, top: top / ratio, width: width / ratio, height: height / ratio, low: min, high: max });
+      }],
       setCursor: [(self) => { setAt(self.cursor.idx ?? null); }],
       setSelect: [(self) => {
         const { left, width } = self.select;

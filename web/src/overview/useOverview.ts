@@ -31,19 +31,21 @@ export interface OverviewData {
   runNow: () => void;
 }
 
-/** Between runs elsewhere than on the start page, where only the rail's count of groups needs one. */
+/** Between runs elsewhere than on the start page, where only the rail's count of groups and the marks in charts need them. */
 const RAIL_MS = 15_000;
 
-export function useOverview(place: Place, home: boolean, scripts: readonly ScriptSummary[] | null, intervalMs: number): OverviewData {
-  const asked = { place, scripts };
+/** `charts` is the time window of the time charts on the page, whose marks need the rebalances; `null` where there are none. */
+export function useOverview(place: Place, home: boolean, scripts: readonly ScriptSummary[] | null, intervalMs: number, charts: string | null): OverviewData {
+  const asked = { place, scripts, start: place.args.start_time };
   const slower = intervalMs === 0 ? 0 : Math.max(intervalMs * 2, 5000);
-  const groups = useFeed("groups", asked, true, home ? intervalMs : intervalMs === 0 ? 0 : Math.max(intervalMs, RAIL_MS));
+  const beside = intervalMs === 0 ? 0 : Math.max(intervalMs, RAIL_MS);
+  const groups = useFeed("groups", asked, true, home ? intervalMs : beside);
   const topics = useFeed("topics", asked, home, intervalMs);
   const flow = useFeed("flow", asked, home, slower);
   const brokers = useFeed("brokers", asked, home, slower);
   const clients = useFeed("clients", asked, home, slower);
   const errors = useFeed("errors", asked, home, slower);
-  const rebalances = useFeed("rebalances", asked, home, slower);
+  const rebalances = useFeed("rebalances", home ? asked : { ...asked, start: charts ?? undefined }, home || charts !== null, home ? slower : beside);
   const all = { groups, topics, flow, brokers, clients, errors, rebalances };
   const lives = Object.values(all).filter((each) => each.feed.script !== null).map((each) => each.live);
   // One script that fails is told where it would stand; the page fails when none answers.
@@ -62,11 +64,12 @@ export function useOverview(place: Place, home: boolean, scripts: readonly Scrip
 interface Asked {
   place: Place;
   scripts: readonly ScriptSummary[] | null;
+  start: string | undefined;
 }
 
-function useFeed(name: FeedName, { place, scripts }: Asked, wanted: boolean, intervalMs: number): { feed: Feed; live: LiveState; runNow: () => void } {
+function useFeed(name: FeedName, { place, scripts, start }: Asked, wanted: boolean, intervalMs: number): { feed: Feed; live: LiveState; runNow: () => void } {
   const summary = FEEDS[name].map((script) => scripts?.find((each) => each.name === script)).find((each) => each !== undefined);
-  const [start, namespace, until] = [place.args.start_time, place.args.namespace, place.view.until];
+  const [namespace, until] = [place.args.namespace, place.view.until];
   const request = useMemo((): RunRequest | null => {
     if (!wanted || !summary || summary.variables.some((variable) => variable.required)) return null;
     const takes = (variable: string, value: string | undefined) => (value !== undefined && value !== "" && summary.variables.some((each) => each.name === variable) ? { [variable]: value } : {});

@@ -1,9 +1,10 @@
 /** The page: what the address says is what runs and shows. */
 import { Suspense, useCallback, useEffect, useMemo, useState } from "react";
-import type { RunRequest, ScriptSummary, Variable } from "../api";
+import type { RunRequest, RunResult, ScriptSummary, Variable } from "../api";
 import { SCRATCH } from "../bar/ScriptPicker";
 import { type Tool, TopBar } from "../bar/TopBar";
-import { missing as missingOf, toSend } from "../model/args";
+import { Marks, marksOf, marksOnPage } from "../chart/marks";
+import { effective, isTime, missing as missingOf, toSend } from "../model/args";
 import { Page, type PageContext } from "../model/context";
 import { CATALOGUE, DEFAULT_REFRESH_MS, linkPlace, type Place } from "../model/location";
 import { usePlace } from "../model/usePlace";
@@ -18,6 +19,7 @@ import { useOverview } from "../overview/useOverview";
 import { Rail } from "../bar/Rail";
 import { Catalogue } from "./Catalogue";
 import { DataDrawer } from "./DataDrawer";
+import { kindOf } from "./grid";
 import { Help } from "./Help";
 import { lazyPart } from "./lazyPart";
 import { Missing } from "./Missing";
@@ -53,6 +55,13 @@ function requestOf(place: Place, script: string, variables: readonly Variable[],
   return { ...(script === SCRATCH ? {} : { script }), ...(pxl === undefined ? {} : { pxl }), ...(vis ? { vis } : {}), args: toSend(variables, place.args), ...(until === undefined ? {} : { until }) };
 }
 
+/** The window of the page's time charts, where what happens to groups has to do with them; `null` without such charts. */
+function chartWindow(result: RunResult | null, script: string, variables: readonly Variable[], place: Place): string | null {
+  if (!script.startsWith("px/kafka_") || result?.script !== script || !result.widgets.some((widget) => kindOf(widget) === "TimeseriesChart")) return null;
+  const variable = variables.find(isTime);
+  return variable ? effective(variable, place.args) : null;
+}
+
 /** What the start page takes: the time and the namespace, which all of its scripts know. */
 const HOME_VARIABLES: Variable[] = [
   { name: "namespace", type: "PX_NAMESPACE", description: "Only traffic with an end in this namespace.", defaultValue: "", validValues: [], required: false },
@@ -82,7 +91,7 @@ export function App() {
   const runnable = !home && !catalogue && scripts !== null && missing.length === 0 && (!scratch || place.view.pxl !== undefined);
   const request = useMemo(() => (runnable ? requestOf(place, script, variables, vis) : null), [runnable, place, script, variables, vis]);
   const [scriptLive, runScript] = useLive(request, intervalMs);
-  const overview = useOverview(place, home, scripts, intervalMs);
+  const overview = useOverview(place, home, scripts, intervalMs, chartWindow(scriptLive.result, script, variables, place));
   const [live, runNow] = home ? [overview.live, overview.runNow] : [scriptLive, runScript];
   const groupsSeen = groupTable(overview.feeds.groups);
   const editorOpen = open.editor || (scratch && place.view.pxl === undefined);
@@ -125,6 +134,7 @@ export function App() {
   const shownVis = vis ?? text?.vis ?? null;
   const narrow = open.move && matchMedia("(max-width: 760px)").matches;
   const error = scriptsFailure ?? (runnable ? live.error : null);
+  const marks = useMemo(() => marksOnPage(marksOf(overview.feeds.rebalances.result, overview.feeds.groups.result), place.args, result), [overview.feeds.rebalances.result, overview.feeds.groups.result, place.args, result]);
   const behindCount = useMemo(() => behind(groupsOf(groupsSeen)).length, [groupsSeen]);
 
   return (
@@ -146,7 +156,9 @@ export function App() {
             {scratch && place.view.pxl === undefined && <p className="none">Write a script and run it with Ctrl+Enter.</p>}
             {open.move && !home && !catalogue && <p className="note" role="status">{narrow ? "Widgets are moved on a wider screen." : shownVis ? "Drag a widget to move it, its corner to size it; arrow keys do the same. The address keeps the new places." : "This script has no vis spec: there is nothing to arrange."} <button type="button" className="link" onClick={() => { toggle("move"); }}>done</button>{place.view.vis !== undefined && <> <button type="button" className="link" onClick={() => { const { vis: _, ...view } = place.view; go({ ...place, view }); }}>as in the library</button></>}</p>}
             {result?.messages.filter((message) => message.level !== "info").map((message) => <p key={message.text} className={`note level-${message.level}`} role="status">{message.text}</p>)}
-            {result ? <WidgetGrid result={result} faded={outdated || error !== null} onMove={open.move && !narrow && shownVis ? (positions) => { go({ ...place, view: { ...place.view, vis: JSON.stringify(withPositions(shownVis, positions), null, 2) } }, place.view.vis !== undefined); } : undefined} /> : runnable && !error && <Skeleton />}
+            <Marks value={marks}>
+              {result ? <WidgetGrid result={result} faded={outdated || error !== null} onMove={open.move && !narrow && shownVis ? (positions) => { go({ ...place, view: { ...place.view, vis: JSON.stringify(withPositions(shownVis, positions), null, 2) } }, place.view.vis !== undefined); } : undefined} /> : runnable && !error && <Skeleton />}
+            </Marks>
           </main>
           {editorOpen && (!scratch && summary && !text ? <EditorWait /> : (
             <Suspense fallback={<EditorWait />}>

@@ -1,0 +1,55 @@
+/** Marks over a time chart: a line and a flag for each, what happened on hover and focus, its page on click. */
+import { type CSSProperties, useContext, useState } from "react";
+import { usePage } from "../model/context";
+import { visible } from "../model/format";
+import { linkPlace } from "../model/location";
+import { clockTime } from "../model/zone";
+import { type Bundle, bundled, type Mark, Marks } from "./marks";
+
+/** Where a plot's points are, in pixels of its box, and the times at its borders in seconds since the epoch. */
+export interface PlotArea {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+  low: number;
+  high: number;
+}
+
+const SHOWN = 6;
+
+export function MarkLines({ area }: { area: PlotArea }) {
+  const marks = useContext(Marks);
+  const [open, setOpen] = useState<number | null>(null);
+  const bundles = bundled(marks, area.low, area.high, area.width);
+  const shown = open === null ? undefined : bundles[open];
+  return (
+    <div className="marks" style={{ left: area.left, top: area.top, width: area.width, height: area.height, "--plot": `${area.height}px` } as CSSProperties}>
+      {bundles.map((bundle, index) => <Flag key={bundle.marks[0]?.at} bundle={bundle} onOpen={(on) => { setOpen(on ? index : null); }} />)}
+      {shown && (
+        <div className="tooltip" role="tooltip" data-testid="mark-tooltip" style={{ top: 14, ...(shown.x > area.width / 2 ? { right: area.width - shown.x + 8 } : { left: shown.x + 8 }) }}>
+          {shown.marks.slice(0, SHOWN).map((mark) => <div key={`${mark.at}/${mark.group}/${mark.text}`}><span className="muted">{clockTime(mark.at * 1000)}</span> <b><bdi>{visible(mark.group)}</bdi></b> {visible(mark.text)}</div>)}
+          {shown.marks.length > SHOWN && <div className="muted">and {shown.marks.length - SHOWN} more</div>}
+        </div>
+      )}
+    </div>
+  );
+}
+
+function Flag({ bundle, onOpen }: { bundle: Bundle; onOpen: (on: boolean) => void }) {
+  const page = usePage();
+  const first = bundle.marks[0] as Mark;
+  const kind = bundle.marks.some((mark) => mark.kind === "finding") ? "finding" : "rebalance";
+  const one = new Set(bundle.marks.map((mark) => mark.group)).size === 1;
+  const script = kind === "rebalance" ? "px/kafka_rebalances" : one ? "px/kafka_group" : "px/kafka_groups";
+  const known = page.scripts.some((each) => each.name === script);
+  const follow = () => { if (known) page.go(linkPlace(page.place, script, one ? { [script === "px/kafka_group" ? "group_id" : "group"]: first.group } : {})); };
+  return (
+    <button
+      type="button" className={`mark mark-${kind}`} style={{ left: bundle.x }} data-testid="mark" data-kind={kind} aria-label={bundle.marks.slice(0, SHOWN).map((mark) => `${clockTime(mark.at * 1000)} ${visible(mark.group)} ${visible(mark.text)}`).join("; ")}
+      onClick={follow} onPointerEnter={() => { onOpen(true); }} onPointerLeave={() => { onOpen(false); }} onFocus={() => { onOpen(true); }} onBlur={() => { onOpen(false); }}
+    >
+      <span className="mark-flag">{bundle.marks.length > 1 ? bundle.marks.length : ""}</span>
+    </button>
+  );
+}
