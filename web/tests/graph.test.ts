@@ -2,7 +2,9 @@ import { describe, expect, test } from "vitest";
 import type { Cell, Column, ResultTable } from "../src/api";
 import { edgeShape } from "../src/graph/edgePath";
 import { type Box, freeLayout, layeredLayout, layoutKey } from "../src/graph/layout";
+import { labelPlaces } from "../src/graph/labels";
 import { type GraphSpec, graphModel, graphSpec, MAX_NODES, workload } from "../src/graph/model";
+import { fitted } from "../src/graph/useViewport";
 
 const columns: Column[] = [
   { name: "src", type: "STRING", semanticType: "NONE" },
@@ -100,6 +102,28 @@ describe("the layout", () => {
     const layout = layeredLayout(made);
     for (const edge of made.edges) for (const moved of [new Set<string>(), new Set([edge.from])]) expect(edgeShape(edge, layout, moved)?.path).toMatch(/^M[-\d.e]+,[-\d.e]+[CQ]/);
   });
+});
+
+describe("labels", () => {
+  const small: Cell[][] = [["order", "topic/order", 1e-6, 1], ...["shipping", "invoicing", "billing"].map((to): Cell[] => ["topic/order", to, 3e-4, 1]), ["rdkafka", "topic/a", 3e-4, 1], ["topic/a", "rdkafka", 3e-4, 1], ["a", "b", 1e-6, 1], ["a", "b", 2e-6, 2]];
+  test.each([["in layers", layeredLayout], ["free", (made: Parameters<typeof layeredLayout>[0]) => freeLayout(made, 100)]])("never stand on each other %s", (_, arrange) => {
+    const made = model(small);
+    const layout = arrange(made);
+    const labels = labelPlaces(made.edges.map((edge) => ({ edge, shape: edgeShape(edge, layout, new Set()) })));
+    expect(labels).toHaveLength(made.edges.length);
+    expect(overlaps(labels)).toEqual([]);
+  });
+  test("do not move the graph when rates get longer", () => {
+    const boxes = (rate: number) => [...layeredLayout(model(small.map(([from = null, to = null]) => [from, to, rate, 1]))).boxes.values()].map(({ x, y }) => [x, y]);
+    expect(boxes(1e-9)).toEqual(boxes(1023e-6));
+  });
+});
+
+test.each([[600, 300, 600, 300], [100, 30, 800, 400], [2000, 200, 400, 220]])("a graph of %d × %d fits into %d × %d above its tools", (width, height, boxWidth, boxHeight) => {
+  const view = fitted(width, height, boxWidth, boxHeight);
+  expect(view.y).toBeGreaterThanOrEqual(0);
+  expect(view.y + height * view.scale).toBeLessThanOrEqual(boxHeight - 38);
+  expect(view.x + width * view.scale).toBeLessThanOrEqual(boxWidth + 1e-9);
 });
 
 test("a request graph is of services or pods, coloured by latency or errors", () => {

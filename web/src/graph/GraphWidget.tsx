@@ -6,12 +6,10 @@ import type { Place } from "../model/location";
 import { visible } from "../model/format";
 import { Icon } from "../page/Icon";
 import { edgeShape } from "./edgePath";
-import { type Box, freeLayout, layeredLayout, type Layout, layoutKey } from "./layout";
+import { labelPlaces } from "./labels";
+import { type Box, freeLayout, LABELLED_EDGES, layeredLayout, type Layout, layoutKey } from "./layout";
 import { type GraphEdge, graphModel, type GraphNode, graphSpec, isRequestGraph, type RequestView } from "./model";
 import { drag, useViewport } from "./useViewport";
-
-/** With more edges than this, their labels come on hover only. */
-const LABELLED_EDGES = 14;
 
 interface Hover {
   node?: GraphNode;
@@ -44,9 +42,9 @@ export function GraphWidget({ table, spec, name }: { table: ResultTable; spec: D
 
   const focus = focusSet(model.edges, hover, query, model.nodes);
   const dim = (id: string) => (focus !== null && !focus.has(id) ? " dim" : "");
-  const showLabels = model.edges.length <= LABELLED_EDGES;
   const { x, y, scale } = viewport.view;
   const edges = model.edges.map((edge) => ({ edge, shape: edgeShape(edge, layout, movedIds) }));
+  const labels = model.edges.length <= LABELLED_EDGES ? labelPlaces(edges) : [];
   const edgeFocused = (edge: GraphEdge) => focus === null || (hover?.edge ? hover.edge.id === edge.id : focus.has(edge.from) && focus.has(edge.to));
 
   const startDrag = (event: React.PointerEvent, node: GraphNode, box: Box, target: (() => void) | null) => {
@@ -89,8 +87,11 @@ export function GraphWidget({ table, spec, name }: { table: ResultTable; spec: D
               <path d={shape.path} className="edge-line" strokeWidth={edge.width} markerEnd={`url(#arrow-${edge.state})`} />
             </g>
           ))}
-          {showLabels && edges.map(({ edge, shape }) => shape && edge.weightText !== "" && (
-            <text key={edge.id} className={`edge-label${edgeFocused(edge) ? "" : " dim"}`} x={shape.middle.x} y={shape.middle.y - 5 - edge.width / 2}>{edge.weightText}</text>
+          {labels.map((label) => (
+            <g key={label.edge.id} className={`edge-label${edgeFocused(label.edge) ? "" : " dim"}`}>
+              <rect x={label.x - label.width / 2} y={label.y - label.height / 2} width={label.width} height={label.height} />
+              <text x={label.x} y={label.y + 4}>{label.edge.weightText}</text>
+            </g>
           ))}
           {model.nodes.map((node) => {
             const box = layout.boxes.get(node.id);

@@ -39,8 +39,17 @@ function through(points: Point[]): EdgeShape {
     const end = i === all.length - 2 ? next : { x: (here.x + next.x) / 2, y: (here.y + next.y) / 2 };
     path += `Q${here.x},${here.y} ${end.x},${end.y}`;
   }
-  const mid = all[Math.floor(all.length / 2)] as Point;
-  return { path, middle: mid };
+  return { path, middle: onCurve(all) };
+}
+
+/** The point of the curve next to its middle control point. */
+function onCurve(all: readonly Point[]): Point {
+  const at = Math.floor(all.length / 2);
+  const [before, here, after] = [all[at - 1], all[at], all[at + 1]];
+  if (!before || !here || !after) return here ?? { x: 0, y: 0 };
+  const from = at === 1 ? before : { x: (before.x + here.x) / 2, y: (before.y + here.y) / 2 };
+  const to = at === all.length - 2 ? after : { x: (here.x + after.x) / 2, y: (here.y + after.y) / 2 };
+  return { x: from.x / 4 + here.x / 2 + to.x / 4, y: from.y / 4 + here.y / 2 + to.y / 4 };
 }
 
 function between(from: Box, to: Box, edge: GraphEdge): EdgeShape {

@@ -26,6 +26,10 @@ const NODE_HEIGHT = 30;
 const CROWDED_HEIGHT = 24;
 const CROWD = 25;
 const ICON_WIDTH = 26;
+/** With more edges than this, their labels come on hover only. */
+export const LABELLED_EDGES = 14;
+/** Room for a label, whatever it says: a rate that gets longer must not move the graph. */
+const LABEL = { width: 64, height: 16 };
 
 function size(label: string, crowded: boolean): { text: string; width: number; height: number } {
   const text = middle(label, LABEL_LIMIT);
@@ -42,8 +46,9 @@ export function layeredLayout(model: GraphModel): Layout {
   const ids = new Map(model.nodes.map((node, index) => [node.id, `n${index}`]));
   const idOf = (id: string) => ids.get(id) ?? "";
   for (const node of model.nodes) graph.setNode(idOf(node.id), { ...sizes.get(node.id) });
+  const room = model.edges.length <= LABELLED_EDGES && model.edges.some((edge) => edge.weightText !== "") ? { ...LABEL, labelpos: "c" } : {};
   model.edges.forEach((edge, index) => {
-    if (edge.lane === 0) graph.setEdge(idOf(edge.from), idOf(edge.to), {}, `e${index}`);
+    if (edge.lane === 0) graph.setEdge(idOf(edge.from), idOf(edge.to), { ...room }, `e${index}`);
   });
   dagre.layout(graph);
   const boxes = new Map<string, Box>();

@@ -10,10 +10,14 @@ export interface View {
 const MIN = 0.1;
 const MAX = 3;
 
-/** The view in which a drawing of this size is whole and in the middle. */
+/** Height of the tools at the bottom, which must not stand on the drawing. */
+const TOOLS = 38;
+
+/** The view in which a drawing of this size is whole, and in the middle as far as the tools below leave room. */
 export function fitted(width: number, height: number, boxWidth: number, boxHeight: number): View {
-  const scale = Math.max(MIN, Math.min(1.25, boxWidth / width, boxHeight / height));
-  return { scale, x: (boxWidth - width * scale) / 2, y: (boxHeight - height * scale) / 2 };
+  const free = boxHeight - TOOLS;
+  const scale = Math.max(MIN, Math.min(1.25, boxWidth / width, free / height));
+  return { scale, x: (boxWidth - width * scale) / 2, y: Math.min((boxHeight - height * scale) / 2, free - height * scale) };
 }
 
 export function useViewport(width: number, height: number) {

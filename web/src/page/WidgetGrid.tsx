@@ -10,9 +10,11 @@ import { moved } from "./move";
 import { Empty } from "./Empty";
 import { everythingEmpty, Widget } from "./Widget";
 
-/** On narrow screens a table of three rows is not taller than three rows. */
+/** On narrow screens a table of three rows is not taller than three rows, nor a graph of three nodes. */
 function contentHeight(widget: WidgetSpec, result: RunResult): Record<string, number> {
   const rows = result.tables.find((each) => each.name === widget.table)?.rows.length ?? 0;
+  const graphRows = graphHeight(widget, result);
+  if (graphRows > 0) return { "--content": Math.max(graphRows, 2) * 110 };
   return kindOf(widget) === "Table" && rows > 0 ? { "--content": tableHeight(rows) } : {};
 }
 
