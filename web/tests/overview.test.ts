@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Cell, Column, ResultTable, RunResult } from "../src/api";
-import { pick, tableWith } from "../src/overview/columns";
+import { keepRows, pick, tableWith } from "../src/overview/columns";
 import { compose } from "../src/overview/compose";
 import { behind, behindSince, groupsOf, sentence } from "../src/overview/groups";
 import { SECTIONS, sectionOf, trail } from "../src/overview/sections";
@@ -35,6 +35,11 @@ test("a finding names topic and time; without one the oldest unread record does"
   const [group] = groupsOf(groups(["g", "WARN", 9, 10, 0, null, 2, ""]), findings);
   expect(group).toMatchObject({ topics: "order and bills", since: 1764088100000 });
   expect(behindSince(one("g", "WARN", 9, 10, 0, null, 2, ""), 1_000_000)).toBe(990_000);
+});
+
+test("of a namespace only the rebalances of its groups are kept; other tables stay", () => {
+  const result: RunResult = { script: "", args: {}, executedAt: 0, compileMs: 0, durationMs: 0, widgets: [], messages: [], tables: [table("Rebalances", [column("group"), column("reason")], [["a", "x"], ["b", "y"]]), table("Other", [column("topic")], [["t"]])] };
+  expect(keepRows(result, "group", new Set<Cell>(["b"])).tables.map((each) => [each.numRows, each.rows])).toEqual([[1, [["b", "y"]]], [1, [["t"]]]]);
 });
 
 describe("the start page out of several scripts", () => {

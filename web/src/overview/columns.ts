@@ -17,3 +17,14 @@ export function pick(table: ResultTable, name: string, columns: readonly string[
   const kept = columns.map((each) => table.columns.findIndex((column) => column.name === each)).filter((at) => at >= 0);
   return { ...table, name, columns: kept.map((at) => table.columns[at] as Column), rows: table.rows.map((row) => kept.map((at) => row[at] ?? null)) };
 }
+
+/** The result with only the rows whose `column` has one of these values, in the tables that have such a column. */
+export function keepRows(result: RunResult, column: string, values: ReadonlySet<Cell>): RunResult {
+  const kept = (table: ResultTable): ResultTable => {
+    const at = table.columns.findIndex((each) => each.name === column);
+    if (at < 0) return table;
+    const rows = table.rows.filter((row) => values.has(row[at] ?? null));
+    return { ...table, rows, numRows: rows.length };
+  };
+  return { ...result, tables: result.tables.map(kept) };
+}

@@ -4,6 +4,7 @@ import type { ErrorBody, RunRequest, RunResult, ScriptSummary } from "../api";
 import type { LiveState } from "../model/live";
 import type { Place } from "../model/location";
 import { useLive } from "../page/useLive";
+import { keepRows, reader, tableWith } from "./columns";
 
 /** Each feed with the scripts that can answer it, the best first. */
 const FEEDS = {
@@ -46,7 +47,8 @@ export function useOverview(place: Place, home: boolean, scripts: readonly Scrip
   const clients = useFeed("clients", asked, home, slower);
   const errors = useFeed("errors", asked, home, slower);
   const rebalances = useFeed("rebalances", home ? asked : { ...asked, start: charts ?? undefined }, home || charts !== null, home ? slower : beside);
-  const all = { groups, topics, flow, brokers, clients, errors, rebalances };
+  const inNamespace = useMemo(() => ofGroups(rebalances.feed, place.args.namespace ? groups.feed.result : null), [rebalances.feed.result, rebalances.feed.error, place.args.namespace, groups.feed.result]); // eslint-disable-line react-hooks/exhaustive-deps -- a feed is its result and its error
+  const all = { groups, topics, flow, brokers, clients, errors, rebalances: { ...rebalances, feed: inNamespace } };
   const lives = Object.values(all).filter((each) => each.feed.script !== null).map((each) => each.live);
   // One script that fails is told where it would stand; the page fails when none answers.
   const first = lives.every((each) => each.error !== null) ? lives[0] : undefined;
@@ -59,6 +61,14 @@ export function useOverview(place: Place, home: boolean, scripts: readonly Scrip
     },
     runNow: () => { for (const each of Object.values(all)) each.runNow(); },
   }; // prettier-ignore
+}
+
+/** Rebalances know no namespaces; the groups do. */
+function ofGroups(feed: Feed, groups: RunResult | null): Feed {
+  const table = tableWith(groups, "group", "status");
+  if (feed.result === null || table === null) return feed;
+  const read = reader(table);
+  return { ...feed, result: keepRows(feed.result, "group", new Set(table.rows.map((row) => read(row, "group")))) };
 }
 
 interface Asked {

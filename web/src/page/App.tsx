@@ -62,9 +62,9 @@ function chartWindow(result: RunResult | null, script: string, variables: readon
   return variable ? effective(variable, place.args) : null;
 }
 
-/** What the start page takes: the time and the namespace, which all of its scripts know. */
+/** What the start page takes: the time, and the namespace, which all of its scripts but the brokers know. */
 const HOME_VARIABLES: Variable[] = [
-  { name: "namespace", type: "PX_NAMESPACE", description: "Only traffic with an end in this namespace.", defaultValue: "", validValues: [], required: false },
+  { name: "namespace", type: "PX_NAMESPACE", description: "Only groups, clients and traffic with an end in this namespace.", defaultValue: "", validValues: [], required: false },
   { name: "start_time", type: "PX_STRING", description: "Start of the time window, relative to now.", defaultValue: "-5m", validValues: [], required: false },
 ];
 
