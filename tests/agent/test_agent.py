@@ -143,14 +143,17 @@ def test_rows_are_counted_as_dropped_once_however_long_the_store_is_away(tmp_pat
     for _ in range(6):
         agent._next_heartbeat_ns = 0
         agent.round(1)
-    untold = agent.shipper.rows_dropped
+    untold = agent.shipper.dropped
     assert untold["kafka_produce"] == 3000
-    assert 3000 <= agent.counters()["rows_dropped_total"] <= sum(untold.values())
+    counters = agent.counters()
+    assert 3000 <= counters["rows_dropped_total"] <= sum(untold.values()) and counters['table_rows_dropped_total{table="kafka_produce"}'] == 3000
     agent.close()
 
 
 def test_counters_are_told_to_the_last_digit():
     assert health.exposition({"capture_bytes": 22_029_817, "clock_offset_seconds": 0.25}).splitlines()[1::2] == ["kafkascope_agent_capture_bytes 22029817", "kafkascope_agent_clock_offset_seconds 0.25"]
+    assert health.exposition({'rows_total{table="a"}': 1, 'rows_total{table="b"}': 2}).splitlines() == [
+        "# TYPE kafkascope_agent_rows_total counter", 'kafkascope_agent_rows_total{table="a"} 1', 'kafkascope_agent_rows_total{table="b"} 2']
 
 
 def test_a_store_that_comes_back_empty_hears_of_everything_again(tmp_path):

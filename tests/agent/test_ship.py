@@ -108,7 +108,7 @@ def test_a_batch_that_comes_a_second_time_is_stored_once(store, socket):
             reader.read()
         writer.close()
     assert produced(store) == 30
-    assert server.stats() == {"batches": 3, "rows": 30, "refused": 0, "repeated": 3, "paired": 0}
+    assert server.stats() == {"batches": 3, "rows": 30, "refused": 0, "repeated": 3, "paired": 0, "own_link": 0}
     client.close()
     server.close()
 
@@ -306,6 +306,7 @@ def test_the_servers_own_connections_with_agents_are_no_kafka_that_was_not_seen(
     lost = [{"time_": 1, "reason": "tls", "local_addr": address, "local_port": port} for address, port in ((own, server.port), (own, 9093), ("10.9.9.9", server.port))]
     shipper.submit("kafka_loss", rows.build("kafka_loss", lost))
     assert shipper.flush(5)
-    assert store.stats()["tables"]["kafka_loss"]["rows"] == 2
+    assert store.stats()["tables"]["kafka_loss"]["rows"] == server.stats()["rows"] == 2
+    assert server.stats()["own_link"] == 1 and shipper.rows_sent == 3, "what is left out is counted"
     shipper.close()
     server.close()

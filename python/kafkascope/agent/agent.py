@@ -6,6 +6,7 @@ import logging
 import os
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -95,9 +96,9 @@ class Agent:
         self.alive_s = time.monotonic()
         self._next_heartbeat_ns = 0
         self._stop = False
-        self._dropped_total = 0
-        #: Of the rows that were dropped, those that the store could not be told of yet.
-        self._untold = 0
+        #: Rows by table that were dropped; of these, those that the store could not be told of yet.
+        self._dropped: Counter[str] = Counter()
+        self._untold: Counter[str] = Counter()
         self._lost_told = 0
 
     def _sampler(self) -> Sampler:
@@ -145,12 +146,13 @@ class Agent:
         """What the agent did and what waits, for its own metrics."""
         shipper = self.shipper
         found = {
-            "rows_sent_total": shipper.rows_sent, "rows_dropped_total": self._dropped_total, "reconnects_total": shipper.reconnects, "queued_bytes": shipper.queued_bytes,
+            "rows_sent_total": shipper.rows_sent, "rows_dropped_total": self._dropped.total(), "reconnects_total": shipper.reconnects, "queued_bytes": shipper.queued_bytes,
             "buffered_bytes": shipper.buffered_bytes, "connected": int(shipper.connected), "processes": len(self.sampler.processes.processes),
             "processes_not_followed_total": self.sampler.processes.not_followed, "clock_offset_seconds": (shipper.clock.offset_ns or 0) / 1e9,
         }  # fmt: skip
+        by_table = {f'table_rows_{what}_total{{table="{table}"}}': rows for what, tables in (("sent", dict(shipper.sent)), ("dropped", dict(self._dropped))) for table, rows in tables.items()}
         capture = self._pipeline.stats() if self._pipeline is not None else {}
-        return {**found, **{f"capture_{name}": value for name, value in capture.items()}}
+        return {**found, **by_table, **{f"capture_{name}": value for name, value in capture.items()}}
 
     def close(self) -> None:
         """Ship what the capture still holds, say goodbye, stop."""
@@ -191,13 +193,13 @@ class Agent:
         dropped = self.shipper.take_dropped()
         loss = [{"time_": now_ns, "reason": "limit", "events": count, "bytes": 0, "detail": f"rows of {table} that could not be shipped to the store"}
                 for table, count in dropped.items() if table != "kafka_loss"]  # fmt: skip
-        new, self._untold = sum(dropped.values()) - self._untold, 0
+        new, self._untold = dropped - self._untold, Counter()
         if new:
-            self._dropped_total += new
-            self.log.warning("rows dropped: the store is away or too slow", extra={"rows": new, "total": self._dropped_total})
+            self._dropped += new
+            self.log.warning("rows dropped: the store is away or too slow", extra={"rows": new.total(), "total": self._dropped.total()})
         if loss and not self.shipper.submit("kafka_loss", rows.build("kafka_loss", loss)):
             self.shipper.put_back_dropped(dropped)
-            self._untold = sum(dropped.values())
+            self._untold = dropped
         lost = stats.get("events_lost", stats.get("lost_events", 0))
         if lost > self._lost_told:
             self.log.warning("the capture lost events", extra={"events": lost - self._lost_told, "total": lost})
@@ -214,8 +216,8 @@ class Agent:
         found = []
         if self._pipeline is None:
             found.append("does not capture")
-        if self._dropped_total:
-            found.append(f"{self._dropped_total} rows not shipped")
+        if self._dropped:
+            found.append(f"{self._dropped.total()} rows not shipped")
         if self.sampler.processes.not_followed:
             found.append("more processes than it follows")
         if clock := self.shipper.clock.words():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -50,11 +51,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def exposition(counters: dict[str, float]) -> str:
-    """In Prometheus's text form."""
-    lines = []
-    for name, value in sorted(counters.items()):
-        full = f"kafkascope_agent_{name}"
-        lines += [f"# TYPE {full} {'counter' if name.endswith('_total') else 'gauge'}", f"{full} {int(value) if float(value).is_integer() else value}"]
+    """In Prometheus's text form; a counter's name may end with its labels."""
+    lines: list[str] = []
+    for family, some in itertools.groupby(sorted(counters.items()), lambda counter: counter[0].partition("{")[0]):
+        lines.append(f"# TYPE kafkascope_agent_{family} {'counter' if family.endswith('_total') else 'gauge'}")
+        lines += [f"kafkascope_agent_{name} {int(value) if float(value).is_integer() else value}" for name, value in some]
     return "\n".join(lines) + "\n"
 
 

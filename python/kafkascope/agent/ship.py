@@ -8,7 +8,7 @@ import random
 import threading
 import time
 import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -80,9 +80,9 @@ class Shipper:
         self.problem = ""
         #: Which run of a server acknowledged last: another one may have begun with nothing.
         self.server_run = ""
-        self.rows_sent = 0
-        self.rows_dropped: dict[str, int] = {}
-        self.rows_refused: dict[str, int] = {}
+        #: Rows by table: acknowledged; dropped or refused and not yet taken.
+        self.sent: Counter[str] = Counter()
+        self.dropped: Counter[str] = Counter()
         self.reconnects = 0
         self._thread = threading.Thread(target=self._run, name="ship", daemon=True)
         self._thread.start()
@@ -95,7 +95,7 @@ class Shipper:
         with self._condition:
             sequence = self._sequences.get(table, -1) + 1
             if self._closing or not self._place(table, batch, size, sequence):
-                self.rows_dropped[table] = self.rows_dropped.get(table, 0) + batch.num_rows
+                self.dropped[table] += batch.num_rows
                 return False
             self._sequences[table] = sequence
             self._condition.notify()
@@ -122,27 +122,27 @@ class Shipper:
             self._log(problem or "the buffer on disk takes rows again")
         return stored
 
-    def take_dropped(self) -> dict[str, int]:
+    def take_dropped(self) -> Counter[str]:
         """Rows dropped or refused since the last call, by table."""
         with self._condition:
-            found = dict(self.rows_dropped)
-            for table, rows in self.rows_refused.items():
-                found[table] = found.get(table, 0) + rows
-            self.rows_dropped.clear()
-            self.rows_refused.clear()
+            found, self.dropped = self.dropped, Counter()
             return found
 
-    def put_back_dropped(self, rows: dict[str, int]) -> None:
+    def put_back_dropped(self, rows: Counter[str]) -> None:
         """What ``take_dropped`` gave could not be told: it is given again."""
         with self._condition:
-            for table, count in rows.items():
-                self.rows_dropped[table] = self.rows_dropped.get(table, 0) + count
+            self.dropped.update(rows)
 
     def take_learned(self) -> list[tuple[str, str]]:
         """(topic id, name) that the server knows from other agents, each once."""
         with self._condition:
             found, self._learned = self._learned, []
             return found
+
+    @property
+    def rows_sent(self) -> int:
+        """Rows that the store acknowledged."""
+        return self.sent.total()
 
     @property
     def queued_bytes(self) -> int:
@@ -245,10 +245,10 @@ class Shipper:
             self._log("connected to the store")
         with self._condition:
             if "refused" in answer:
-                self.rows_refused[item.table] = self.rows_refused.get(item.table, 0) + item.batch.num_rows
+                self.dropped[item.table] += item.batch.num_rows
                 self._log(f"the store refused {item.batch.num_rows} rows of {item.table}: {answer['refused']}")
             else:
-                self.rows_sent += item.batch.num_rows
+                self.sent[item.table] += item.batch.num_rows
             if len(self._learned) < _LEARNED:
                 self._learned += [(str(topic_id), str(name)) for topic_id, name in answer.get("topics", ())]
             self._unacknowledged.popleft()

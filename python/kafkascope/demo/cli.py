@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from kafkascope.cli.errors import FAILED, NOTHING_THERE, CommandError
+from kafkascope.cli.errors import FAILED, NOTHING_THERE, WRONG_USE, CommandError
 from kafkascope.demo import control
 from kafkascope.demo.errors import DemoError
 from kafkascope.demo.plan import DEMOS, Demo, find
@@ -116,6 +116,9 @@ def deploy(found: Demo, api: Api | None, port: int, images: str | None, pull_pol
       px demo deploy px-kafka --host      although a cluster is configured
     """
     name = found.name
+    if api is None and (images or pull_policy):
+        why = f"{name} runs on this host already" if control.runs(found) else "it is to run on this host"
+        raise CommandError(f"--images and --pull-policy are of a cluster, and {why}", "name the cluster with --kubeconfig or --context", WRONG_USE)
     if api is not None:
         from kafkascope.demo.kubernetes import control as cluster
 

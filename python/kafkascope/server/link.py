@@ -20,7 +20,7 @@ class Link:
         """Metrics of both."""
         found: list[AnyFamily] = []
         if self.ingest:
-            found.append(Family("kafkascope_ingest_total", "counter", "Batches and rows that agents sent: taken, refused, come twice (repeated), and rows left out as the other agent of their connection told them (paired).",
+            found.append(Family("kafkascope_ingest_total", "counter", "Batches and rows that agents sent: taken, refused, come twice (repeated), rows left out as the other agent of their connection told them (paired) or as they are of the agents' own connections with this server (own_link).",
                                 ("what",), [((name,), value) for name, value in self.ingest.items()]))  # fmt: skip
         if self.watch:
             # Objects beyond the limit are a number that falls again; all others only grow.

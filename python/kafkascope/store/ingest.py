@@ -90,7 +90,8 @@ class IngestServer:
         return self._server.port if self._path is None else 0
 
     def stats(self) -> dict[str, int]:
-        """Batches and rows taken, batches refused, batches that came twice, rows left out because the connection's other side told them."""
+        """Batches and rows taken, batches refused, batches that came twice; rows left out because the connection's other side told them (``paired``),
+        or because they tell of this server's own connections with agents (``own_link``)."""
         return {**self._server.counters, "paired": self._server.pairs.left_out}
 
     def close(self) -> None:
@@ -144,7 +145,8 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
             options["tls_certificates"] = [certificate]
         self.closing = False
         self._run = uuid.uuid4().hex
-        self.counters = {"batches": 0, "rows": 0, "refused": 0, "repeated": 0}
+        self.counters = {"batches": 0, "rows": 0, "refused": 0, "repeated": 0, "own_link": 0}
+        self._counting = threading.Lock()
         self._store = store
         self._positions = positions
         self._joined = joined
@@ -168,7 +170,7 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
                 tag = json.loads(chunk.app_metadata.to_pybytes())
                 session, sequence, asid = str(tag["session"]), int(tag["sequence"]), int(tag["asid"])
             except (AttributeError, ValueError, KeyError, TypeError):
-                self.counters["refused"] += 1
+                self._count(refused=1)
                 raise flight.FlightServerError("a batch without session, sequence and agent: is the agent of another version?") from None
             if self._positions.is_new(session):
                 self._store.agent_started(asid)
@@ -185,21 +187,26 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
         # One agent has one stream per table; a second one appears while a broken one has not ended yet.
         with self._order[hash((session, table)) % len(self._order)]:
             if sequence <= self._positions.last(session, table):
-                self.counters["repeated"] += 1
+                self._count(repeated=1)
                 return {"sequence": sequence}
+            others = self._without_own_link(table, batch)
             try:
-                batch = self.pairs.once(self._without_own_link(table, batch))
-                self._store.append(table, batch, {session: sequence})
+                kept = self.pairs.once(others)
+                self._store.append(table, kept, {session: sequence})
             except StoreError as error:
                 # Sending it again would not help: acknowledged, with the reason.
-                self.counters["refused"] += 1
+                self._count(refused=1)
                 self._positions.set(session, table, sequence)
                 return {"sequence": sequence, "refused": str(error)}
             self._positions.set(session, table, sequence)
-            self.counters["batches"] += 1
-            self.counters["rows"] += batch.num_rows
+            self._count(batches=1, rows=kept.num_rows, own_link=batch.num_rows - others.num_rows)
             return {"sequence": sequence}
 
+    def _count(self, **more: int) -> None:
+        """Streams of different tables count at the same time."""
+        with self._counting:
+            for name, value in more.items():
+                self.counters[name] += value
 
     def _without_own_link(self, table: str, batch: Any) -> Any:
         """Agents see this server's own TLS connections as any other's; they are no Kafka that could not be seen."""
