@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kafkascope.analysis import rebalance_classic, rebalance_epochs, rebalances
+from kafkascope.analysis import rebalance_epochs, rebalances
 from kafkascope.analysis.rebalance_state import Group, Row
 
 SECOND = 1_000_000_000
@@ -115,12 +115,9 @@ class Memberships:
             return
         info = self.of(row["cluster_id"], row["group_id"])
         info.last_ns = max(info.last_ns, row["time_"])
-        protocol = row["protocol"]
-        if protocol not in info.protocols:
-            info.protocols[protocol] = Group(row["cluster_id"] or self._cluster, row["group_id"], protocol)
+        group = rebalances.take(info.protocols, row | {"cluster_id": row["cluster_id"] or self._cluster})
         if row["error_code"] in (0, None):
-            info.kind = protocol
-        (rebalance_classic if protocol == "classic" else rebalance_epochs).take(info.protocols[protocol], row)
+            info.kind = group.protocol
         if row["member_id"]:
             if row["event"] == "leave":
                 info.heard.pop(row["member_id"], None)

@@ -47,7 +47,7 @@ def _join(group: Group, row: Row) -> None:
     rebalance.left.pop(identity_of(row), None)
     if error is None:
         return
-    rebalance.cooperative = "cooperative" in row["protocol_name"].lower()
+    rebalance.cooperative = _cooperative(row["protocol_name"])
     rebalance.generations.add(generation)
     part.generation, part.settled_ns = generation, None
     if row["is_leader"]:
@@ -122,6 +122,11 @@ def _leave(group: Group, row: Row) -> None:
     unseen = (group.count or 0) - len(group.members)
     if group.members and not present and unseen <= 0:
         group.empty(end_of(row))
+
+
+def _cooperative(assignor: str) -> bool:
+    # Kafka Streams' own assignor, which has no "cooperative" in its name, has been since 2.4 (KIP-429).
+    return assignor == "stream" or "cooperative" in assignor.lower()
 
 
 def _join_trigger(group: Group, row: Row) -> str:

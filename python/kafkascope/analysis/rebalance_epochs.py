@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kafkascope.analysis.rebalance_state import (
     FENCED,
+    RETRIED,
     Group,
-    Member,
     Rebalance,
     Row,
     end_of,
@@ -17,6 +17,8 @@ from kafkascope.analysis.rebalance_state import (
 LINGER_NS = 10_000_000_000
 #: A member that has not followed after this time is gone; sessions end after 45 s unless configured otherwise.
 GIVE_UP_NS = 60_000_000_000
+#: The epoch with which a static member says that it will be back (KIP-848).
+AWAY = -2
 
 
 def take(group: Group, row: Row) -> None:
@@ -24,8 +26,7 @@ def take(group: Group, row: Row) -> None:
     close(group, row["time_"])
     event, error = row["event"], row["error_code"]
     if error not in (0, None) and event != "heartbeat":
-        if group.open is not None:
-            group.open.refused += 1
+        _refused(group, row)
         return
     if event == "leave":
         _leave(group, row)
@@ -39,6 +40,17 @@ def take(group: Group, row: Row) -> None:
         _follow(group, row)
 
 
+def _refused(group: Group, row: Row) -> None:
+    rebalance = group.open
+    if rebalance is None and row["event"] == "join" and row["error_code"] in RETRIED:
+        rebalance = _begin(group, row, "member_joined")
+    if rebalance is None:
+        return
+    rebalance.refused += 1
+    if row["event"] == "join" and row["error_code"] in RETRIED:
+        rebalance.waiting.setdefault((row["client_id"], row["client_addr"]), row["time_"])
+
+
 def close(group: Group, now_ns: int) -> None:
     """Writes down what can be no longer part of the rebalance under way."""
     rebalance = group.open
@@ -47,8 +59,12 @@ def close(group: Group, now_ns: int) -> None:
     if _settled(group) and now_ns - rebalance.last_ns > LINGER_NS:
         _complete(group)
     elif not _settled(group) and now_ns - rebalance.last_ns > GIVE_UP_NS:
+        if not group.members:
+            # Nobody got in.
+            group.finish("open", None)
+            return
         for identity in [i for i, m in group.members.items() if m.epoch < group.generation]:
-            _lost(group, rebalance, group.members.pop(identity))
+            _lost(group, rebalance, identity)
         _complete(group)
 
 
@@ -71,6 +87,8 @@ def _begin(group: Group, row: Row, trigger: str) -> Rebalance:
 
 def _follow(group: Group, row: Row) -> None:
     identity = identity_of(row)
+    if _is_as_before(group, identity, row):
+        return
     joins = row["event"] == "join"
     rebalance = _begin(group, row, "member_joined") if joins else group.begin(row, "assignment_changed")
     part = group.part(rebalance, row)
@@ -82,7 +100,7 @@ def _follow(group: Group, row: Row) -> None:
     assigned = partitions_of(row["assigned"])
     if row["event"] == "assignment" and assigned is not None:
         for other in _robbed(group, identity, assigned):
-            _lost(group, rebalance, group.members.pop(other))
+            _lost(group, rebalance, other)
         group.assign(rebalance, identity, assigned, end_of(row))
         member.partitions = assigned
     member.epoch = row["generation"]
@@ -92,7 +110,20 @@ def _follow(group: Group, row: Row) -> None:
     group.count = len(group.members)
 
 
+def _is_as_before(group: Group, identity: str, row: Row) -> bool:
+    """A static member is back and is given what it had: no rebalance."""
+    member = group.members.get(identity)
+    if member is None or not row["instance_id"] or member.epoch != row["generation"]:
+        return False
+    if row["event"] == "join":
+        member.member_id = row["member_id"] or member.member_id
+        return True
+    return group.open is None and row["event"] == "assignment" and partitions_of(row["assigned"]) == member.partitions
+
+
 def _leave(group: Group, row: Row) -> None:
+    if row["generation"] == AWAY:
+        return
     identity = identity_of(row)
     rebalance = _begin(group, row, "member_left")
     rebalance.left[identity] = group.part(rebalance, row).member
@@ -112,8 +143,11 @@ def _robbed(group: Group, identity: str, assigned: frozenset[tuple[str, int]]) -
     return {o for o in owners if o is not None and o != identity and o in group.members}
 
 
-def _lost(group: Group, rebalance: Rebalance, member: Member) -> None:
-    rebalance.left[member.identity] = member
+def _lost(group: Group, rebalance: Rebalance, identity: str) -> None:
+    """A member that is gone without a word; of its partitions nobody knows since when they have had no reader."""
+    rebalance.lost += len(group.held(identity))
+    member = group.members.pop(identity)
+    rebalance.left[identity] = member
     if rebalance.trigger == "assignment_changed":
         rebalance.trigger = "member_timed_out"
         rebalance.by = rebalance.by | {"client_id": member.client_id, "member_id": member.member_id, "reason": ""}

@@ -105,7 +105,7 @@ class Group:
 
     def assign(self, rebalance: Rebalance, identity: str, now: frozenset[Partition], at_ns: int) -> None:
         """Books who reads which partition from a moment on, and what moved."""
-        before = self._held(identity)
+        before = self.held(identity)
         rebalance.lost += len(before - now)
         rebalance.gained += len(now - before)
         if self.shared:
@@ -120,7 +120,7 @@ class Group:
 
     def release(self, rebalance: Rebalance, identity: str, at_ns: int) -> None:
         """Nobody reads a member's partitions from a moment on."""
-        held = self._held(identity)
+        held = self.held(identity)
         rebalance.lost += len(held)
         if not self.shared:
             self.let_go.update(dict.fromkeys(held, at_ns))
@@ -130,7 +130,8 @@ class Group:
         """Several members may read one partition."""
         return self.protocol == "share"
 
-    def _held(self, identity: str) -> frozenset[Partition]:
+    def held(self, identity: str) -> frozenset[Partition]:
+        """The partitions that a member reads."""
         if self.shared:
             member = self.members.get(identity)
             return (member.partitions if member else None) or frozenset()

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import pyarrow as pa
 
 from kafkascope.analysis import rebalance_classic, rebalance_epochs
-from kafkascope.analysis.rebalance_state import Group, Row
+from kafkascope.analysis.rebalance_state import Group, Row, identity_of
 
 #: Columns of ``kafka_group_events`` that are read.
 INPUT = (
@@ -87,16 +87,33 @@ COLUMNS = MappingProxyType(
 )
 
 
+def take(protocols: dict[str, Group], row: Row) -> Group:
+    """Takes the next event of one group in, whose state is kept by protocol: on its way from one to the other a group speaks both at once."""
+    group = _removed_from(protocols, row) or protocols.get(row["protocol"])
+    if group is None:
+        group = protocols[row["protocol"]] = Group(row["cluster_id"], row["group_id"], row["protocol"])
+    (rebalance_classic if group.protocol == "classic" else rebalance_epochs).take(group, row)
+    return group
+
+
+def _removed_from(protocols: dict[str, Group], row: Row) -> Group | None:
+    """The group of another protocol whose member is removed by an admin's LeaveGroup, which is the classic protocol's request."""
+    if row["event"] != "leave" or row["protocol"] in protocols:
+        return None
+    return next((group for group in protocols.values() if identity_of(row) in group.members), None)
+
+
 def rebalances(group_events: pa.Table) -> pa.Table:
     """The rebalances within rows of ``kafka_group_events``, by their beginning; the columns are told in ``COLUMNS``."""
-    # A group on its way from one protocol to the other speaks both at once.
-    groups: dict[tuple[str, str, str], Group] = {}
-    for row in group_events.select(list(INPUT)).sort_by("time_").to_pylist():
-        key = (row["cluster_id"], row["group_id"], row["protocol"])
-        if key not in groups:
-            groups[key] = Group(*key)
-        (rebalance_classic if row["protocol"] == "classic" else rebalance_epochs).take(groups[key], row)
-    done = [row for group in groups.values() for row in _ended(group)]
+    rows = group_events.select(list(INPUT)).sort_by("time_").to_pylist()
+    clusters = {row["cluster_id"] for row in rows} - {""}
+    groups: dict[tuple[str, str], dict[str, Group]] = {}
+    for row in rows:
+        if len(clusters) == 1:
+            # What was seen before the cluster's id was known belongs to the only one there is.
+            row["cluster_id"] = next(iter(clusters))
+        take(groups.setdefault((row["cluster_id"], row["group_id"]), {}), row)
+    done = [row for protocols in groups.values() for group in protocols.values() for row in _ended(group)]
     return pa.Table.from_pylist(sorted(done, key=lambda r: (r["time_"], r["cluster_id"], r["group_id"])), schema=SCHEMA)
 
 
