@@ -18,6 +18,14 @@ class Check(TypedDict):
     found: str
     hint: str
 
+class Place(TypedDict):
+    """A field and its bytes, of ``message_layout()``."""
+
+    path: str
+    type: str
+    offset: int | None
+    length: int | None
+
 class RowBatch:
     """Rows of one table; ``pyarrow.record_batch(batch)`` takes them without a copy."""
 
@@ -70,6 +78,23 @@ def catalogue() -> str:
 
 def decode_files(paths: Sequence[str | os.PathLike[str]], format: str, fd: int) -> dict[str, Any]:
     """Writes every request of capture files to a file descriptor, as "json" or "text" lines; returns a summary."""
+
+def message_layout(
+    api_key: int,
+    api_version: int,
+    response: bool,
+    body_json: str,
+    client_id: str | None = None,
+    size: int | None = None,
+) -> list[Place]:
+    """Where each field of a message stood on the wire, told from its row's ``req_body`` or ``resp``, in the order of the wire.
+
+    ``path`` is a JSON pointer into the body (fields of the header are ``header/client_id`` and so on, the tagged fields of a struct
+    end in ``/_tagged_fields``), ``type`` Kafka's with its encoding (``compact nullable string``). ``offset`` and ``length`` are bytes behind the
+    size field, None where they cannot be told: behind masked secrets, or of a body that was cut. ``size`` (``req_bytes`` or ``resp_bytes``)
+    tells the length of the only such field, ``client_id`` where a request's body begins ("" for null). ValueError when there is no
+    message definition for the version, or the text is no body.
+    """
 
 def doctor() -> list[Check]:
     """What this host allows, and what to do about what it does not."""

@@ -4,6 +4,7 @@ mod batch;
 mod decode;
 mod errors;
 mod file_pipeline;
+mod layout;
 mod live_pipeline;
 
 use pyo3::prelude::*;
@@ -21,6 +22,8 @@ mod _core {
     use crate::errors::{CaptureError, CaptureFileError};
     #[pymodule_export]
     use crate::file_pipeline::FilePipeline;
+    #[pymodule_export]
+    use crate::layout::message_layout;
     #[pymodule_export]
     use crate::live_pipeline::LivePipeline;
 

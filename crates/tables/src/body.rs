@@ -6,14 +6,17 @@
 mod compression;
 mod embedded;
 mod json;
+mod keys;
+pub mod layout;
 mod protobuf;
 mod secrets;
 mod snake;
 mod telemetry;
 
+pub use kafkascope_wire::Direction;
 use kafkascope_wire::batch::{Batch, Batches, TimestampType};
 use kafkascope_wire::fields::{self, f};
-use kafkascope_wire::{Direction, FieldId, Node, Tape, Value, View, errors};
+use kafkascope_wire::{FieldId, Node, Tape, Value, View, errors};
 
 pub use embedded::{ENVELOPE, Enveloped};
 pub use json::{write_int, write_string};

@@ -40,6 +40,8 @@ pub enum Type {
 pub struct FieldDef {
     pub id: FieldId,
     pub ty: Type,
+    /// As the definitions write it, `int32` or `FetchTopic`; of an array that of its elements.
+    pub type_name: &'static str,
     pub array: bool,
     pub versions: Versions,
     /// Where null is allowed.
@@ -195,6 +197,7 @@ fn parse_field(line: &'static str, within: Versions, top: i16) -> Result<FieldDe
             _ if ty.starts_with(|c: char| c.is_ascii_uppercase()) => Type::Struct,
             _ => return Err(format!("unknown type {ty}")),
         },
+        type_name: ty,
         array,
         versions,
         nullable: match null {
