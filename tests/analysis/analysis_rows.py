@@ -61,6 +61,6 @@ def captured(name: str) -> dict[str, pa.Table]:
 
 
 def request_log(name: str) -> list[dict[str, Any]]:
-    """What the capture's brokers wrote of each request, in the order of their answers."""
+    """What the capture's brokers wrote of each request, in the order of their answers; those of the matrix have no times and are in the order of the log."""
     with gzip.open(CAPTURES / f"{name}.requests.jsonl.gz", "rt") as lines:
-        return sorted((json.loads(line) for line in lines), key=lambda entry: entry["t_done_ms"])
+        return sorted((json.loads(line) for line in lines), key=lambda entry: entry.get("t_done_ms", 0))
