@@ -133,7 +133,7 @@ INL void older(struct sock *sk, struct sock_state *ss)
 {
 	addresses(sk, &ss->id);
 	__u32 *role = bpf_map_lookup_elem(&roles, &ss->id.t);
-	if (role)
+	if (role && !ss->role)
 		ss->role = *role;
 	ss->looked_up = 1;
 }
@@ -314,7 +314,7 @@ INL int closed(struct sock_state *ss, struct stat *c)
 /* ---- Linux 6.3 and later: only sockets pay ---- */
 INL int sock_length(struct sock *sk, int ret, int tx)
 {
-	if (ret <= 0)
+	if (ret <= 0 || !running)
 		return 0;
 	__u16 family = sk->__sk_common.skc_family, protocol = sk->sk_protocol;
 	if ((family != AF_INET && family != AF_INET6) || (protocol != IPPROTO_TCP && protocol != IPPROTO_MPTCP))
@@ -384,7 +384,7 @@ INL struct sock *socket_of(struct task_struct *t, __u32 fd)
 
 INL int on_sys_exit(struct pt_regs *r, __s64 ret)
 {
-	if (ret <= 0)
+	if (ret <= 0 || !running)
 		return 0;
 	struct call call = {};
 	__u64 fd = 0, flags = 0;
@@ -460,6 +460,8 @@ SEC("raw_tp/sys_exit") int raw_sys_exit(__u64 *ctx)
 INL void opened(struct sock *sk, struct sock_state *ss, int role)
 {
 	ss->role = role;
+	if (!running) /* its first bytes may pass unseen: as good as an older one */
+		return;
 	ss->opened = bpf_ktime_get_ns();
 	READ(ss->d[1].next, ((struct tcp_sock *)sk)->write_seq);
 	addresses(sk, &ss->id);

@@ -10,6 +10,10 @@ volatile const __u32 cfg_other_cap = 1 << 20; /* bytes kept of any other message
 volatile const __u32 cfg_wake = 1 << 20;      /* wake the reader when this many bytes wait */
 volatile const __u32 cfg_records = 0;         /* records of a processor in 2^WINDOW_BITS ns at most; 0: no limit */
 
+/* Set by user space once all programs are attached and older connections are told. Before that a request may pass a
+ * hook whose answer passes none, and the end that a socket is not known. */
+volatile __u32 running SEC(".bss");
+
 #define CHUNK 8192 /* bytes of one record at most */
 #define HELD 24    /* first bytes of a message that may come in reads of their own */
 #define TLS_HELLO 1024

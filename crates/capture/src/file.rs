@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use kafkascope_stream::Event;
 
+use crate::checksum::Checksums;
 use crate::fragments::Fragments;
 use crate::input::Input;
 use crate::link::{self, Frame};
@@ -71,6 +72,8 @@ pub struct FileStats {
     pub cut_bytes: u64,
     /// IP fragments of packets that did not come whole.
     pub fragments: u64,
+    /// TCP segments whose checksum is wrong: left out, as their receiver did.
+    pub corrupt: u64,
     /// Packets of a link type that cannot be read.
     pub unknown_link: u64,
     /// Packets that the capturing program said it dropped.
@@ -273,6 +276,7 @@ pub struct FileSource {
     readers: Vec<Reader>,
     stats: FileStats,
     fragments: Fragments,
+    checksums: Checksums,
     warnings: Vec<String>,
     unknown_links: Vec<u32>,
     failed: Option<CaptureFileError>,
@@ -286,6 +290,7 @@ impl FileSource {
             readers: Vec::new(),
             stats: FileStats::default(),
             fragments: Fragments::default(),
+            checksums: Checksums::default(),
             warnings: Vec::new(),
             unknown_links: Vec::new(),
             failed: None,
@@ -340,6 +345,7 @@ impl FileSource {
                 packet(
                     &mut self.stats,
                     &mut self.fragments,
+                    &mut self.checksums,
                     Packet {
                         time_ns,
                         link,
@@ -402,6 +408,7 @@ fn unknown_link(name: &str, link: u32) -> CaptureFileError {
 fn packet(
     stats: &mut FileStats,
     fragments: &mut Fragments,
+    checksums: &mut Checksums,
     packet: Packet,
     sink: &mut dyn FnMut(Event),
 ) {
@@ -414,6 +421,10 @@ fn packet(
             if missing > 0 {
                 stats.cut_packets += 1;
                 stats.cut_bytes += missing;
+            }
+            if checksums.refute(&tcp) {
+                stats.corrupt += 1;
+                return;
             }
             sink(Event::Segment(tcp.segment(packet.time_ns)));
         }

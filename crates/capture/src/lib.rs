@@ -3,6 +3,7 @@
 
 #[cfg(target_os = "linux")]
 pub mod af_packet;
+mod checksum;
 #[cfg(target_os = "linux")]
 pub mod doctor;
 #[cfg(ebpf)]

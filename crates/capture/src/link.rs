@@ -1,6 +1,4 @@
-//! From a link-layer frame to the TCP segment in it.
-//!
-//! Checksums are not looked at: on the sending host they are wrong, because the network card makes them.
+//! From a link-layer frame to the TCP segment in it. Checksums are left to `checksum`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -46,6 +44,8 @@ pub struct Tcp<'p> {
     /// Payload by the IP header's length: padding does not count, what the snap length cut off does.
     pub len: u32,
     pub bytes: &'p [u8],
+    /// Header and payload, when both were captured to their ends.
+    pub whole: Option<&'p [u8]>,
 }
 
 impl<'p> Tcp<'p> {
@@ -127,6 +127,16 @@ fn by_ethertype(
                 at = payload + 2;
                 payload += 4;
             }
+            // MPLS (RFC 3032): labels of 4 bytes, the last one marked.
+            Some(0x8847 | 0x8848) => loop {
+                let Some(label) = u32_at(data, payload) else {
+                    return Frame::Cut;
+                };
+                payload += 4;
+                if label & 0x100 != 0 {
+                    return ip(data, payload, length, depth);
+                }
+            },
             Some(_) => return Frame::Other,
             None => return Frame::Cut,
         }
@@ -332,5 +342,6 @@ fn tcp(data: &[u8], at: usize, end: usize, src: IpAddr, dst: IpAddr) -> Frame<'_
         flags: header[13],
         len: (end - payload) as u32,
         bytes: data.get(payload..end.min(data.len())).unwrap_or(&[]),
+        whole: data.get(at..end),
     })
 }

@@ -4,12 +4,14 @@ Prints one line of JSON: the two ports and both streams in hexadecimal digits. A
 capture prints "ready" and waits for a line first."""
 
 import ctypes
+import itertools
 import json
 import os
 import socket
 import struct
 import sys
 import tempfile
+import threading
 import time
 
 CLIENT_HELLO = b"\x16\x03\x01\x00\x40\x01\x00\x00\x3c\x03\x03" + bytes(range(58))
@@ -153,7 +155,7 @@ def pieces(talk):
     message = request(0, 9, 10, b"speaker", body)
     at = message.index(large) + 61
     cuts = [0, at, *range(at + 20, at + len(large) - 61, 40), *range(at + len(large), len(message) - 1, 6), len(message)]
-    parts = [message[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+    parts = [message[a:b] for a, b in itertools.pairwise(cuts)]
     parts.insert(5, b"")
     talk.ask(message, 8, write=lambda _: talk.client.sendmsg(parts))
     talk.answer(response(10, b"ok"))
@@ -203,6 +205,34 @@ def older_answer(talk):
     talk.answer(ANSWER)
     talk.sent = talk.answered = b""
     plain(talk)
+
+
+def older_busy(talk):
+    """Requests and answers, one after the other, before the capture, while it is attached and after it."""
+    attached = threading.Event()
+
+    def converse():
+        for correlation in itertools.count(1):
+            talk.client.sendall(request(3, 9, correlation, b"speaker", b"m" * 50))
+            exactly(talk.client, 8 + 90)
+            if attached.is_set():
+                return
+
+    def serve():
+        while head := talk.server.recv(4):
+            message = exactly(talk.server, struct.unpack(">i", head)[0])
+            talk.server.sendall(response(struct.unpack_from(">i", message, 4)[0], b"a" * 90))
+
+    ends = [threading.Thread(target=end) for end in (converse, serve)]
+    for end in ends:
+        end.start()
+    print("ready", flush=True)
+    sys.stdin.readline()
+    time.sleep(0.05)
+    attached.set()
+    ends[0].join()
+    talk.client.shutdown(socket.SHUT_WR)
+    ends[1].join()
 
 
 def fin(talk):

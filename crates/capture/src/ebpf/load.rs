@@ -1,5 +1,6 @@
 //! Loading the programs: the socket hooks first, system calls where those are not to be had.
 
+use aya::maps::Array;
 use aya::programs::{BtfTracePoint, Iter, ProgramError, RawTracePoint};
 use aya::{Btf, Ebpf, EbpfLoader, include_bytes_aligned};
 
@@ -41,7 +42,7 @@ pub fn kernel_types() -> Result<Btf, CaptureError> {
     })
 }
 
-/// Loads and attaches everything of one hook.
+/// Loads and attaches everything of one hook; nothing is recorded before [`run`].
 pub fn load(hook: Hook, settings: &Settings, btf: &Btf) -> Result<Ebpf, CaptureError> {
     let wake = settings.ring_bytes / 8;
     // As `WINDOW_BITS` of bpf/state.h counts them.
@@ -76,6 +77,16 @@ pub fn load(hook: Hook, settings: &Settings, btf: &Btf) -> Result<Ebpf, CaptureE
     }
     typed(&mut bpf, btf, "process_exit", "sched_process_exit")?;
     Ok(bpf)
+}
+
+/// Lets the programs record: nothing is told until all of them are attached.
+pub fn run(bpf: &mut Ebpf) -> Result<(), CaptureError> {
+    let map = bpf
+        .map_mut(".bss")
+        .ok_or_else(|| refused("to run", "the object has no .bss"))?;
+    Array::<_, u32>::try_from(map)
+        .and_then(|mut running| running.set(0, 1, 0))
+        .map_err(|error| refused("to run", &chain(&error)))
 }
 
 fn typed(bpf: &mut Ebpf, btf: &Btf, program: &str, hook: &str) -> Result<(), CaptureError> {

@@ -174,6 +174,7 @@ impl EbpfSource {
         };
         let listeners = owners::listening(&owners);
         let older = owners::tell(&mut bpf, &owners, &listeners);
+        load::run(&mut bpf)?;
         let missing = |what: &str| {
             CaptureError::new(
                 format!("the eBPF object has no {what}"),
