@@ -138,6 +138,28 @@ def test_services_by_selector_and_by_endpoint_slices(server, ns, told):
     assert told.wait("md_pod", f"{ns}/order-1", lambda r: r["service_name"] == f"{ns}/by-hand")
 
 
+def test_a_services_address_is_its_pods_while_that_is_alone_behind_it(server, ns, told):
+    first, second = (server.pod(ns, f"kafka-{n}", labels={"app": "kafka"}) for n in range(2))
+    service = server.post(f"/api/v1/namespaces/{ns}/services", {"metadata": {"name": "kafka"}, "spec": {"selector": {"app": "kafka"}, "ports": [{"port": 9092}]}})
+    path = f"/apis/discovery.k8s.io/v1/namespaces/{ns}/endpointslices"
+
+    def behind(*uids):
+        endpoints = [{"addresses": [f"10.244.0.{n}"], "targetRef": {"kind": "Pod", "name": "kafka", "namespace": ns, "uid": uid}} for n, uid in enumerate(uids, 5)]
+        thing = {"metadata": {"name": "kafka-1", "labels": {"kubernetes.io/service-name": "kafka"}}, "addressType": "IPv4", "ports": [], "endpoints": endpoints}
+        server.admin.request("PATCH", f"{path}/kafka-1", params={"fieldManager": "test"}, body={"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", **thing},
+                             content_type="application/apply-patch+yaml")  # fmt: skip
+
+    def addresses(row):
+        return json.loads(row["status"]).get("serviceIPs")
+
+    behind(first)
+    assert told.wait("md_pod", f"{ns}/kafka-0", addresses) and addresses(told.rows["md_pod", f"{ns}/kafka-0"]) == [service["spec"]["clusterIP"]]
+    behind(first, second)
+    told.wait("md_pod", f"{ns}/kafka-0", lambda row: addresses(row) is None)
+    behind(second)
+    assert told.wait("md_pod", f"{ns}/kafka-1", addresses) and addresses(told.rows["md_pod", f"{ns}/kafka-0"]) is None
+
+
 def test_nodes_with_their_address_and_cpus_and_not_their_heartbeats(server, told):
     server.post("/api/v1/nodes", {"metadata": {"name": "worker-1", "labels": {"zone": "a"}}})
     path = "/api/v1/nodes/worker-1/status"

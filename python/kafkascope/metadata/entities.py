@@ -47,10 +47,13 @@ def container_id(pod: Pod, container: Container) -> str:
     return container.id or f"{pod.uid}/{container.name}"
 
 
-def pod_row(pod: Pod, services: Sequence[Service]) -> dict[str, Any]:
+def pod_row(pod: Pod, services: Sequence[Service], service_ips: Sequence[str] = ()) -> dict[str, Any]:
+    """``service_ips`` are services' addresses that lead to this pod alone."""
     status: dict[str, Any] = {"phase": pod.phase, "message": pod.message, "reason": pod.reason, "ready": pod.ready}
     if len(pod.ips) > 1:
         status["podIPs"] = list(pod.ips)
+    if service_ips:
+        status["serviceIPs"] = list(service_ips)
     owner = f"{pod.namespace}/{pod.owner_name}" if pod.owner_name else ""
     replica_set = pod.replica_set or (pod.owner_name if pod.owner_kind == "ReplicaSet" else "")
     return {

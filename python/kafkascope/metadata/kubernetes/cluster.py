@@ -19,6 +19,8 @@ PODS, SERVICES, SLICES = "/api/v1/pods", "/api/v1/services", "/apis/discovery.k8
 NODES, REPLICA_SETS, JOBS = "/api/v1/nodes", "/apis/apps/v1/replicasets", "/apis/batch/v1/jobs"
 #: Of a place to look an owner up: the kind that stands between a pod and what a user deployed.
 _BETWEEN = {"ReplicaSet": REPLICA_SETS, "Job": JOBS}
+#: A pod, its services, and those of their addresses that lead to it alone.
+_Known = tuple[Pod, list[Service], list[str]]
 
 
 class ClusterWatch:
@@ -129,7 +131,7 @@ class ClusterWatch:
                 self._services.setdefault(namespace, {})[uid] = service
             else:
                 self._services.get(namespace, {}).pop(uid, None)
-            if known is None or service is None or (known.selector, known.name) != (service.selector, service.name):
+            if known is None or service is None or (known.selector, known.name, known.cluster_ip) != (service.selector, service.name, service.cluster_ip):
                 self._stale_pods |= self._pods_of.get(namespace, set())
 
     def _slice(self, before: SliceObject | None, now: SliceObject | None) -> None:
@@ -140,14 +142,18 @@ class ClusterWatch:
         key = (thing.metadata.namespace, thing.service)
         with self._lock:
             self.events += 1
+            before_all = self._behind(key)
             slices = self._slices.setdefault(key, {})
-            old = slices.pop(thing.metadata.uid, frozenset())
-            new = now.pods if now is not None else frozenset()
+            slices.pop(thing.metadata.uid, None)
             if now is not None:
-                slices[thing.metadata.uid] = new
+                slices[thing.metadata.uid] = now.pods
             elif not slices:
                 del self._slices[key]
-            self._stale_pods |= old ^ new
+            now_all = self._behind(key)
+            self._stale_pods |= before_all ^ now_all
+            if 1 in (len(before_all), len(now_all)):
+                # A pod that was alone behind its service has company now, or the other way round.
+                self._stale_pods |= before_all | now_all
 
     def _owner(self, kind: str) -> Callable[[Owned | None, Owned | None], None]:
         def heard(before: Owned | None, now: Owned | None) -> None:
@@ -208,7 +214,7 @@ class ClusterWatch:
         self._told_services = {uid: {} if uid in self._stale_services else row for uid, row in self._told_services.items()}
         return self.changes(now_ns)
 
-    def _now(self, uid: str) -> tuple[Pod, list[Service]] | None:
+    def _now(self, uid: str) -> _Known | None:
         thing = self._pods.get(uid)
         if thing is None:
             return None
@@ -217,20 +223,25 @@ class ClusterWatch:
         pod = objects.pod(thing, owner)
         # By the selector at once; by its slices too, as a service without a selector has only those.
         behind = [s for s in self._services.get(pod.namespace, {}).values() if s.selects(pod) or (not s.selector and self._serves(s, uid))]
-        return pod, sorted(behind, key=lambda s: s.full_name)
+        behind.sort(key=lambda s: s.full_name)
+        return pod, behind, [s.cluster_ip for s in behind if s.cluster_ip and self._behind((s.namespace, s.name)) == {uid}]
 
     def _serves(self, service: Service, uid: str) -> bool:
-        return any(uid in pods for pods in self._slices.get((service.namespace, service.name), {}).values())
+        return uid in self._behind((service.namespace, service.name))
 
-    def _tell(self, uid: str, found: tuple[Pod, list[Service]] | None, now: int, pod_rows: list[dict[str, Any]], container_rows: list[dict[str, Any]]) -> None:
+    def _behind(self, service: tuple[str, str]) -> set[str]:
+        """Uids of the pods that a service's endpoint slices name."""
+        return set().union(*self._slices.get(service, {}).values())
+
+    def _tell(self, uid: str, found: _Known | None, now: int, pod_rows: list[dict[str, Any]], container_rows: list[dict[str, Any]]) -> None:
         told_pod, told_containers = self._told_pods.get(uid, ({}, {}))
         if found is None:
             if self._told_pods.pop(uid, None) is not None and told_pod:
                 pod_rows.append({**entities.pod_gone(told_pod), "time_": now, "stop_time": now})
                 container_rows.extend({**entities.container_gone(row), "time_": now, "stop_time": now} for row in told_containers.values() if row)
             return
-        pod, services = found
-        row = entities.pod_row(pod, services)
+        pod, services, service_ips = found
+        row = entities.pod_row(pod, services, service_ips)
         containers = {entities.container_id(pod, c): entities.container_row(pod, c) for c in pod.containers}
         if row != told_pod:
             pod_rows.append({**row, "time_": now})

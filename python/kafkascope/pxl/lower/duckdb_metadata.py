@@ -27,8 +27,10 @@ def _newest(columns: str, view: str, key: str, running_first: str = "start_time"
     )
 
 
-#: A pod under each of its addresses: of a dual stack, the status names them all.
-_ADDRESSES = """(SELECT * REPLACE (unnest(CASE WHEN contains(status, '"podIPs"') THEN from_json(status->'podIPs', '["VARCHAR"]') ELSE [pod_ip] END) AS pod_ip) FROM md_pod)"""
+#: A pod under each of its addresses: its status names those of a dual stack, and those of services that lead to it alone.
+_ADDRESSES = """(SELECT * REPLACE (unnest(list_concat(
+  CASE WHEN contains(status, '"podIPs"') THEN from_json(status->'podIPs', '["VARCHAR"]') ELSE [pod_ip] END,
+  CASE WHEN contains(status, '"serviceIPs"') THEN from_json(status->'serviceIPs', '["VARCHAR"]') END)) AS pod_ip) FROM md_pod)"""
 _BY_IP = _newest(_POD, _ADDRESSES, "pod_ip", where="NOT host_network")
 _SERVICE_BY_IP = _newest("cluster_ip, service_id", "md_service", "cluster_ip", "time_")
 
