@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use kafkascope_stream::Event;
 
+use crate::checksum::Checksums;
 use crate::error::CaptureError;
 use crate::fragments::Fragments;
 use crate::link::{self, Frame, link_type};
@@ -36,6 +37,8 @@ pub struct PacketStats {
     pub dropped: u64,
     /// IP fragments of packets that did not come whole.
     pub fragments: u64,
+    /// TCP segments whose checksum is wrong: left out, as their receiver did.
+    pub corrupt: u64,
 }
 
 /// A ring of packets shared with the kernel, per interface or for all.
@@ -43,6 +46,7 @@ pub struct AfPacketSource {
     rings: Vec<Ring>,
     stats: PacketStats,
     parts: Fragments,
+    checksums: Checksums,
     drops_read: Instant,
 }
 
@@ -76,6 +80,7 @@ impl AfPacketSource {
             rings,
             stats: PacketStats::default(),
             parts: Fragments::default(),
+            checksums: Checksums::default(),
             drops_read: Instant::now(),
         })
     }
@@ -111,7 +116,16 @@ impl AfPacketSource {
         for ring in &mut self.rings {
             // One round at most, so that a busy ring does not starve the others.
             for _ in 0..BLOCKS {
-                if !ring.read_block(&mut self.stats, &mut self.parts, sink) {
+                let read = ring.read_block(&mut |time_ns, data, length| {
+                    self.stats.packets += 1;
+                    let frame = link::parse(link_type::RAW, data, length);
+                    self.parts.frame(frame, &mut |frame| match frame {
+                        Frame::Tcp(tcp) if self.checksums.refute(&tcp) => self.stats.corrupt += 1,
+                        Frame::Tcp(tcp) => sink(Event::Segment(tcp.segment(time_ns))),
+                        _ => {}
+                    });
+                });
+                if !read {
                     break;
                 }
             }
@@ -227,13 +241,9 @@ impl Ring {
         self.status().load(Ordering::Acquire) & libc::TP_STATUS_USER != 0
     }
 
-    /// Reads the next block and gives it back; `false` when the kernel still has it.
-    fn read_block(
-        &mut self,
-        stats: &mut PacketStats,
-        parts: &mut Fragments,
-        sink: &mut dyn FnMut(Event),
-    ) -> bool {
+    /// Reads the next block (of each packet its time, what was captured, and its length) and gives it back; `false` when the
+    /// kernel still has it.
+    fn read_block(&mut self, packet_sink: &mut dyn FnMut(i64, &[u8], u32)) -> bool {
         if !self.ready() {
             return false;
         }
@@ -256,8 +266,7 @@ impl Ring {
                 }
                 let data = std::slice::from_raw_parts(start.add(from), len);
                 let time_ns = i64::from(packet.tp_sec) * 1_000_000_000 + i64::from(packet.tp_nsec);
-                stats.packets += 1;
-                deliver(time_ns, data, packet.tp_len, parts, sink);
+                packet_sink(time_ns, data, packet.tp_len);
                 if packet.tp_next_offset == 0 {
                     break;
                 }
@@ -291,21 +300,6 @@ impl Ring {
             0
         }
     }
-}
-
-fn deliver(
-    time_ns: i64,
-    data: &[u8],
-    length: u32,
-    parts: &mut Fragments,
-    sink: &mut dyn FnMut(Event),
-) {
-    let frame = link::parse(link_type::RAW, data, length);
-    parts.frame(frame, &mut |frame| {
-        if let Frame::Tcp(tcp) = frame {
-            sink(Event::Segment(tcp.segment(time_ns)));
-        }
-    });
 }
 
 /// TCP over IPv4 or IPv6 (extension headers are looked into later), and of the loopback interface, where each

@@ -147,6 +147,7 @@ impl Live {
                     ("packets", s.packets),
                     ("lost", s.dropped),
                     ("fragments", s.fragments),
+                    ("corrupt_packets", s.corrupt),
                 ]
             }
         }

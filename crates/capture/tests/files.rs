@@ -226,6 +226,12 @@ fn each_link_type_gives_the_same_segment() {
             ethernet(&[0x88, 0xa8, 0, 5, 0x81, 0, 0, 6, 8, 0], &four),
             ENDS4,
         ),
+        (
+            "mpls with two labels",
+            1,
+            ethernet(&[0x88, 0x47, 0, 0, 0x10, 64, 0, 0, 0x21, 64], &four),
+            ENDS4,
+        ),
         ("null", 0, [&[2, 0, 0, 0][..], &four].concat(), ENDS4),
         ("loop", 108, [&[0, 0, 0, 24][..], &six].concat(), ENDS6),
         ("raw", 101, four.clone(), ENDS4),

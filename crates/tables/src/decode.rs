@@ -128,6 +128,12 @@ fn warnings(source: &FileSource) -> Vec<String> {
         let dropped = files.dropped;
         warnings.push(format!("the capturing program dropped {dropped} packets: capture with a larger buffer (tcpdump -B)"));
     }
+    if files.corrupt > 0 {
+        let corrupt = files.corrupt;
+        warnings.push(format!(
+            "{corrupt} packets have a wrong checksum and were left out, as their receivers did: look for a faulty cable, card or switch"
+        ));
+    }
     if files.cut_packets > 0 {
         let cut = files.cut_packets;
         warnings.push(format!(

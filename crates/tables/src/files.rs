@@ -50,6 +50,7 @@ impl Files {
             ("cut_packets", files.cut_packets),
             ("cut_bytes", files.cut_bytes),
             ("fragments", files.fragments),
+            ("corrupt_packets", files.corrupt),
         ];
         stats.extend(self.pipeline.stats());
         stats

@@ -48,7 +48,7 @@ def _notes(summary: Mapping[str, Any]) -> list[str]:
     if not summary.get("requests", 1):
         notes.append("no Kafka was found in the capture")
     for key, text in (("unreadable_bytes", "bytes unreadable"), ("missing_bytes", "bytes missing"), ("tls_connections", "TLS connections, content not visible"),
-                      ("fragments", "IP fragments not read")):  # fmt: skip
+                      ("fragments", "IP fragments not read"), ("corrupt_packets", "packets with a wrong checksum left out")):  # fmt: skip
         if summary.get(key):
             notes.append(f"{summary[key]:,} {text}")
     return notes
