@@ -9,6 +9,7 @@ use crate::{
     conn_stats::Counted,
     loss::{LossBook, Reason},
     seen::EndsText,
+    tls::Libraries,
 };
 
 /// Ports of well-known services under TLS that are not Kafka: their connections are counted, not listed.
@@ -96,7 +97,13 @@ impl Conn {
     }
 
     /// Notes the bytes of a TLS connection since the last time.
-    pub fn note_tls(&mut self, id: ConnId, now_ns: i64, losses: &mut LossBook) {
+    pub fn note_tls(
+        &mut self,
+        id: ConnId,
+        now_ns: i64,
+        libraries: &mut Libraries,
+        losses: &mut LossBook,
+    ) {
         let bytes: u64 = self.info.bytes.iter().sum();
         if self.tls_listed && bytes > self.tls_bytes {
             let (first, more) = (
@@ -106,7 +113,7 @@ impl Conn {
             losses.note(
                 Some((id, &self.text)),
                 Reason::Tls,
-                "encrypted: the content cannot be seen",
+                &libraries.detail(&self.ends),
                 now_ns,
                 first,
                 more,

@@ -11,6 +11,7 @@ use crate::{
     conn::{Conn, begin, missing},
     conn_stats::StatsBook,
     loss::{LossBook, Reason},
+    tls::Libraries,
     topics,
 };
 
@@ -25,6 +26,7 @@ pub(crate) struct Connections {
     pub state: State,
     pub losses: LossBook,
     conn_stats: StatsBook,
+    libraries: Libraries,
     /// Verdicts that the capture may act on.
     pub rejected: Vec<(Endpoint, Endpoint, u32)>,
     items: Vec<Item>,
@@ -46,13 +48,14 @@ pub(crate) struct Counts {
 }
 
 impl Connections {
-    pub fn new(asid: u32, pending_bytes: usize, state: State) -> Self {
+    pub fn new(asid: u32, pending_bytes: usize, state: State, libraries: Libraries) -> Self {
         Connections {
             asid,
             conns: HashMap::default(),
             out: Batches::new(pending_bytes),
             state,
             losses: LossBook::default(),
+            libraries,
             conn_stats: StatsBook::new(asid),
             rejected: Vec::new(),
             items: Vec::new(),
@@ -110,7 +113,7 @@ impl Connections {
     pub fn report(&mut self, now_ns: i64) {
         self.tick(now_ns);
         for (id, conn) in &mut self.conns {
-            conn.note_tls(*id, now_ns, &mut self.losses);
+            conn.note_tls(*id, now_ns, &mut self.libraries, &mut self.losses);
             conn.card.report(&conn.text, &mut self.out);
         }
         let refused = self.out.take_refused();
@@ -187,6 +190,9 @@ impl Connections {
         conn.active = true;
         if changed {
             conn.set_ends(asid, client_dir);
+            if conn.tls_listed {
+                self.libraries.learn(&conn.ends);
+            }
         }
     }
 
@@ -235,6 +241,7 @@ impl Connections {
                             conn.tls_listed = conn.may_be_kafka();
                             if conn.tls_listed {
                                 conn.card.set_tls(conn.info.first_ns);
+                                self.libraries.learn(&conn.ends);
                             }
                         }
                         Protocol::Other if self.rejected.len() < REJECTED => {
@@ -260,7 +267,7 @@ impl Connections {
     fn end(&mut self, id: ConnId, time_ns: i64) {
         self.session(id, |session, sink| session.close(time_ns, sink));
         if let Some(mut conn) = self.conns.remove(&id) {
-            conn.note_tls(id, time_ns, &mut self.losses);
+            conn.note_tls(id, time_ns, &mut self.libraries, &mut self.losses);
             self.conn_stats.update(
                 &mut conn.counted,
                 &conn.info,

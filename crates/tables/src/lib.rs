@@ -26,6 +26,7 @@ mod records;
 pub mod rows;
 mod seen;
 pub mod sources;
+pub mod tls;
 mod topics;
 mod upid;
 

@@ -13,6 +13,7 @@ use kafkascope_stream::{Endpoint, Event};
 use crate::{
     columns::Batch,
     pipeline::{Pipeline, Settings},
+    tls,
 };
 
 /// How long one look at the source may block; the delay of a batch that was asked for.
@@ -30,6 +31,10 @@ pub trait Source: Send {
     fn poll(&mut self, timeout: Duration, sink: &mut dyn FnMut(Event)) -> io::Result<()>;
     /// A connection speaks something else than Kafka: its bytes need not come any more.
     fn reject(&mut self, _a: Endpoint, _b: Endpoint, _netns: u32) {}
+    /// How to find the TLS library of one of the processes it tells of.
+    fn tls_library(&self) -> tls::Lookup {
+        |_| None
+    }
     /// Counters since the start, by name.
     fn stats(&self) -> Vec<(&'static str, u64)>;
 }
@@ -156,7 +161,10 @@ fn now_ns() -> i64 {
 }
 
 fn run(mut source: Box<dyn Source>, settings: Settings, mailbox: &Mailbox) -> io::Result<()> {
-    let mut pipeline = Pipeline::new(settings);
+    let mut pipeline = Pipeline::new(Settings {
+        tls_library: source.tls_library(),
+        ..settings
+    });
     let mut next_tick = Instant::now();
     let mut next_batch = next_tick;
     loop {

@@ -3,7 +3,7 @@
 use kafkascope_state::{LearnedName, State};
 use kafkascope_stream::{Endpoint, Event, Streams};
 
-use crate::{columns::Batch, connections::Connections};
+use crate::{columns::Batch, connections::Connections, tls};
 
 const SECOND_NS: i64 = 1_000_000_000;
 /// How often what is added up becomes rows.
@@ -19,6 +19,8 @@ pub struct Settings {
     pub pending_bytes: usize,
     pub streams: kafkascope_stream::Limits,
     pub state: kafkascope_state::Limits,
+    /// Asked once for each process with a TLS connection; of a capture file's processes nothing can be told.
+    pub tls_library: tls::Lookup,
 }
 
 impl Default for Settings {
@@ -28,6 +30,7 @@ impl Default for Settings {
             pending_bytes: 256 << 20,
             streams: kafkascope_stream::Limits::default(),
             state: kafkascope_state::Limits::default(),
+            tls_library: |_| None,
         }
     }
 }
@@ -51,6 +54,7 @@ impl Pipeline {
                 settings.asid,
                 settings.pending_bytes,
                 State::new(settings.state),
+                tls::Libraries::new(settings.tls_library),
             ),
             events: 0,
             first_ns: None,

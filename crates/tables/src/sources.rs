@@ -3,9 +3,10 @@
 use std::{io, time::Duration};
 
 use kafkascope_capture::live::{self, Live};
+use kafkascope_capture::tls::library;
 use kafkascope_stream::{Endpoint, Event};
 
-use crate::live::Source;
+use crate::{live::Source, tls::Lookup};
 
 pub use live::{Opened, Settings, open_auto};
 
@@ -24,6 +25,10 @@ impl Source for Live {
 
     fn reject(&mut self, a: Endpoint, b: Endpoint, netns: u32) {
         Live::reject(self, a, b, netns);
+    }
+
+    fn tls_library(&self) -> Lookup {
+        library
     }
 
     fn stats(&self) -> Vec<(&'static str, u64)> {

@@ -215,6 +215,10 @@ fn an_encrypted_connection_is_listed_with_its_bytes() {
         ["tls"]
     );
     assert_eq!(loss[0]["bytes"], (2 * hello.len()).to_string());
+    assert_eq!(
+        loss[0]["detail"],
+        "encrypted (client: OpenSSL 3): the content cannot be seen"
+    );
     assert!(rows.table("kafka_events.beta").is_empty());
 }
 

@@ -38,6 +38,7 @@ impl Traffic {
         let settings = Settings {
             asid: 3,
             pending_bytes,
+            tls_library: |pid| (pid == CLIENT.pid).then(|| "OpenSSL 3".into()),
             ..Settings::default()
         };
         Traffic {
