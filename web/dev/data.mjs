@@ -79,10 +79,13 @@ function requests(start, count, apis) {
     const api = apis[i % apis.length];
     const [req, resp] = BODIES[api];
     const latency = api === "Fetch" ? 500e6 - (i % 40) * 9e6 : api === "JoinGroup" ? 2.9e9 : 1.1e6 + (i % 23) * 1.9e5 + (i % 97 === 0 ? 320e6 : 0);
-    return [ns(now - i * 250), ref(i % 5 === 4 ? "10.64.3.17" : PODS[i % 3], start), ref(PODS[3], start), 9092, api, JSON.stringify(req), resp === "" ? "" : JSON.stringify(resp), latency];
+    const seen = i % 50 !== 1;
+    const [body, answer] = [JSON.stringify(req), resp === "" || !seen ? "" : JSON.stringify(resp)];
+    const [asked, answered] = [body.length, seen ? answer.length : null];
+    return [ns(now - i * 250), ref(i % 5 === 4 ? "10.64.3.17" : PODS[i % 3], start), ref(PODS[3], start), 9092, api, body, answer, seen ? latency : 0, "order", 12, i, seen ? 0 : null, seen ? "complete" : "no_response", asked, answered, asked + (answered ?? 0), api === "Produce" ? 300 : asked + (answered ?? 0)];
   });
 }
-const REQUEST_COLUMNS = [TIME(), REF("source"), REF("destination"), column("remote_port", "INT64", "PORT"), S("req_cmd"), S("req_body"), S("resp"), NS("latency")];
+const REQUEST_COLUMNS = [TIME(), REF("source"), REF("destination"), column("remote_port", "INT64", "PORT"), S("req_cmd"), S("req_body"), S("resp"), NS("latency"), S("client_id"), I("api_version"), I("correlation_id"), I("error_code"), S("outcome"), BYTES("req_bytes"), BYTES("resp_bytes"), BYTES("declared_bytes"), BYTES("captured_bytes")];
 
 function latency(start, topic, consumer) {
   const rows = [];
@@ -128,6 +131,21 @@ function pod(start, name) {
     table("Pod Metadata", [column("node", "STRING", "NODE_NAME"), S("service"), S("pod_id"), column("pod_name", "STRING", "POD_NAME"), TIME("start_time"), S("ip"), column("status", "STRING", "POD_STATUS")], [["node-1", "px-kafka/order", "8c1d-77", name, ns(Date.now() - 3_700_000), "10.64.0.4", status]]),
     table("Pod Performance Flamegraph", [S("pod"), S("container"), S("cmdline"), S("stack_trace"), I("count"), column("percent", "FLOAT64")], [[name, "order", "java -jar order.jar", "main;run;poll", 12, 60.0], [name, "order", "java -jar order.jar", "main;run;send", 8, 40.0]]),
   ];
+}
+
+/** Bytes of a body's fields one behind the other, as if each took as many bytes as its text: enough to draw. */
+export function layoutOf({ body }) {
+  const fields = [{ path: "header/correlation_id", type: "int32", offset: 4, length: 4 }, { path: "header/client_id", type: "nullable string", offset: 8, length: 7 }];
+  let at = 15;
+  const walk = (value, path) => {
+    const place = { path, type: Array.isArray(value) ? "compact array" : typeof value === "string" ? "compact string" : typeof value === "number" ? "int32" : "struct", offset: at, length: 0 };
+    if (path !== "") fields.push(place);
+    if (typeof value === "object" && value !== null) for (const [name, item] of Object.entries(value)) walk(item, `${path}/${name}`);
+    else at += typeof value === "string" ? value.length + 1 : 4;
+    place.length = at - place.offset;
+  };
+  walk(JSON.parse(body), "");
+  return { fields, truncated: false };
 }
 
 let usual = "";

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { WebSocketServer } from "ws";
-import { HOSTILE, PODS, tablesOf } from "./data.mjs";
+import { HOSTILE, layoutOf, PODS, tablesOf } from "./data.mjs";
 import { scripts, widgets } from "./scripts.mjs";
 
 const STATIC = fileURLToPath(new URL("../../python/kafkascope/server/static/", import.meta.url));
@@ -47,6 +47,7 @@ function answer(request, url, body) {
     return found ? { status: 200, body: found } : failure("not_found", "no such script", "");
   }
   if (url.pathname === "/api/run" && request.method === "POST") return run(JSON.parse(body));
+  if (url.pathname === "/api/layout" && request.method === "POST") return { status: 200, body: layoutOf(JSON.parse(body)) };
   if (url.pathname === "/api/entities") return { status: 200, body: entities(url.searchParams.get("kind"), url.searchParams.get("q") ?? "") };
   if (url.pathname === "/api/status") return { status: 200, body: status() };
   if (url.pathname === "/api/schema") return { status: 200, body: { tables: [{ name: "kafka_events.beta", description: "requests", columns: [{ name: "latency", type: "INT64", semanticType: "DURATION_NS", description: "response minus request" }] }], functions: ["px.DataFrame", "px.sum", "px.count"], kafkaErrors: ["NONE", "OFFSET_OUT_OF_RANGE", "CORRUPT_MESSAGE", "UNKNOWN_TOPIC_OR_PARTITION"] } };

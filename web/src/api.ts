@@ -84,6 +84,24 @@ export interface RunRequest {
   until?: number;
 }
 
+export interface LayoutRequest {
+  api: string;
+  apiVersion: number;
+  response: boolean;
+  body: string;
+  clientId?: string;
+  size?: number;
+}
+
+/** A field of a message and its bytes, counted behind the size field; `null` where they cannot be told. */
+export interface FieldPlace {
+  /** JSON pointer into the body; `header/…` for fields of the header. */
+  path: string;
+  type: string;
+  offset: number | null;
+  length: number | null;
+}
+
 export interface Entity {
   name: string;
   kind: string;
@@ -197,6 +215,7 @@ export const api = {
   scripts: () => call<ScriptSummary[]>("/api/scripts"),
   script: (name: string) => call<Script>(`/api/scripts/${name.split("/").map(encodeURIComponent).join("/")}`),
   run: (request: RunRequest, signal?: AbortSignal) => call<RunResult>("/api/run", post(request, signal)),
+  layout: (request: LayoutRequest, signal?: AbortSignal) => call<{ fields: FieldPlace[]; truncated: boolean }>("/api/layout", post(request, signal)),
   entities: (kind: string, q: string, limit = 50) =>
     call<Entity[]>(`/api/entities?${new URLSearchParams({ kind, q, limit: String(limit) }).toString()}`),
   status: () => call<Status>("/api/status"),

@@ -16,6 +16,17 @@ test("a gap between bands is kept", () => {
   expect(compacted([at(0, 0, 12, 3), at(0, 5, 12, 3)], [2, 2])).toEqual([at(0, 0, 12, 2), at(0, 4, 12, 2)]);
 });
 
+test("a gap above the first is not", () => {
+  expect(compacted([at(0, 4, 12, 3), at(0, 7, 12, 3)], [2, 3])).toEqual([at(0, 0, 12, 2), at(0, 2, 12, 3)]);
+});
+
+test("where nothing has rows, one grid row says so", () => {
+  const empty = (name: string) => ({ name, columns: [], rows: [], numRows: 0, truncated: false });
+  const widget: WidgetSpec = { name: "w", table: "a", position: at(0, 0, 12, 4), displaySpec: { "@type": "types.px.dev/px.vispb.Table" } };
+  const result: RunResult = { script: "", args: {}, executedAt: 0, compileMs: 0, durationMs: 0, tables: [empty("a"), empty("b")], widgets: [widget], messages: [] };
+  expect(neededHeight(widget, widget.position, result)).toBe(1);
+});
+
 const kinds: [string, string, number, string | null, number][] = [
   ["a table of three rows", "Table", 3, null, 2],
   ["a table of a hundred rows", "Table", 100, null, 3],

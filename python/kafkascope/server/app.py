@@ -24,7 +24,7 @@ from starlette.staticfiles import StaticFiles
 from kafkascope import __version__
 from kafkascope.export import text
 from kafkascope.export.selection import Selection
-from kafkascope.server import arrow, docs, live, metrics, models
+from kafkascope.server import arrow, docs, layout, live, metrics, models
 from kafkascope.server.errors import ApiError
 from kafkascope.server.limits import BodyLimit, Rate
 from kafkascope.server.security import Guard
@@ -139,6 +139,12 @@ def create_app(service: Service, *, allowed_hosts: Iterable[str] = (), token: st
             streams = await runs.in_turn(lambda: arrow.encode(service.results(asked), table))
             return Response(streams, media_type=arrow.MEDIA_TYPE)
         return Response(json.dumps(await runs.run(asked), separators=(",", ":")), media_type="application/json")
+
+    @app.post("/api/layout", tags=["run"], summary="Which bytes of a message hold which field",
+              responses={200: {"model": models.Layout}, **models.errors(400, 401, 403, 413, 429, 503)}, response_model=None)  # fmt: skip
+    async def message_layout(body: models.LayoutRequest, request: Request) -> dict[str, Any]:
+        rate.check(one_of(request))
+        return await runs.in_turn(lambda: layout.of(body.model_dump(exclude_none=True)))
 
     @app.get("/api/entities", tags=["entities"], summary="Names for arguments: namespaces, pods, topics, groups …", responses={200: {"model": list[models.Entity]}, **models.errors(400, 401, 429)}, response_model=None)
     async def entities(request: Request, kind: str, q: str = "", limit: int = 50) -> list[dict[str, str]]:

@@ -130,6 +130,37 @@ class RunResult(BaseModel):
     messages: list[Message]
 
 
+class LayoutRequest(BaseModel):
+    """One body of a request, as its row in kafka_events.beta has it."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"api": "Heartbeat", "apiVersion": 0, "response": True, "body": '{"error_code":0}', "size": 6}]},
+    )  # fmt: skip
+    api: str = Field(description="name of the API, as in req_cmd of px/kafka_data", max_length=MAX_NAME)
+    apiVersion: int = Field(ge=0, le=32767)
+    response: bool = Field(description="whether the body is the response's")
+    body: str = Field(description="req_body or resp", max_length=MAX_PXL)
+    clientId: str | None = Field(None, description="of the request's header: without it a request's offsets are not known", max_length=32767)
+    size: int | None = Field(None, description="req_bytes or resp_bytes", ge=0, le=(1 << 31) - 1)
+
+
+class FieldPlace(BaseModel):
+    """A field and its bytes."""
+
+    path: str = Field(description="JSON pointer into the body; header/client_id and so on for fields of the header")
+    type: str = Field(description="Kafka's type with its encoding")
+    offset: int | None = Field(description="first byte, counted behind the size field; null where it cannot be told")
+    length: int | None = Field(description="bytes, with what precedes the value; null where it cannot be told")
+
+
+class Layout(BaseModel):
+    """The fields of a message in the order of the wire, containers before what they hold."""
+
+    fields: list[FieldPlace]
+    truncated: bool = Field(description="the message has more fields than an answer holds")
+
+
 class Entity(BaseModel):
     """A name that an argument may take."""
 

@@ -82,15 +82,18 @@ export function graphSpec(spec: DisplaySpec, columns: readonly Column[], view: R
   if (!has(list?.fromColumn) || !has(list.toColumn)) return null;
   const thresholds = spec.edgeThresholds as { mediumThreshold?: number; highThreshold?: number } | undefined;
   const color = text(spec.edgeColorColumn);
-  const timed = columns.find((column) => column.name === color)?.semanticType === "DURATION_NS";
+  const colored = columns.find((column) => column.name === color)?.semanticType;
+  const timed = colored === "DURATION_NS";
+  // Without thresholds of its own an amount of bytes is neither good nor bad.
+  const [medium, high] = timed ? [150e6, 300e6] : colored === "BYTES" ? [Infinity, Infinity] : [100, 200];
   const hover = Array.isArray(spec.edgeHoverInfo) ? spec.edgeHoverInfo.filter((name): name is string => typeof name === "string") : [];
   return {
     from: list.fromColumn,
     to: list.toColumn,
     hover: hover.filter(has),
     layered: spec.enableDefaultHierarchy !== false,
-    medium: number(thresholds?.mediumThreshold) ?? (timed ? 150e6 : 100),
-    high: number(thresholds?.highThreshold) ?? (timed ? 300e6 : 200),
+    medium: number(thresholds?.mediumThreshold) ?? medium,
+    high: number(thresholds?.highThreshold) ?? high,
     ...optional({ weight: text(spec.edgeWeightColumn), color }),
   };
 }
@@ -213,7 +216,7 @@ function collectEdges(table: ResultTable, spec: GraphSpec, places: Places, home:
 function edgeState(rows: Cell[][], colorAt: number, spec: GraphSpec): State {
   if (colorAt < 0) return "unknown";
   const worst = Math.max(...rows.map((row) => toNumber(row[colorAt]) ?? -Infinity));
-  if (worst === -Infinity || Number.isNaN(worst)) return "unknown";
+  if (worst === -Infinity || Number.isNaN(worst) || spec.medium === Infinity) return "unknown";
   return worst >= (spec.high ?? Infinity) ? "bad" : worst >= (spec.medium ?? Infinity) ? "warn" : "ok";
 }
 

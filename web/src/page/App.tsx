@@ -3,9 +3,10 @@ import { Suspense, useCallback, useEffect, useMemo, useState } from "react";
 import type { RunRequest, RunResult, ScriptSummary, Variable } from "../api";
 import { SCRATCH } from "../bar/ScriptPicker";
 import { type Tool, TopBar } from "../bar/TopBar";
-import { Marks, marksOf, marksOnPage } from "../chart/marks";
+import { type Mark, Marks, marksOf, marksOnPage } from "../chart/marks";
 import { effective, isTime, missing as missingOf, toSend } from "../model/args";
 import { Page, type PageContext } from "../model/context";
+import { visible } from "../model/format";
 import { CATALOGUE, DEFAULT_REFRESH_MS, linkPlace, type Place } from "../model/location";
 import { usePlace } from "../model/usePlace";
 import { setZone } from "../model/zone";
@@ -62,6 +63,8 @@ function chartWindow(result: RunResult | null, script: string, variables: readon
   return variable ? effective(variable, place.args) : null;
 }
 
+const NO_MARKS: readonly Mark[] = [];
+
 /** What the start page takes: the time, and the namespace, which all of its scripts but the brokers know. */
 const HOME_VARIABLES: Variable[] = [
   { name: "namespace", type: "PX_NAMESPACE", description: "Only groups, clients and traffic with an end in this namespace.", defaultValue: "", validValues: [], required: false },
@@ -91,7 +94,8 @@ export function App() {
   const runnable = !home && !catalogue && scripts !== null && missing.length === 0 && (!scratch || place.view.pxl !== undefined);
   const request = useMemo(() => (runnable ? requestOf(place, script, variables, vis) : null), [runnable, place, script, variables, vis]);
   const [scriptLive, runScript] = useLive(request, intervalMs);
-  const overview = useOverview(place, home, scripts, intervalMs, chartWindow(scriptLive.result, script, variables, place));
+  const charts = chartWindow(scriptLive.result, script, variables, place);
+  const overview = useOverview(place, home, scripts, intervalMs, charts);
   const [live, runNow] = home ? [overview.live, overview.runNow] : [scriptLive, runScript];
   const groupsSeen = groupTable(overview.feeds.groups);
   const editorOpen = open.editor || (scratch && place.view.pxl === undefined);
@@ -134,7 +138,7 @@ export function App() {
   const shownVis = vis ?? text?.vis ?? null;
   const narrow = open.move && matchMedia("(max-width: 760px)").matches;
   const error = scriptsFailure ?? (runnable ? live.error : null);
-  const marks = useMemo(() => marksOnPage(marksOf(overview.feeds.rebalances.result, overview.feeds.groups.result), place.args, result), [overview.feeds.rebalances.result, overview.feeds.groups.result, place.args, result]);
+  const marks = useMemo(() => (charts === null ? NO_MARKS : marksOnPage(marksOf(overview.feeds.rebalances.result, overview.feeds.groups.result), place.args, result)), [charts, overview.feeds.rebalances.result, overview.feeds.groups.result, place.args, result]);
   const behindCount = useMemo(() => behind(groupsOf(groupsSeen)).length, [groupsSeen]);
 
   return (
@@ -151,6 +155,7 @@ export function App() {
             {script === "px/kafka_group" && groupsSeen && <GroupAnswer groups={groupsOf(groupsSeen, tableWith(overview.feeds.groups.result, "since", "group", "topic"))} name={place.args.group_id ?? ""} executedAt={overview.feeds.groups.result?.executedAt ?? 0} />}
             {home && !scriptsFailure && <Overview data={overview} status={status} failure={statusFailure} />}
             {catalogue && scripts && <Catalogue />}
+            {summary && <UnknownArguments place={place} variables={variables} />}
             {error && <Problem error={error} stale={result !== null} onRetry={scriptsFailure ? retry : runNow} onEdit={error.kind === "script" ? () => { setOpen((old) => ({ ...old, editor: true })); } : undefined} />}
             {missing.length > 0 && <Missing variables={missing} />}
             {scratch && place.view.pxl === undefined && <p className="none">Write a script and run it with Ctrl+Enter.</p>}
@@ -172,6 +177,17 @@ export function App() {
       </div>
     </Page>
   );
+}
+
+/** What links bring along wherever they lead. */
+const CARRIED = new Set(["start_time", "namespace"]);
+
+/** An argument that the script does not take must not look as if it held. */
+function UnknownArguments({ place, variables }: { place: Place; variables: readonly Variable[] }) {
+  const unknown = Object.keys(place.args).filter((name) => !CARRIED.has(name) && !variables.some((variable) => variable.name === name));
+  if (unknown.length === 0) return null;
+  const taken = variables.map((variable) => variable.name).join(", ");
+  return <p className="note level-warning" role="status" data-testid="unknown-arguments">{unknown.slice(0, 5).map(visible).join(", ")}: not an argument of this script, left out. {taken === "" ? "It takes none." : `It takes ${taken}.`}</p>;
 }
 
 function EditorWait() {

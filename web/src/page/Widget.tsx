@@ -16,6 +16,7 @@ import { PlaceLink } from "../table/CellView";
 import { DataTable } from "../table/DataTable";
 import { Empty } from "./Empty";
 import { kindOf } from "./grid";
+import { everythingEmpty } from "./heights";
 import { Icon } from "./Icon";
 import { lazyPart } from "./lazyPart";
 import { TableMenu } from "./TableMenu";
@@ -77,9 +78,6 @@ function suggestions(table: ResultTable, filter: string): string[] {
   if (at < 0) return [];
   return [...new Set(table.rows.slice(0, 2000).map((row) => String(row[at] ?? "")))].filter((value) => value !== "" && value.length < 60 && !/[\s"{[]/.test(value)).slice(0, 30).map((value) => `${before}${name}${operator}${value}`);
 }
-
-/** Whether the run gave tables and not one of them has a row. */
-export const everythingEmpty = (result: RunResult): boolean => result.tables.length > 1 && result.tables.every((table) => table.rows.length === 0);
 
 const isTable = (kind: string): boolean => !["Graph", "RequestGraph", "TimeseriesChart", "BarChart", "PieChart", "HistogramChart", "StatChart", "GaugeChart", "TextChart", "VegaChart", "StackTraceFlameGraph"].includes(kind);
 

@@ -5,10 +5,10 @@ import { sharedRange } from "../chart/series";
 import { usePage } from "../model/context";
 import { COLUMNS, kindOf, place as arrange, readingOrder } from "./grid";
 import { drag } from "../graph/useViewport";
-import { compacted, graphHeight, neededHeight, tableHeight } from "./heights";
+import { compacted, everythingEmpty, graphHeight, neededHeight, tableHeight } from "./heights";
 import { moved } from "./move";
 import { Empty } from "./Empty";
-import { everythingEmpty, Widget } from "./Widget";
+import { Widget } from "./Widget";
 
 /** On narrow screens a table of three rows is not taller than three rows, nor a graph of three nodes. */
 function contentHeight(widget: WidgetSpec, result: RunResult): Record<string, number> {
@@ -47,7 +47,7 @@ export function WidgetGrid({ result, faded, dense = false, onMove }: { result: R
   const range = useMemo(() => sharedRange(result.widgets.filter((widget) => kindOf(widget) === "TimeseriesChart").map((widget) => result.tables.find((table) => table.name === widget.table))), [result]);
   return (<>
     {everythingEmpty(result) && <Empty table={null} result={result} />}
-    <div className={`grid${faded ? " faded" : ""}${only ? " alone" : ""}${dense ? " dense" : ""}${onMove ? " moving" : ""}`} data-testid="widgets" ref={grid}>
+    <div className={`grid${faded ? " faded" : ""}${only ? " alone" : ""}${dense ? " dense" : ""}${onMove ? " moving" : ""}${everythingEmpty(result) && !only ? " nothing" : ""}`} data-testid="widgets" ref={grid}>
       {readingOrder(positions).map((index) => {
         const widget = widgets[index];
         const at = positions[index];

@@ -4,6 +4,10 @@ import { graphModel, graphSpec } from "../graph/model";
 import { kindOf } from "./grid";
 
 const MAX_GRAPH_ROWS = 6;
+
+/** Whether the run gave tables and not one of them has a row: the page says it once, and widgets only that they have none. */
+export const everythingEmpty = (result: RunResult): boolean => result.tables.length > 1 && result.tables.every((table) => table.rows.length === 0);
+
 /** The least that a grid row is high, its gap, and the parts of a widget, in pixels; styles/widgets.css has them too. */
 const [ROW, GAP, HEADER, THEAD, TABLE_ROW, SCROLLBAR] = [96, 12, 36, 32, 28, 16];
 const EMPTY = 150;
@@ -29,7 +33,7 @@ export const tableHeight = (rows: number): number => HEADER + THEAD + rows * TAB
 export function neededHeight(widget: WidgetSpec, at: Position, result: RunResult): number {
   const table = result.tables.find((each) => each.name === widget.table);
   if (!table || kindOf(widget) === "TextChart") return at.h;
-  if (table.rows.length === 0) return Math.min(at.h, table.note ? 1 : rowsOf(EMPTY));
+  if (table.rows.length === 0) return Math.min(at.h, table.note || everythingEmpty(result) ? 1 : rowsOf(EMPTY));
   return kindOf(widget) === "Table" ? Math.min(at.h, Math.max(rowsOf(tableHeight(table.rows.length)), 2)) : at.h;
 }
 
@@ -40,7 +44,8 @@ export function neededHeight(widget: WidgetSpec, at: Position, result: RunResult
 export function compacted(positions: readonly Position[], needed: readonly number[]): Position[] {
   const result = positions.map((position) => ({ ...position }));
   const order = positions.map((_, index) => index).sort((a, b) => (positions[a]?.y ?? 0) - (positions[b]?.y ?? 0));
-  let gained = 0;
+  // A vis spec may begin below the top, where something stood once.
+  let gained = positions[order[0] ?? 0]?.y ?? 0;
   for (let first = 0; first < order.length;) {
     const band: number[] = [];
     const top = positions[order[first] ?? 0]?.y ?? 0;

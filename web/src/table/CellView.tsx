@@ -12,6 +12,8 @@ interface Props {
   column: Column;
   /** The request's API where the table has one: some latencies are no fault. */
   api?: Cell | undefined;
+  /** How far the request was read, where the table says it. */
+  outcome?: Cell | undefined;
   /** Seconds behind and records per second of the row, where the cell is a group's status. */
   lagSeconds?: Cell | undefined;
   trend?: Cell | undefined;
@@ -33,12 +35,16 @@ export const CellView = memo(function CellView(props: Props) {
   const text = formatCell(value, column);
   if (column.name === "status" && verdict(value)) return <VerdictWord {...props} />;
   if (isNumeric(column)) {
+    if (column.name === "latency" && unanswered(value, props.outcome)) return <span className="muted" title={props.outcome === "complete" ? "no answer is sent to this request (acks=0)" : `not known: ${String(props.outcome)}`}>{props.outcome === "no_response" ? "no answer" : UNKNOWN}</span>;
     if (column.name === "trend") return <Trend value={value} column={column} />;
     const state = column.semanticType === "HTTP_RESP_STATUS" ? httpState(Number(value)) : column.name === "error_code" && Number(value) !== 0 ? "bad" : latencyState(value, column, props.api);
     return <span className={state === "warn" || state === "bad" ? `state-${state}` : undefined} title={exact(value, column)}>{text}</span>;
   }
   return <TextCell value={text} column={column} />;
 });
+
+/** The column has 0 where there was no response to wait for. */
+const unanswered = (latency: Cell, outcome: Cell | undefined): boolean => typeof outcome === "string" && Number(latency) === 0;
 
 function VerdictWord({ value, lagSeconds, trend }: Props) {
   const found = groupVerdict(value, toNumber(lagSeconds), toNumber(trend));
@@ -57,6 +63,9 @@ function httpState(code: number): string {
   return code >= 500 ? "bad" : code >= 400 ? "warn" : "ok";
 }
 
+/** Columns in which the empty text stands for what is not known. */
+const EMPTY_IS_UNKNOWN = new Set(["software_name", "software_version", "cluster", "cluster_id"]);
+
 function TextCell({ value, column }: { value: string; column: Column }) {
   const page = usePage();
   const place = entityPlace(page, column, value);
@@ -64,7 +73,7 @@ function TextCell({ value, column }: { value: string; column: Column }) {
   if (place) return <PlaceLink place={place} text={shown} title={value} />;
   const narrowed = argumentPlace(page, column, value) ?? kafkaPlace(page, column, value);
   if (narrowed) return <PlaceLink place={narrowed} text={shown} title={narrowed.script === page.place.script ? `only ${value}` : value} />;
-  if (value === "") return <span className="muted">{""}</span>;
+  if (value === "") return EMPTY_IS_UNKNOWN.has(column.name) ? <span className="muted" title="not known: what would tell it was not seen, such as the start of the connection">{UNKNOWN}</span> : null;
   // A row that is not whole says so where it is read.
   if (column.name === "outcome" && value !== "complete") return <bdi className="state-warn">{shown}</bdi>;
   return <bdi title={value.length > 1500 ? undefined : value}>{shown}</bdi>;

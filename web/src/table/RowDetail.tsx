@@ -1,8 +1,9 @@
 /** All of one row: every column, bodies as trees, the request beside the response. */
 import { useEffect, useRef } from "react";
-import type { Cell, Column } from "../api";
+import type { Cell, Column, LayoutRequest } from "../api";
+import { MessageBody } from "../message/MessageBody";
 import { usePage } from "../model/context";
-import { bytes, toNumber, visible } from "../model/format";
+import { grouped, toNumber } from "../model/format";
 import { nestedJson, isQuantiles, isReference, isStatus } from "../model/values";
 import { Icon } from "../page/Icon";
 import { CellView } from "./CellView";
@@ -42,9 +43,10 @@ export function RowDetail({ columns, row, gone, onClose, onNarrow }: Props) {
         <button type="button" className="icon-button" onClick={copy} title="copy as JSON" aria-label="copy row as JSON"><Icon name="copy" /></button>
         <button ref={close} type="button" className="icon-button" onClick={onClose} title="close  (esc)" aria-label="close row detail"><Icon name="close" /></button>
       </header>
+      {read !== null && <p className="captured muted" data-testid="captured">{read}</p>}
       {why && (
         <div className="why" role="note" data-testid="why-incomplete">
-          <p><b>{outcome}</b>{read === null ? "" : `, ${read}`}. {why.what}</p>
+          <p><b>{outcome}</b>. {why.what}</p>
           {why.hint !== "" && <p className="muted">{why.hint}</p>}
         </div>
       )}
@@ -54,7 +56,7 @@ export function RowDetail({ columns, row, gone, onClose, onNarrow }: Props) {
             <dt>{onNarrow && filterable(column, value) ? <button type="button" className="narrow" title={`show only rows with this ${column.name}`} onClick={() => { onNarrow(`${column.name}=${/[\s"]/.test(String(value)) ? `"${String(value)}"` : String(value)}`); }}>{column.name}</button> : column.name}</dt>
             <dd>{column.type === "STRING" && nestedJson(value) !== undefined && !isReference(column) && !isStatus(column) && !isQuantiles(column)
               ? <JsonTree value={nestedJson(value)} />
-              : value === "" ? <span className="muted">(empty string)</span> : <CellView value={value} column={column} api={api} />}</dd>
+              : value === "" ? <span className="muted">(empty string)</span> : <CellView value={value} column={column} api={api} outcome={cell("outcome") ?? undefined} />}</dd>
           </div>
         ))}
       </dl>
@@ -63,7 +65,7 @@ export function RowDetail({ columns, row, gone, onClose, onNarrow }: Props) {
           {panes.map(({ column, value }) => (
             <section key={column.name} data-testid={`detail-${column.name}`}>
               <h4>{PANES[column.name]} <span className="muted">{column.name}</span></h4>
-              <Body value={value} />
+              <MessageBody value={value} request={layoutRequest(cell, column.name, value)} />
             </section>
           ))}
         </div>
@@ -72,24 +74,22 @@ export function RowDetail({ columns, row, gone, onClose, onNarrow }: Props) {
   );
 }
 
+/** What was kept of both messages; the contents of records are left out on purpose, so that less is kept of a whole request too. */
 function captured(kept: Cell, declared: Cell): string | null {
   const [have, all] = [toNumber(kept), toNumber(declared)];
-  return have === null || all === null || have >= all ? null : `${bytes(have)} of ${bytes(all)} were captured`;
+  return have === null || all === null || have >= all ? null : `captured ${grouped(have)} of ${grouped(all)} bytes`;
+}
+
+const RESPONSES = new Set(["resp", "resp_body", "response"]);
+
+/** `null` where the row does not say which message definition the body has. */
+function layoutRequest(cell: (name: string) => Cell, body: string, value: Cell): LayoutRequest | null {
+  const [api, version] = [cell("req_cmd"), toNumber(cell("api_version"))];
+  if (typeof api !== "string" || version === null || version < 0 || typeof value !== "string") return null;
+  const response = RESPONSES.has(body);
+  const [client, size] = [cell("client_id"), toNumber(cell(response ? "resp_bytes" : "req_bytes"))];
+  return { api, apiVersion: version, response, body: value, ...(typeof client === "string" ? { clientId: client } : {}), ...(size === null ? {} : { size }) };
 }
 
 /** Plain values can be asked for; links, times and bodies have other ways. */
 const filterable = (column: Column, value: Cell): boolean => value !== null && value !== "" && String(value).length < 120 && column.type !== "TIME64NS" && !isReference(column) && !isStatus(column) && !isQuantiles(column) && nestedJson(value) === undefined;
-
-function Body({ value }: { value: Cell }) {
-  const parsed = nestedJson(value);
-  if (parsed !== undefined) return <JsonTree value={parsed} depth={6} />;
-  if (value === null || value === "") return <p className="muted">no body: this request or response was not seen, or the API has none</p>;
-  const text = String(value);
-  const cut = text.endsWith("[TRUNCATED]");
-  return (
-    <>
-      {cut && <p className="state-warn">cut at the column's limit: what follows was not kept</p>}
-      <pre dir="ltr">{visible(text)}</pre>
-    </>
-  );
-}
