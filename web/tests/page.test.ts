@@ -1,6 +1,6 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { errorOf, type RunResult, type Status } from "../src/api";
-import { coverageSummary } from "../src/bar/Coverage";
+import { coverageSummary, nobodyReports } from "../src/model/coverage";
 import { place, readingOrder } from "../src/page/grid";
 import { flowSentence } from "../src/overview/flow";
 
@@ -17,6 +17,23 @@ test.each([
   [status({ requests: 10, ratio: 0.5, reasons: [reason("bytes_missing", "bytes that never came", 2, 2048, 1)] }), "coverage 50 %: 2 KB that never came", "bad"],
 ])("the coverage chip never rounds a loss away: %#", (given, text, state) => {
   expect(coverageSummary(given)).toEqual({ text, state });
+});
+
+describe("agents that are silent", () => {
+  const agent = (hostname: string, state: string, lastSeenS: number) => ({ hostname, state: `AGENT_STATE_${state}`, lastSeenS });
+  const of = (...agents: Status["agents"]): Status => ({ ...status({ requests: 10, complete: 10, ratio: 1, reasons: [] }), agents });
+  test.each([
+    [of(agent("a", "HEALTHY", 1)), "coverage 100 %", "ok", null],
+    [of(agent("a", "UNRESPONSIVE", 41.2)), "agent on a silent for 41 s", "bad", "No agent reports any more: agent on a silent for 41 s."],
+    [of(agent("a", "UNRESPONSIVE", 41), agent("b", "HEALTHY", 1)), "agent on a silent for 41 s", "warn", null],
+    [of(agent("a", "DISCONNECTED", 9), agent("b", "UNRESPONSIVE", 50), agent("c", "HEALTHY", 1)), "2 of 3 agents are silent", "warn", null],
+    [of(agent("a", "DISCONNECTED", 9), agent("a", "HEALTHY", 1)), "coverage 100 %", "ok", null],
+    [of(agent("a", "UNRESPONSIVE", 5000), agent("b", "HEALTHY", 1)), "coverage 100 %", "ok", null],
+  ])("%#: %s", (given, text, state, problem) => {
+    expect(coverageSummary(given)).toEqual({ text, state });
+    if (problem === null) expect(nobodyReports(given)).toBeNull();
+    else expect(nobodyReports(given)).toContain(problem);
+  });
 });
 
 test("widgets that overlap are pushed down, wild positions are brought back", () => {

@@ -1,32 +1,9 @@
 /** What is not seen, as a chip in the bar and as a list behind it. */
 import { useRef, useState } from "react";
 import type { ErrorBody, Status } from "../api";
+import { coverageSummary, isHealthy } from "../model/coverage";
 import { ago, bytes, duration, grouped, timeMs, UNKNOWN, visible } from "../model/format";
-import type { State } from "../model/values";
 import { useDismiss } from "../page/useDismiss";
-
-export interface CoverageSummary {
-  text: string;
-  state: State;
-}
-
-/** The chip's words: the share of complete requests, then what was missed most. */
-export function coverageSummary(status: Status | null): CoverageSummary {
-  if (!status) return { text: `coverage ${UNKNOWN}`, state: "unknown" };
-  const { ratio, reasons = [], requests = 0, complete = 0 } = status.coverage;
-  const counts = reasons.filter((reason) => reason.events > 0 || reason.bytes > 0 || reason.connections > 0).map(reasonText);
-  if (ratio === null || ratio === undefined) return { text: counts.length > 0 ? `nothing readable: ${counts[0] ?? ""}` : requests === 0 ? "no requests seen" : `coverage ${UNKNOWN}`, state: counts.length > 0 ? "warn" : "unknown" };
-  // 99.97 % is not 100 %: rounding up would hide a loss.
-  const percent = ratio >= 1 ? "100" : String(Math.floor(ratio * 1000) / 10);
-  if (counts.length === 0 && ratio < 1) counts.push(`${grouped(requests - complete)} request${requests - complete === 1 ? "" : "s"} not complete`);
-  return { text: `coverage ${percent} %${counts.length > 0 ? `: ${counts.slice(0, 2).join(", ")}` : ""}`, state: ratio < 0.9 ? "bad" : ratio < 1 || counts.length > 0 ? "warn" : "ok" };
-}
-
-function reasonText(reason: { reason: string; text: string; events: number; bytes: number; connections: number }): string {
-  if (reason.reason === "tls") return `${grouped(reason.connections)} TLS connection${reason.connections === 1 ? "" : "s"}`;
-  if (reason.bytes > 0 && /bytes/.test(reason.text)) return `${bytes(reason.bytes)} ${reason.text.replace(/^bytes /, "")}`;
-  return `${grouped(reason.events)} ${reason.events === 1 ? reason.text.replace(/^(\w+?)(?:(?<=ch)es|s)\b/, "$1") : reason.text}`;
-}
 
 export function Coverage({ status, failure }: { status: Status | null; failure: ErrorBody | null }) {
   const [open, setOpen] = useState(false);
@@ -68,10 +45,10 @@ function Details({ status }: { status: Status }) {
       <h3>Agents</h3>
       {status.agents.length === 0 && <p>No agent reports: only what is stored can be asked.</p>}
       {status.agents.map((agent, index) => {
-        const healthy = agent.state === "AGENT_STATE_HEALTHY";
+        const healthy = isHealthy(agent);
         return (
           <p key={index} className="agent">
-            <span className={`state-${healthy ? "ok" : "bad"}`}><i className="dot" /> {healthy ? "healthy" : agent.state.replace("AGENT_STATE_", "").toLowerCase()}</span>{" "}
+            <span className={`state-${healthy ? "ok" : "bad"}`}><i className="dot" /> {healthy ? "healthy" : agent.state.replace("AGENT_STATE_", "").toLowerCase()}{healthy || agent.lastSeenS === undefined ? "" : `, last heard of ${duration(agent.lastSeenS * 1e9)} ago`}</span>{" "}
             {visible(agent.hostname)}{agent.hook ? `, ${agent.hook}` : ""}, {grouped(agent.events ?? 0)} events, {grouped(agent.eventsLost ?? 0)} lost{agent.detail ? `. ${visible(agent.detail)}` : ""}
           </p>
         );

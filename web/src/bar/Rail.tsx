@@ -1,7 +1,7 @@
 /** The parts of the page, always at hand, with what is wrong beside them. */
 import type { Status } from "../api";
-import { coverageSummary } from "./Coverage";
 import { usePage } from "../model/context";
+import { coverageSummary } from "../model/coverage";
 import { grouped } from "../model/format";
 import { CATALOGUE, linkPlace } from "../model/location";
 import { Icon } from "../page/Icon";

@@ -1,8 +1,8 @@
 /** The first thing on the start page: who is behind, since when and why; or that nobody is. */
 import type { ReactNode } from "react";
 import type { ErrorBody, Status } from "../api";
-import { coverageSummary } from "../bar/Coverage";
 import { usePage } from "../model/context";
+import { coverageSummary, nobodyReports } from "../model/coverage";
 import { duration, grouped, visible } from "../model/format";
 import { linkPlace } from "../model/location";
 import { clockTime } from "../model/zone";
@@ -25,6 +25,7 @@ interface Props {
 export function Answer({ status, failure, groups, executedAt, traffic, pending }: Props) {
   return (
     <section className="answer-block" data-testid="welcome" aria-label="answer" aria-live="polite">
+      {status && !failure && nobodyReports(status) !== null && <p className="answer state-bad" data-testid="nobody-reports"><i className="dot" /> {nobodyReports(status)}.</p>}
       {lines({ status, failure, groups, executedAt, traffic, pending })}
     </section>
   );

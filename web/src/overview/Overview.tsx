@@ -1,8 +1,8 @@
 /** The start page: the answer, the numbers, and the tables behind them. */
 import { useMemo } from "react";
 import type { ErrorBody, ResultTable, Status } from "../api";
-import { coverageSummary } from "../bar/Coverage";
 import { usePage } from "../model/context";
+import { coverageSummary } from "../model/coverage";
 import { bytesPerSecond, grouped, toNumber, UNKNOWN } from "../model/format";
 import { linkPlace, type Place } from "../model/location";
 import type { State } from "../model/values";
