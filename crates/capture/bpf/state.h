@@ -6,7 +6,7 @@
 /* Set by user space before the load. */
 volatile const __u32 cfg_records_cap = 8 << 20; /* bytes kept of a message that carries records */
 volatile const __u32 cfg_hop = 4096;          /* of a batch larger than this only the header is kept; 0: whole */
-volatile const __u32 cfg_other_cap = 1 << 20; /* bytes kept of any other message */
+volatile const __u32 cfg_other_cap = 8 << 20; /* bytes kept of any other message */
 volatile const __u32 cfg_wake = 1 << 20;      /* wake the reader when this many bytes wait */
 volatile const __u32 cfg_records = 0;         /* records of a processor in 2^WINDOW_BITS ns at most; 0: no limit */
 

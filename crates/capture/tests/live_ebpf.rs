@@ -1,7 +1,7 @@
 //! Sockets of another process through the kernel's programs. Needs root: `cargo test -- --ignored`.
 #![cfg(target_os = "linux")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -410,6 +410,88 @@ fn sendfile_is_a_length_for_the_sender_and_bytes_for_the_receiver() {
         assert_eq!(both.send.bytes.len(), o.answered.len() - 10_000);
         assert_eq!(both.told().len(), o.answered.len());
         assert!(o.source.stats().no_buffer > 0);
+    }
+}
+
+/// Messages that the sender's call does not hold in memory of its own: its end counts them, the receiver's has them.
+#[test]
+#[ignore = "needs root and eBPF"]
+fn what_the_sender_cannot_read_the_receiver_tells() {
+    let _alone = alone();
+    for case in ["splice", "sendmmsg", "uring_send"] {
+        if case == "uring_send" && !has_io_uring() {
+            continue;
+        }
+        let o = run(case);
+        whole(&o);
+        assert!(o.source.stats().no_buffer > 0, "{case}");
+    }
+}
+
+#[test]
+#[ignore = "needs root and eBPF"]
+fn what_the_receiver_cannot_read_the_sender_tells() {
+    let _alone = alone();
+    if has_io_uring() {
+        let o = run("uring_recv");
+        whole(&o);
+        assert!(o.source.stats().no_buffer >= 3);
+    }
+}
+
+fn has_io_uring() -> bool {
+    let setting = std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled");
+    // Kernels before 6.6 have io_uring and no such setting.
+    let has = setting.map_or(true, |s| s.trim() != "2");
+    if !has {
+        eprintln!("skipped: io_uring is forbidden here");
+    }
+    has
+}
+
+#[test]
+#[ignore = "needs root and eBPF"]
+fn a_connection_may_change_its_process_or_end_at_once() {
+    let _alone = alone();
+    for hook in Hook::ALL {
+        let settings = Settings {
+            hook: Some(hook),
+            ..Settings::default()
+        };
+        for case in ["handed_on", "passed_on", "short"] {
+            let o = run_with(&settings, case, "127.0.0.1", None);
+            whole(&o);
+            let processes: BTreeSet<u32> =
+                o.seen.iter().map(|s| s.pid).filter(|p| *p > 0).collect();
+            assert_eq!(
+                processes.len(),
+                if case == "short" { 1 } else { 2 },
+                "{case}"
+            );
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs root and eBPF"]
+fn a_message_of_more_than_a_megabyte_is_whole() {
+    let _alone = alone();
+    whole(&run("huge"));
+}
+
+/// IPv4 through an IPv6 socket, as a JVM opens them, is IPv4.
+#[test]
+#[ignore = "needs root and eBPF"]
+fn mapped_ipv4_is_ipv4() {
+    let _alone = alone();
+    for hook in Hook::ALL {
+        let settings = Settings {
+            hook: Some(hook),
+            ..Settings::default()
+        };
+        let o = run_with(&settings, "plain", "::ffff:127.0.0.1", None);
+        whole(&o);
+        assert!(o.source.stats().paired >= 2);
     }
 }
 

@@ -14,6 +14,8 @@ import tempfile
 import threading
 import time
 
+import uring
+
 CLIENT_HELLO = b"\x16\x03\x01\x00\x40\x01\x00\x00\x3c\x03\x03" + bytes(range(58))
 
 
@@ -63,10 +65,13 @@ class Talk:
             self.server, _ = self.listener.accept()
             self.sent, self.answered = b"", b""
             return
-        self.listener = socket.create_server((host, 0), family=family)
+        if host.startswith("::ffff:"):
+            self.listener = socket.create_server(("", 0), family=family, dualstack_ipv6=True)
+        else:
+            self.listener = socket.create_server((host, 0), family=family)
         if namespaces:
             enter(namespaces[1])
-        self.client = socket.create_connection(self.listener.getsockname()[:2])
+        self.client = socket.create_connection((host, self.listener.getsockname()[1]))
         self.server, _ = self.listener.accept()
         self.sent, self.answered = b"", b""
 
@@ -176,6 +181,131 @@ def sendfile(talk):
                 at += os.sendfile(talk.server.fileno(), f.fileno(), at, len(records) - at)
 
     talk.answer(message, 4, write)
+    talk.ask(METADATA)
+    talk.answer(ANSWER)
+
+
+def unread_by_the_sender(talk, write):
+    """A message whose bytes are in no memory of the sender's call, between messages as usual."""
+    plain(talk)
+    talk.ask(METADATA, 4, write)
+    talk.answer(ANSWER)
+    plain(talk)
+
+
+def splice(talk):
+    def write(message):
+        out, into = os.pipe()
+        os.write(into, message)
+        left = len(message)
+        while left:
+            left -= os.splice(out, talk.client.fileno(), left)
+        os.close(out)
+        os.close(into)
+
+    unread_by_the_sender(talk, write)
+
+
+def sendmmsg(talk):
+    class Piece(ctypes.Structure):
+        _fields_ = (("base", ctypes.c_char_p), ("len", ctypes.c_size_t))
+
+    class Header(ctypes.Structure):
+        _fields_ = (
+            ("name", ctypes.c_void_p),
+            ("name_len", ctypes.c_uint),
+            ("pieces", ctypes.POINTER(Piece)),
+            ("many", ctypes.c_size_t),
+            ("control", ctypes.c_void_p),
+            ("control_len", ctypes.c_size_t),
+            ("flags", ctypes.c_int),
+        )
+
+    class Message(ctypes.Structure):
+        _fields_ = (("header", Header), ("sent", ctypes.c_uint))
+
+    def write(message):
+        parts = [message[:20], message[20:50], message[50:]]
+        pieces = [Piece(part, len(part)) for part in parts]
+        messages = (Message * len(parts))(*(Message(Header(pieces=ctypes.pointer(piece), many=1)) for piece in pieces))
+        if ctypes.CDLL(None).sendmmsg(talk.client.fileno(), messages, len(parts), 0) != len(parts):
+            raise SystemExit("sendmmsg did not send all")
+
+    unread_by_the_sender(talk, write)
+
+
+def uring_send(talk):
+    ring = uring.Ring()
+    unread_by_the_sender(talk, lambda message: ring.sendall(talk.client, message))
+
+
+def uring_recv(talk):
+    """The receiver's memory cannot be read: what the sender told is enough."""
+    ring = uring.Ring()
+    plain(talk)
+    for _ in range(3):
+        talk.client.sendall(METADATA)
+        left = len(METADATA)
+        while left:
+            left -= len(ring.recv(talk.server, left))
+        talk.sent += METADATA
+        talk.answer(ANSWER)
+
+
+def handed_on(talk):
+    """A server that forks: another process goes on with the connection, by a copy of its descriptor."""
+    plain(talk)
+    child = os.fork()
+    if not child:
+        copy = talk.server.dup()
+        talk.server.close()
+        for _ in range(3):
+            exactly(copy, len(METADATA))
+            copy.sendall(ANSWER)
+        os._exit(0)
+    for _ in range(3):
+        talk.client.sendall(METADATA)
+        exactly(talk.client, len(ANSWER))
+        talk.sent, talk.answered = talk.sent + METADATA, talk.answered + ANSWER
+    os.waitpid(child, 0)
+
+
+def passed_on(talk):
+    """The same by a message on a Unix socket."""
+    here, there = socket.socketpair(socket.AF_UNIX)
+    child = os.fork()
+    if not child:
+        talk.server.close()
+        _, descriptors, _, _ = socket.recv_fds(there, 1, 1)
+        server = socket.socket(fileno=descriptors[0])
+        for _ in range(3):
+            exactly(server, len(METADATA))
+            server.sendall(ANSWER)
+        os._exit(0)
+    socket.send_fds(here, [b"x"], [talk.server.fileno()])
+    for _ in range(3):
+        talk.client.sendall(METADATA)
+        exactly(talk.client, len(ANSWER))
+        talk.sent, talk.answered = talk.sent + METADATA, talk.answered + ANSWER
+    os.waitpid(child, 0)
+
+
+def short(talk):
+    """One request and its answer, and both ends are gone at once, the asking one by a reset."""
+    talk.ask(METADATA)
+    talk.answer(ANSWER)
+    talk.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def huge(talk):
+    """More than a megabyte that carries no records, in one call."""
+    talk.ask(METADATA)
+    message = response(7, bytes(range(256)) * 5000)
+    sender = threading.Thread(target=talk.server.sendall, args=(message,))
+    sender.start()
+    exactly(talk.client, len(message))
+    sender.join()
+    talk.answered += message
     talk.ask(METADATA)
     talk.answer(ANSWER)
 

@@ -48,7 +48,7 @@ impl Default for Settings {
             hook: None,
             ring_bytes: 1 << 25,
             records_cap: 8 << 20,
-            other_cap: 1 << 20,
+            other_cap: 8 << 20,
             whole_batch: 4 << 10,
             records_per_s: 300_000,
             exclude_pids: Vec::new(),
