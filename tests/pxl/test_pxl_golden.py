@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 
 from kafkascope import pxl
+from kafkascope.analysis import replay
 from kafkascope.pxl import vis
 from kafkascope.pxl.types import DataType, SemanticType
 from kafkascope.scripts import Library
@@ -57,6 +58,8 @@ def recorded() -> Iterator[tuple[Any, int, int]]:
     loaded.store.append("md_pod", rows("md_pod", pods))
     names = sorted({name.split("-")[0] for name in PODS})
     loaded.store.append("md_service", rows("md_service", [{"time_": first, "service_id": f"id-service-{n}", "service_name": f"px-kafka/{n}", "namespace": "px-kafka"} for n in names]))
+    # As a server does before the first script that asks for lag.
+    replay.fill(loaded.store, first_ns=first, last_ns=last)
     yield loaded.store.engine(), first, last
     loaded.store.close()
 

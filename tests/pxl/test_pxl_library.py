@@ -41,6 +41,17 @@ MORE: dict[str, list[dict[str, Any]]] = {
         {**CLIENT, "time_": ago(30), "group_id": "invoicing", "topic": "order", "partition": 0, "offset": 11, "error_code": 0},
         {**CLIENT, "time_": ago(20), "group_id": "invoicing", "topic": "order", "partition": 0, "offset": 12, "error_code": 22},
     ],
+    "kafka_lag": [
+        {"time_": ago(30), "group_id": "invoicing", "topic": "order", "partition": 0, "committed": 10, "end_offset": 13, "lag": 3, "status": "OK"},
+        {"time_": ago(10), "group_id": "invoicing", "topic": "order", "partition": 0, "committed": 11, "end_offset": 13, "lag": 2, "status": "OK"},
+        {"time_": ago(10), "group_id": "invoicing", "topic": "order", "partition": 1, "committed": 4, "status": "UNKNOWN"},
+        {"time_": ago(10), "group_id": "invoicing", "topic": "gone", "partition": 0, "status": "NOTFOUND"},
+        {"time_": ago(10), "group_id": "other", "topic": "order", "partition": 0, "committed": 13, "end_offset": 13, "lag": 0, "status": "OK"},
+    ],
+    "kafka_group_lag": [
+        {"time_": ago(10), "group_id": "invoicing", "kind": "classic", "state": "Stable", "members": 1, "lag": 2, "status": "WARN", "reason": "It falls behind."},
+        {"time_": ago(10), "group_id": "other", "kind": "consumer", "state": "Empty", "members": 0, "lag": 0, "status": "OK", "reason": "All is well."},
+    ],
 }  # fmt: skip
 
 
@@ -163,8 +174,7 @@ def test_one_topic() -> None:
     found = run("px/kafka_topic")
     partitions = {r["partition"]: (r["bytes_produced_total"], r["bytes_consumed_total"], r["end_offset"]) for r in found["Partitions"]}
     assert partitions == {0: (1000, 1000, 13), 1: (500, 0, 8)}
-    # The refused commit of 12 does not count.
-    assert [(r["group_id"], r["partition"], r["committed_offset"], r["lag"]) for r in found["Lag"]] == [("invoicing", 0, 11, 2)]
+    assert [(r["group_id"], r["partition"], r["committed_offset"], r["lag"]) for r in found["Lag"]] == [("invoicing", 0, 11, 2), ("invoicing", 1, 4, None), ("other", 0, 13, 0)]
     assert [(r["client_id"], r["bytes_produced_total"], r["ack_latency"], r["records"]) for r in found["Producers"]] == [("order", 1500, "", None)]
     assert [(r["client_id"], r["bytes_consumed_total"]) for r in found["Consumers"]] == [("invoicing", 1000)]
     assert [(r["consumer"], r["delay"]) for r in found["Delay"]] == [("invoicing", 50 * S)]
@@ -172,12 +182,15 @@ def test_one_topic() -> None:
 
 def test_one_group() -> None:
     found = run("px/kafka_group")
-    assert [(r["topic"], r["partition"], r["committed_offset"], r["end_offset"], r["lag"]) for r in found["Committed Offsets"]] == [("order", 0, 11, 13, 2)]
+    # Where no end of the partition was seen, what is left is not known, which is not nothing.
+    assert [(r["topic"], r["partition"], r["committed_offset"], r["end_offset"], r["lag"]) for r in found["Committed Offsets"]] == [("order", 0, 11, 13, 2), ("order", 1, 4, None, None)]
+    assert [(r["state"], r["members"], r["lag"], r["status"]) for r in found["Group"]] == [("Stable", 1, 2, "WARN")]
     assert {r["event"] for r in found["Events"]} == {"join", "sync"}
-    engine = MemoryEngine({"kafka_commits": MORE["kafka_commits"]})
-    results = {r.name: r.table.to_pylist() for r in pxl.run(compile_script("px/kafka_group", engine), engine)}
-    # No end of the partition was seen: what is left is not known, which is not nothing.
-    assert [(r["end_offset"], r["lag"]) for r in results["Committed Offsets"]] == [(None, None)]
+
+
+def test_partitions_tell_the_verdict_on_their_group() -> None:
+    found = run("px/kafka_lag", group="invoicing")["Partitions"]
+    assert {(r["partition"], r["status"], r["group_verdict"]) for r in found} == {(0, "OK", "WARN: It falls behind."), (1, "UNKNOWN", "WARN: It falls behind.")}
 
 
 def test_one_client() -> None:

@@ -234,9 +234,12 @@ class Monitor:
 
     # ---- what is written ----
 
-    def sample(self, now_ns: int) -> dict[str, pa.Table]:
-        """The rows to write at this moment, by table; tables without rows are left out."""
+    def sample(self, now_ns: int, *, last: bool = False) -> dict[str, pa.Table]:
+        """The rows to write at this moment, by table; tables without rows are left out. The last moment of a recording is written whole."""
         snapshot, judged = self._snapshot(now_ns)
+        if last:
+            self._written_at[:] = 0
+            self._groups_written = {key: (0, fields) for key, (_, fields) in self._groups_written.items()}
         written = {
             "kafka_lag": pa.concat_tables([snapshot.lag.filter(pa.array(self._due(judged, snapshot.lag, now_ns))), self._gone(snapshot.lag, now_ns)]),
             "kafka_group_lag": self._groups_due(snapshot.groups, now_ns),

@@ -46,7 +46,7 @@ def fill(store: Store, *, first_ns: int, last_ns: int, each: Callable[[Monitor, 
     for now_ns, rows in _windows(tables, moments):
         monitor.traffic.take_events(rows.pop(_REQUESTS))
         monitor.take(rows, now_ns)
-        _append(store, monitor.sample(now_ns))
+        _append(store, monitor.sample(now_ns, last=now_ns == last_ns))
         if each is not None and monitor.last is not None:
             _append(store, each(monitor, monitor.last))
     _append(store, {"kafka_rebalances": rebalance_rows(monitor.memberships.finished(last_ns, at_end=True))})
