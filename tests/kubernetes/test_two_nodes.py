@@ -1,0 +1,123 @@
+"""Two agents on two nodes against one server, with a real API server: what one sees and learns helps the other, and their clocks may differ."""
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from api_server import free_port
+
+pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(120)]
+HERE = Path(__file__).parent
+NS = "two-nodes"
+CLIENT, BROKER, TOPIC_ID = "10.0.1.5", "10.0.2.9", "b25seS1mb3ItYS10ZXN0IQ"
+
+
+def eventually(condition, timeout_s=20):
+    end = time.monotonic() + timeout_s
+    while True:
+        found = condition()
+        if found or time.monotonic() > end:
+            return found
+        time.sleep(0.1)
+
+
+class Two:
+    """`px server` and the agents of node-a, where the client runs, and of node-b, where the broker runs and the clock is 12 s behind."""
+
+    def __init__(self, server, folder, stack):
+        self.folder, self.stack = folder, stack
+        self.kubeconfig = server.kubeconfig()
+        self.http, self.ingest = free_port(), free_port()
+        environment = {**os.environ, "KAFKASCOPE_TOKEN": "page"}
+        self._start([sys.executable, "-m", "kafkascope.cli.main", "server", "--config", "", "--port", str(self.http), "--ingest", f"127.0.0.1:{self.ingest}", "--no-data",
+                     "--kubernetes", "on", "--kubeconfig", self.kubeconfig], environment)  # fmt: skip
+        assert eventually(self._ready, 30), (folder / "log").read_text()
+        self.a = self._agent("node-a", 0)
+        self.b = self._agent("node-b", -12)
+
+    def _start(self, command, environment=None):
+        with (self.folder / "log").open("ab") as log:
+            process = self.stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, text=True, env=environment))
+        self.stack.callback(process.terminate)
+        return process
+
+    def _agent(self, node, clock_s):
+        return self._start([sys.executable, HERE / "agent_process.py", f"grpc+tcp://127.0.0.1:{self.ingest}", node, self.kubeconfig, str(clock_s), self.folder / f"{node}.learned"])
+
+    def _ready(self):
+        with contextlib.suppress(httpx.HTTPError):
+            return self.get("/api/status").status_code == 200
+
+    def get(self, path, **body):
+        headers = {"Authorization": "Bearer page"}
+        url = f"http://127.0.0.1:{self.http}{path}"
+        return httpx.post(url, headers=headers, json=body, timeout=20) if body else httpx.get(url, headers=headers)
+
+    def agents(self):
+        return {agent["hostname"]: agent for agent in self.get("/api/status").json()["agents"]}
+
+    def query(self, table, *columns):
+        text = f"import px\ndf = px.DataFrame('{table}', start_time='-5m')\ndf = df[{list(columns)}]\npx.display(df, 'out')\n"
+        return [tuple(row) for row in self.get("/api/run", pxl=text).json()["tables"][0]["rows"]]
+
+    def tell(self, agent, table, *some):
+        agent.stdin.write(json.dumps({table: some}) + "\n")
+        agent.stdin.flush()
+
+    def produced(self, side, number):
+        ours = {"client_upid": "7:10:100"} if side == "client" else {"broker_upid": "8:20:200"}
+        return {"client_addr": CLIENT, "client_port": 40001, "broker_addr": BROKER, "broker_port": 9092, "observed_by": side, "topic": "order", "partition": 0, "base_offset": number, **ours}
+
+
+@pytest.fixture(scope="module")
+def two(server, tmp_path_factory):
+    for node in ("node-a", "node-b"):
+        server.post("/api/v1/nodes", {"metadata": {"name": node}})
+    server.namespace(NS)
+    for name, node, ip, container in (("client-0", "node-a", CLIENT, "a"), ("broker-0", "node-b", BROKER, "b")):
+        server.pod(NS, name, node=node)
+        server.running(NS, name, ip, container_id=container * 64)
+    with contextlib.ExitStack() as stack:
+        two = Two(server, tmp_path_factory.mktemp("two"), stack)
+        assert eventually(lambda: two.agents().keys() == {"node-a", "node-b"}), (two.folder / "log").read_text()
+        yield two
+
+
+def test_a_clock_that_is_seconds_off_is_told_and_its_agent_is_not_taken_for_silent(two):
+    found = eventually(lambda: (agents := two.agents())["node-b"]["detail"] and agents)
+    assert found["node-b"]["state"] == found["node-a"]["state"] == "AGENT_STATE_HEALTHY"
+    assert re.match(r"its clock is 1[12]\d\d\d ms behind the server's \(±\d+ ms\)", found["node-b"]["detail"]) and found["node-a"]["detail"] == ""
+
+
+def test_an_exchange_that_both_nodes_see_is_one_row(two):
+    two.tell(two.b, "kafka_produce", two.produced("broker", 0))
+    assert eventually(lambda: len(two.query("kafka_produce", "base_offset")) == 1)
+    for number in range(1, 6):
+        two.tell(two.a, "kafka_produce", two.produced("client", number))
+        two.tell(two.b, "kafka_produce", two.produced("broker", number))
+    assert eventually(lambda: len(two.query("kafka_produce", "base_offset")) == 6)
+    assert eventually(lambda: 'kafkascope_ingest_total{what="paired"} 5' in two.get("/metrics").text), "what is left out is counted"
+    rows = two.query("kafka_produce", "observed_by", "base_offset", "client_upid", "broker_upid")
+    assert sorted(row[:2] for row in rows) == [("broker", n) for n in range(6)], "the broker's side is kept"
+    assert ("broker", 5, "7:10:100", "8:20:200") in rows, "and what only the client's node knows is filled in"
+
+
+def test_the_name_of_a_topic_that_one_node_learned_reaches_the_other(two):
+    two.tell(two.b, "kafka_topic_names", {"topic_id": TOPIC_ID, "topic": "order", "source": "metadata"})
+    learned = two.folder / "node-a.learned"
+    assert eventually(lambda: learned.exists() and f"{TOPIC_ID} order" in learned.read_text())
+
+
+def test_pods_of_both_nodes_are_known_by_their_addresses(two):
+    text = ("import px\ndf = px.DataFrame('kafka_produce', start_time='-5m')\ndf.client = px.pod_id_to_pod_name(px.ip_to_pod_id(df.client_addr))\n"
+            "df.broker = px.pod_id_to_pod_name(px.ip_to_pod_id(df.broker_addr))\ndf.node = px.pod_id_to_node_name(px.ip_to_pod_id(df.broker_addr))\n"
+            "px.display(df.groupby(['client', 'broker', 'node']).agg(n=('time_', px.count)), 'out')\n")  # fmt: skip
+    (row,) = two.get("/api/run", pxl=text).json()["tables"][0]["rows"]
+    assert row[:3] == [f"{NS}/client-0", f"{NS}/broker-0", "node-b"]
