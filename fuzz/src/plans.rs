@@ -26,16 +26,7 @@ pub fn run(data: &[u8]) {
     laws(&whole, &view, &outcome);
     let style = [Style::RequestLog, Style::Snake][usize::from(how >> 2 & 1)];
     let mut text = String::new();
-    write_body(
-        &mut text,
-        style,
-        key,
-        version,
-        direction,
-        &whole,
-        &view,
-        &|_| None,
-    );
+    write_body(&mut text, style, key, direction, &whole, &view, &|_| None);
     let json = serde_json::from_str::<IgnoredAny>(&text);
     assert!(json.is_ok(), "{style:?} {key} v{version}: {text}");
     let at = u32::from(at).min(view.declared);

@@ -13,13 +13,15 @@ mod secrets;
 mod snake;
 mod telemetry;
 
-pub use kafkascope_wire::Direction;
+use std::ops::Range;
+
 use kafkascope_wire::batch::{Batch, Batches, TimestampType};
 use kafkascope_wire::fields::{self, f};
 use kafkascope_wire::{FieldId, Node, Tape, Value, View, errors};
 
 pub use embedded::{ENVELOPE, Enveloped};
 pub use json::{write_int, write_string};
+pub use kafkascope_wire::Direction;
 
 use embedded::Within;
 
@@ -38,20 +40,16 @@ pub enum Style {
 pub type TopicName<'a> = &'a dyn Fn(&[u8; 16]) -> Option<String>;
 
 /// Appends the JSON of what `tape` holds. A tape that was cut gives valid JSON of its beginning.
-#[expect(clippy::too_many_arguments, reason = "a message and how to write it")]
 pub fn write_body(
     out: &mut String,
     style: Style,
     api_key: i16,
-    version: i16,
     direction: Direction,
     tape: &Tape,
     view: &View,
     topic_name: TopicName,
 ) {
-    if style == Style::Snake
-        && snake::write(out, api_key, version, direction, tape, view, topic_name)
-    {
+    if style == Style::Snake && snake::write(out, api_key, direction, tape, view, topic_name) {
         return;
     }
     Writer {
@@ -114,13 +112,27 @@ struct Writer<'w, 'v> {
 
 impl Writer<'_, '_> {
     fn body(&mut self, nodes: &[Node]) {
-        let mut levels = vec![Level {
-            array: false,
-            empty: true,
-        }];
         self.out.push('{');
-        for (i, node) in nodes.iter().enumerate() {
+        self.inside(Level::object(), nodes, 0..nodes.len(), &[]);
+        self.out.push('}');
+    }
+
+    /// Writes the fields of an object, `nodes[range]`, but for those that stand in it already.
+    fn inside(&mut self, object: Level, nodes: &[Node], range: Range<usize>, written: &[FieldId]) {
+        let mut levels = vec![object];
+        // Containers of a field that is left out.
+        let mut left_out = 0;
+        for i in range {
+            let node = &nodes[i];
             let depth = levels.len();
+            if left_out > 0 || depth == 1 && written.contains(&node.field) {
+                match node.value {
+                    Value::Array { .. } | Value::Struct => left_out += 1,
+                    Value::End if left_out > 0 => left_out -= 1,
+                    _ => {}
+                }
+                continue;
+            }
             match node.value {
                 Value::End if depth > 1 => {
                     self.close(&mut levels);
@@ -200,8 +212,11 @@ impl Writer<'_, '_> {
                 Value::End | Value::UnknownTag { .. } => {}
             }
         }
-        while !levels.is_empty() {
+        while levels.len() > 1 {
             self.close(&mut levels);
+        }
+        if let Some(object) = levels.first_mut() {
+            self.unknown_tags(object, 1);
         }
     }
 
@@ -239,24 +254,25 @@ impl Writer<'_, '_> {
             self.out.push(']');
             return;
         }
-        if self.tags.last().is_some_and(|(d, _, _)| *d == depth) {
-            self.key(&mut level, self.pick("unknownTags", "unknown_tags"), "");
-            let first = self
-                .tags
-                .iter()
-                .position(|(d, _, _)| *d == depth)
-                .unwrap_or(0);
-            for (i, (_, tag, size)) in self.tags.drain(first..).enumerate() {
-                self.out.push(if i == 0 { '[' } else { ',' });
-                self.out.push_str("{\"tag\":");
-                json::write_int(self.out, i64::from(tag));
-                self.out.push_str(",\"size\":");
-                json::write_int(self.out, i64::from(size));
-                self.out.push('}');
-            }
-            self.out.push(']');
-        }
+        self.unknown_tags(&mut level, depth);
         self.out.push('}');
+    }
+
+    /// Of the object that ends.
+    fn unknown_tags(&mut self, level: &mut Level, depth: usize) {
+        let Some(first) = self.tags.iter().position(|(d, _, _)| *d == depth) else {
+            return;
+        };
+        self.key(level, self.pick("unknownTags", "unknown_tags"), "");
+        for (i, (_, tag, size)) in self.tags.drain(first..).enumerate() {
+            self.out.push(if i == 0 { '[' } else { ',' });
+            self.out.push_str("{\"tag\":");
+            json::write_int(self.out, i64::from(tag));
+            self.out.push_str(",\"size\":");
+            json::write_int(self.out, i64::from(size));
+            self.out.push('}');
+        }
+        self.out.push(']');
     }
 
     fn error_name(&mut self, level: &mut Level, field: FieldId, code: i64) {

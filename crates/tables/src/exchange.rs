@@ -107,7 +107,6 @@ impl Connections {
                     &mut self.bodies[i],
                     Style::Snake,
                     key,
-                    version,
                     direction,
                     body.tape,
                     &body.view,

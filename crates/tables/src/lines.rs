@@ -285,7 +285,6 @@ impl Lines {
                     &mut out,
                     Style::RequestLog,
                     exchange.api_key,
-                    exchange.api_version,
                     direction,
                     &tapes[i],
                     &message.view(),

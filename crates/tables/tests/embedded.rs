@@ -55,7 +55,6 @@ fn body(key: i16, version: i16, bytes: &[u8]) -> Value {
         &mut out,
         style,
         key,
-        version,
         Direction::Request,
         &tape,
         &view,

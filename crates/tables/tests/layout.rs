@@ -10,8 +10,8 @@ use kafkascope_tables::body::{Style, write_body};
 use kafkascope_wire::{Direction, Exchange, Message, Outcome, Tape, decode};
 use serde_json::Value;
 
-/// APIs whose bodies leave out more than one value: what members of a group tell each other, followers' tagged fields, an envelope's secrets.
-const UNTOLD: &[i16] = &[1, 11, 14, 58];
+/// An envelope has two secrets.
+const UNTOLD: &[i16] = &[58];
 
 /// A message that could be read to its end, with its row's body.
 struct Read<'e> {
@@ -65,16 +65,7 @@ fn read_whole(exchanges: &[Exchange]) -> Vec<Read<'_>> {
             }
             let mut body = String::new();
             let (view, name) = (message.view(), |_: &[u8; 16]| Some("of-an-id".into()));
-            write_body(
-                &mut body,
-                Style::Snake,
-                key,
-                version,
-                direction,
-                &tape,
-                &view,
-                &name,
-            );
+            write_body(&mut body, Style::Snake, key, direction, &tape, &view, &name);
             out.push(Read {
                 exchange,
                 direction,

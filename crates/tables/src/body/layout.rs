@@ -15,7 +15,6 @@ use serde_json::{Map, Value};
 
 use super::{keys, secrets};
 
-const FETCH: i16 = 1;
 const METADATA: i16 = 3;
 const CONTROLLED_SHUTDOWN: i16 = 7;
 const API_VERSIONS: i16 = 18;
@@ -255,17 +254,8 @@ impl Walk {
 
     /// A tagged field that has its default is not sent, and not shown when it was.
     fn is_sent(&self, def: &FieldDef, object: &Map<String, Value>) -> bool {
-        if self.is_replica_state(def) {
-            let says = |key| object.get(key).and_then(Value::as_i64).unwrap_or(-1) != -1;
-            return says("replica_id") || says("replica_epoch");
-        }
         let key = self.key(def);
         object.contains_key(key) || object.contains_key(&sized(key))
-    }
-
-    /// The body of a Fetch has its fields without a struct around them, as older versions do.
-    fn is_replica_state(&self, def: &FieldDef) -> bool {
-        (self.api_key, self.direction, def.id) == (FETCH, Direction::Request, f::REPLICA_STATE)
     }
 
     fn key(&self, def: &FieldDef) -> &'static str {
@@ -289,11 +279,6 @@ impl Walk {
     }
 
     fn field(&mut self, def: &FieldDef, object: &Map<String, Value>) {
-        if self.is_replica_state(def) {
-            let kafka_type = self.kafka_type(def, false);
-            self.container(kafka_type, |w| w.fields(&def.children, object));
-            return;
-        }
         let key = self.key(def);
         let kafka_type = self.kafka_type(def, false);
         let captured_in_part = sized(key);

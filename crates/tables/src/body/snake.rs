@@ -1,18 +1,88 @@
 //! The five bodies whose shape PxL scripts rely on: `req_body` and `resp` of `kafka_events.beta`.
 //!
-//! Fields that a version does not have carry the value that means absent: scripts compare, and know no null.
+//! Fields that a version does not have carry the value that means absent: scripts compare, and know no null. What these scripts do not read
+//! follows under Kafka's names.
 
 use kafkascope_wire::fields::f;
 use kafkascope_wire::tape::Object;
-use kafkascope_wire::{Direction, FieldId, Tape, Value, View};
+use kafkascope_wire::{Direction, FieldId, Node, Tape, Value, View};
 
-use super::{TopicName, json};
+use super::{Level, Style, TopicName, Within, Writer, json};
+
+const PRODUCED: &[FieldId] = &[
+    f::INDEX,
+    f::ERROR_CODE,
+    f::BASE_OFFSET,
+    f::LOG_APPEND_TIME_MS,
+    f::LOG_START_OFFSET,
+    f::RECORD_ERRORS,
+    f::ERROR_MESSAGE,
+];
+const FETCH: &[FieldId] = &[
+    f::REPLICA_ID,
+    f::SESSION_ID,
+    f::SESSION_EPOCH,
+    f::TOPICS,
+    f::FORGOTTEN_TOPICS_DATA,
+    f::RACK_ID,
+];
+const ASKED: &[FieldId] = &[
+    f::PARTITION,
+    f::CURRENT_LEADER_EPOCH,
+    f::FETCH_OFFSET,
+    f::LAST_FETCHED_EPOCH,
+    f::LOG_START_OFFSET,
+    f::PARTITION_MAX_BYTES,
+];
+const FETCHED: &[FieldId] = &[
+    f::PARTITION_INDEX,
+    f::ERROR_CODE,
+    f::HIGH_WATERMARK,
+    f::LAST_STABLE_OFFSET,
+    f::LOG_START_OFFSET,
+    f::ABORTED_TRANSACTIONS,
+    f::PREFERRED_READ_REPLICA,
+    f::RECORDS,
+];
+const JOIN: &[FieldId] = &[
+    f::GROUP_ID,
+    f::SESSION_TIMEOUT_MS,
+    f::REBALANCE_TIMEOUT_MS,
+    f::MEMBER_ID,
+    f::GROUP_INSTANCE_ID,
+    f::PROTOCOL_TYPE,
+    f::PROTOCOLS,
+];
+const JOINED: &[FieldId] = &[
+    f::THROTTLE_TIME_MS,
+    f::ERROR_CODE,
+    f::GENERATION_ID,
+    f::PROTOCOL_TYPE,
+    f::PROTOCOL_NAME,
+    f::LEADER,
+    f::MEMBER_ID,
+    f::MEMBERS,
+];
+const SYNC: &[FieldId] = &[
+    f::GROUP_ID,
+    f::GENERATION_ID,
+    f::MEMBER_ID,
+    f::GROUP_INSTANCE_ID,
+    f::PROTOCOL_TYPE,
+    f::PROTOCOL_NAME,
+    f::ASSIGNMENTS,
+];
+const SYNCED: &[FieldId] = &[
+    f::THROTTLE_TIME_MS,
+    f::ERROR_CODE,
+    f::PROTOCOL_TYPE,
+    f::PROTOCOL_NAME,
+];
 
 /// Writes the body when its API has a shape of its own.
 pub fn write(
     out: &mut String,
     api_key: i16,
-    _version: i16,
     direction: Direction,
     tape: &Tape,
     view: &View,
@@ -20,6 +90,8 @@ pub fn write(
 ) -> bool {
     let mut w = Shape {
         out,
+        api_key,
+        nodes: &tape.nodes,
         view,
         topic_name,
         empty: true,
@@ -42,6 +114,9 @@ pub fn write(
 
 struct Shape<'w, 'v> {
     out: &'w mut String,
+    api_key: i16,
+    /// Of the whole message.
+    nodes: &'w [Node],
     view: &'w View<'v>,
     topic_name: TopicName<'w>,
     /// Nothing was written yet into the innermost object or array.
@@ -55,6 +130,31 @@ impl Shape<'_, '_> {
         self.empty = true;
         inside(self);
         self.out.push('}');
+        self.empty = false;
+    }
+
+    /// The fields of an object that were not written yet.
+    fn rest(&mut self, object: Object, written: &[FieldId]) {
+        let nodes = object.nodes();
+        let told = |field| written.contains(&field);
+        let first = nodes.first().and_then(|n| self.nodes.element_offset(n));
+        let Some(first) = first.filter(|_| !object.fields().all(|f| told(f.node.field))) else {
+            return;
+        };
+        let level = Level {
+            array: false,
+            empty: self.empty,
+        };
+        Writer {
+            out: self.out,
+            style: Style::Snake,
+            api_key: self.api_key,
+            view: self.view,
+            topic_name: self.topic_name,
+            tags: Vec::new(),
+            within: Within::Message,
+        }
+        .inside(level, self.nodes, first..first + nodes.len(), written);
         self.empty = false;
     }
 
@@ -172,10 +272,12 @@ impl Shape<'_, '_> {
                     w.str("error_message", e, f::BATCH_INDEX_ERROR_MESSAGE);
                 });
                 w.str("error_message", p, f::ERROR_MESSAGE);
+                w.rest(p, PRODUCED);
             });
             w.topic_id(topic);
         });
         self.int("throttle_time_ms", root, f::THROTTLE_TIME_MS, 0);
+        self.rest(root, &[f::RESPONSES, f::THROTTLE_TIME_MS]);
     }
 
     fn fetch_request(&mut self, root: Object) {
@@ -192,6 +294,7 @@ impl Shape<'_, '_> {
                 w.int("last_fetched_epoch", p, f::LAST_FETCHED_EPOCH, -1);
                 w.int("log_start_offset", p, f::LOG_START_OFFSET, -1);
                 w.int("partition_max_bytes", p, f::PARTITION_MAX_BYTES, 0);
+                w.rest(p, ASKED);
             });
             w.topic_id(topic);
         });
@@ -211,6 +314,7 @@ impl Shape<'_, '_> {
             },
         );
         self.str("rack_id", root, f::RACK_ID);
+        self.rest(root, FETCH);
     }
 
     fn fetch_response(&mut self, root: Object) {
@@ -236,9 +340,19 @@ impl Shape<'_, '_> {
                 );
                 w.int("preferred_read_replica", p, f::PREFERRED_READ_REPLICA, -1);
                 w.records(p);
+                w.rest(p, FETCHED);
             });
             w.topic_id(topic);
         });
+        self.rest(
+            root,
+            &[
+                f::THROTTLE_TIME_MS,
+                f::ERROR_CODE,
+                f::SESSION_ID,
+                f::RESPONSES,
+            ],
+        );
     }
 
     fn metadata_request(&mut self, root: Object) {
@@ -275,8 +389,10 @@ impl Shape<'_, '_> {
         self.str("group_instance_id", root, f::GROUP_INSTANCE_ID);
         self.str("protocol_type", root, f::PROTOCOL_TYPE);
         self.items("protocols", root, f::PROTOCOLS, |w, p| {
-            w.str("protocol", p, f::NAME)
+            w.str("protocol", p, f::NAME);
+            w.rest(p, &[f::NAME]);
         });
+        self.rest(root, JOIN);
     }
 
     fn join_response(&mut self, root: Object) {
@@ -290,7 +406,9 @@ impl Shape<'_, '_> {
         self.items("members", root, f::MEMBERS, |w, m| {
             w.str("member_id", m, f::MEMBER_ID);
             w.str("group_instance_id", m, f::GROUP_INSTANCE_ID);
+            w.rest(m, &[f::MEMBER_ID, f::GROUP_INSTANCE_ID]);
         });
+        self.rest(root, JOINED);
     }
 
     fn sync_request(&mut self, root: Object) {
@@ -301,8 +419,10 @@ impl Shape<'_, '_> {
         self.str("protocol_type", root, f::PROTOCOL_TYPE);
         self.str("protocol_name", root, f::PROTOCOL_NAME);
         self.items("assignments", root, f::ASSIGNMENTS, |w, m| {
-            w.str("member_id", m, f::MEMBER_ID)
+            w.str("member_id", m, f::MEMBER_ID);
+            w.rest(m, &[f::MEMBER_ID]);
         });
+        self.rest(root, SYNC);
     }
 
     fn sync_response(&mut self, root: Object) {
@@ -310,5 +430,6 @@ impl Shape<'_, '_> {
         self.int("error_code", root, f::ERROR_CODE, 0);
         self.str("protocol_type", root, f::PROTOCOL_TYPE);
         self.str("protocol_name", root, f::PROTOCOL_NAME);
+        self.rest(root, SYNCED);
     }
 }
