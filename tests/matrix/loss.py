@@ -28,8 +28,9 @@ CAPTURES = HERE.parents[1] / "captures/matrix"
 NAMES = ("java-4.4", "librdkafka", "sarama", "kafka-go", "two-brokers")
 TABLE = HERE / "loss.md"
 WHOLE = 262_144
+ETHERNET = 14
 #: Ethernet, IPv4 and TCP with timestamps.
-HEADERS = 66
+HEADERS = ETHERNET + 20 + 32
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,13 @@ def cut(packets: list[Packet], rate: float, dice: random.Random) -> list[Packet]
 
 
 def corrupt(packets: list[Packet], rate: float, dice: random.Random) -> list[Packet]:
-    """The payload of a packet is noise."""
+    """The payload of a packet is noise, which its checksum tells."""
     return [Packet(p.seconds, p.microseconds, p.data[:HEADERS] + dice.randbytes(len(p.data) - HEADERS), p.length) if len(p.data) > HEADERS and dice.random() < rate else p for p in packets]
+
+
+def forge(packets: list[Packet], rate: float, dice: random.Random) -> list[Packet]:
+    """The same with a checksum that fits: whoever changed the packet wrote it anew."""
+    return [checksummed(after) if after is not before else after for before, after in zip(packets, corrupt(packets, rate, dice), strict=True)]
 
 
 def late_start(packets: list[Packet], rate: float, dice: random.Random) -> list[Packet]:
@@ -109,18 +115,33 @@ GRID: list[tuple[Damage, tuple[float, ...]]] = [
     (reorder, (0.01, 0.1, 0.3)),
     (duplicate, (0.05, 0.5)),
     (cut, (0.01, 0.05, 0.2)),
-    (corrupt, (0.001, 0.01, 0.05)),
+    (corrupt, (0.001, 0.01, 0.05, 0.2)),
+    (forge, (0.001, 0.01, 0.05)),
     (late_start, (0.25, 0.5, 0.75)),
 ]
 SNAPS = (WHOLE, 256, 128)
 
 
+def checksummed(packet: Packet) -> Packet:
+    """The packet as the network card sends it: captures on the sending host have no checksums yet (RFC 9293 3.1)."""
+    tcp = packet.data[ETHERNET + 20 :]
+    if packet.length > len(packet.data):
+        return packet
+    tcp = tcp[:16] + bytes(2) + tcp[18:]
+    whole = packet.data[ETHERNET + 12 : ETHERNET + 20] + struct.pack(">HH", 6, len(tcp)) + tcp
+    total = sum(struct.unpack(f">{(len(whole) + 1) // 2}H", whole + bytes(len(whole) % 2)))
+    checksum = ~(total % 0xFFFF) & 0xFFFF
+    return Packet(packet.seconds, packet.microseconds, packet.data[: ETHERNET + 20] + tcp[:16] + struct.pack(">H", checksum) + tcp[18:], packet.length)
+
+
+@functools.cache
 def packets(name: str) -> tuple[bytes, list[Packet]]:
+    """The capture as a mirror port would have made it."""
     data = gzip.decompress((CAPTURES / f"{name}.pcap.gz").read_bytes())
     out, at = [], 24
     while at + 16 <= len(data):
         seconds, microseconds, captured, length = struct.unpack_from("<IIII", data, at)
-        out.append(Packet(seconds, microseconds, data[at + 16 : at + 16 + captured], length))
+        out.append(checksummed(Packet(seconds, microseconds, data[at + 16 : at + 16 + captured], length)))
         at += 16 + captured
     return data[:24], out
 
