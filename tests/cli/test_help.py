@@ -43,7 +43,7 @@ def test_every_option_says_what_it_is_for(path: tuple[str, ...], command: click.
     assert not silent
 
 
-@pytest.mark.parametrize(("how", "begins"), [("table", "px/agent_status"), ("json", '{"name": "px/agent_status"'), ("csv", "table_id,name,short,long")])
+@pytest.mark.parametrize(("how", "begins"), [("table", "px/agent_status"), ("json", '{"_tableName_": "scripts", "name": "px/agent_status"'), ("csv", "table_id,name,short,long")])
 def test_run_l_is_script_list(how: str, begins: str) -> None:
     listed, ran = (CliRunner().invoke(px, [*words, "-o", how]).output for words in (["script", "list"], ["run", "-l"]))
     assert listed == ran and listed.startswith(begins)

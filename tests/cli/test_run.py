@@ -14,13 +14,14 @@ from kafkascope.cli.run import parse_arguments
 
 @pytest.mark.parametrize(
     ("words", "args"),
-    [((), {}), (("--a", "1"), {"a": "1"}), (("--a=1",), {"a": "1"}), (("--a=",), {"a": ""}), (("--a", "-5m"), {"a": "-5m"}), (("--a=b=c", "--d", "--e"), {"a": "b=c", "d": "--e"})],
+    [((), {}), (("--a", "1"), {"a": "1"}), (("--a=1",), {"a": "1"}), (("--a=",), {"a": ""}), (("--a", "-5m"), {"a": "-5m"}), (("--a=b=c", "--d", "--e"), {"a": "b=c", "d": "--e"}),
+     (("-start_time", "-5m", "-topic=order"), {"start_time": "-5m", "topic": "order"})],
 )
 def test_script_arguments(words: tuple[str, ...], args: dict[str, str]) -> None:
     assert parse_arguments(words) == args
 
 
-@pytest.mark.parametrize("words", [("a",), ("--a",), ("-a", "1"), ("--a", "1", "stray")])
+@pytest.mark.parametrize("words", [("a",), ("--a",), ("-5m",), ("--",), ("--=1",), ("--a", "1", "stray")])
 def test_what_is_no_argument_is_refused(words: tuple[str, ...]) -> None:
     with pytest.raises(CommandError) as error:
         parse_arguments(words)
@@ -40,7 +41,7 @@ def px(*words: str) -> subprocess.CompletedProcess[str]:
         (("run", "px/kafka_overview"), 3, "px up"),
         (("run", "-f", "nowhere.pxl"), 2, "no such file"),
         (("run", "px/kafka_overview", "--capture", "nowhere.pcap"), 2, "no such file"),
-        (("runn",), 2, "did you mean 'run'"),
+        (("runn",), 2, "Did you mean 'run'"),
         (("get", "pods"), 3, "px up"),
         (("get", "pods", "--server", "http://127.0.0.1:2"), 3, "no Kafkascope server at http://127.0.0.1:2"),
         (("run", "--server", "http://127.0.0.1:2", "px/kafka_overview"), 3, "no Kafkascope server at http://127.0.0.1:2"),

@@ -35,6 +35,8 @@ class Server:
         except ConfigError as error:
             raise CommandError(error.message, error.hint, WRONG_USE) from error
         self.url = config[_KEY.key].rstrip("/")
+        if not self.url.startswith(("http://", "https://")):
+            raise CommandError(f"{config.origin(_KEY.key).where}: expected the address of a server, found '{self.url}'", f"write it as {_KEY.default}", WRONG_USE)
         self.token = token or config["server.token"] or None
         self.timeout_s = timeout_s
 

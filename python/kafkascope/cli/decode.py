@@ -12,7 +12,7 @@ from kafkascope.cli.progress import progress
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path())
+@click.argument("files", nargs=-1, required=True)
 @click.option("-o", "--output", type=click.Choice(["json", "text"]), default=None, help="json (default in a pipe): one object a line; text (default on a terminal).")
 @click.option("-q", "--quiet", is_flag=True, help="No summary on standard error.")
 def decode(files: tuple[str, ...], output: str | None, quiet: bool) -> None:
@@ -36,6 +36,8 @@ def decode(files: tuple[str, ...], output: str | None, quiet: bool) -> None:
     except _core.CaptureFileError as error:
         message, hint = (*error.args, "")[:2]
         raise CommandError(message, hint, FAILED) from error
+    except OSError as error:
+        raise CommandError(f"the output cannot be written: {error.strerror or error}", "", FAILED) from error
     if quiet:
         return
     notes = [f"{summary['requests']:,} requests in {summary['packets']:,} packets"]

@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
-import json
+from typing import TYPE_CHECKING
 
 import click
 
+from kafkascope.cli import output as out
+from kafkascope.cli.errors import FAILED
+
+if TYPE_CHECKING:
+    from kafkascope._core import Check
+
+_COLUMNS = [out.Column(name, "STRING", "NONE") for name in ("name", "status", "found", "hint")]
+_MARKS = {"ok": ("ok", "green"), "warn": ("--", "yellow"), "fail": ("!!", "red")}
+
 
 @click.command()
-@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("-o", "--output", type=click.Choice(out.FORMATS), default="table", show_default=True)
 def doctor(output: str) -> None:
     """Say what this host allows: kernel, BTF, privileges, eBPF hooks; and what to do about what is missing.
 
     \b
-    Example: sudo px doctor
+    Examples:
+      sudo px doctor
+      sudo px doctor -o json | jq 'select(.status != "ok")'
     """
     from kafkascope import _core
 
     checks = _core.doctor()
+    if output == "table":
+        _print(checks)
+    else:
+        out.write([out.Output("doctor", _COLUMNS, [[check["name"], check["status"], check["found"], check["hint"]] for check in checks])], output)
+    if any(check["status"] == "fail" for check in checks):
+        raise SystemExit(FAILED)
+
+
+def _print(checks: list[Check]) -> None:
+    """Each check with its hint below: a hint is a sentence, too long for a column."""
     for check in checks:
-        if output == "json":
-            click.echo(json.dumps(check))
-            continue
-        mark, colour = {"ok": ("ok", "green"), "warn": ("--", "yellow"), "fail": ("!!", "red")}[check["status"]]
+        mark, colour = _MARKS[check["status"]]
         click.echo(f"{click.style(mark, fg=colour)}  {check['name']:<24} {check['found']}")
         if check["status"] != "ok" and check["hint"]:
             click.echo(f"    {'':<24} {check['hint']}")
-    if any(check["status"] == "fail" for check in checks):
-        raise SystemExit(1)

@@ -15,10 +15,14 @@ FAILED, WRONG_USE, NOTHING_THERE = 1, 2, 3
 
 
 def check_files(paths: Sequence[str]) -> None:
-    """Refuse a file that is not there as wrong use; ``-`` is standard input."""
+    """Refuse a file that is not there, or not to be read, as wrong use; ``-`` is standard input."""
     for path in paths:
-        if path != "-" and not os.path.exists(path):
+        if path == "-":
+            continue
+        if not os.path.exists(path):
             raise CommandError(f"no such file: {path}", "check the path", WRONG_USE)
+        if not os.access(path, os.R_OK):
+            raise CommandError(f"{path} may not be read: permission denied", "`ls -l` tells whose it is; sudo, or a copy of your own", WRONG_USE)
 
 
 class CommandError(click.ClickException):
@@ -41,3 +45,12 @@ class CommandError(click.ClickException):
         click.echo("\n".join([f"px: {plain(first)}", *map(plain, more)]), err=True)
         for line in self.hint.splitlines():
             click.echo(f"hint: {plain(line)}", err=True)
+
+
+def wrong_use(error: click.UsageError) -> CommandError:
+    """What click refused, in the form of all other errors."""
+    path = error.ctx.command_path if error.ctx is not None else "px"
+    message = " ".join(error.format_message().split()).rstrip(".")
+    message = message[:1].lower() + message[1:]
+    there = "lists the commands" if error.ctx is not None and isinstance(error.ctx.command, click.Group) else "has examples"
+    return CommandError(message, f"`{path} --help` {there}", WRONG_USE)

@@ -8,6 +8,7 @@ import click
 
 from kafkascope.cli import output as out
 from kafkascope.cli.client import Server, server_option
+from kafkascope.cli.commands import Subcommands
 
 output_option = click.option("-o", "--output", type=click.Choice(out.FORMATS), default="table", show_default=True)
 
@@ -16,16 +17,16 @@ def _print(name: str, columns: list[tuple[str, str, str]], rows: list[list[Any]]
     out.write([out.Output(name, [out.Column(*c) for c in columns], rows)], how)
 
 
-@click.group()
+@click.group(cls=Subcommands, aliases={"agents": "pems", "pem": "pems", "viziers": "cluster", "clusters": "cluster"})
 def get() -> None:
-    """Show agents, pods and namespaces."""
+    """Show agents, the cluster, pods and namespaces."""
 
 
-@click.command()
+@get.command()
 @output_option
 @server_option
 def pems(output: str) -> None:
-    """The agents: host, state, how they capture, what they lost.
+    """The agents: host, state, how they capture, what they lost. Also `px get agents`.
 
     \b
     Example: px get agents -o json
@@ -38,15 +39,11 @@ def pems(output: str) -> None:
     _print("agents", columns, rows, output)
 
 
-get.add_command(pems, "pems")
-get.add_command(pems, "agents")
-
-
 @get.command()
 @output_option
 @server_option
 def cluster(output: str) -> None:
-    """The server: version, uptime, requests seen, what is kept.
+    """The server: version, uptime, requests seen, what is kept. Also `px get viziers`.
 
     \b
     Example: px get cluster

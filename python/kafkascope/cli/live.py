@@ -11,9 +11,9 @@ import click
 from kafkascope.cli import output as out
 from kafkascope.cli.client import server_option
 from kafkascope.cli.errors import WRONG_USE, CommandError
+from kafkascope.cli.library import load, scripts_option
 from kafkascope.cli.progress import progress
 from kafkascope.cli.run import _request, decode_table, parse_arguments
-from kafkascope.cli.script import load, scripts_option
 
 #: Who is behind, since when and why; where a server has no such script, the flow.
 FIRST = ("px/kafka_groups", "px/kafka_overview")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,9 +13,10 @@ import click
 
 from kafkascope.cli import output as out
 from kafkascope.cli.client import Server, server_option
-from kafkascope.cli.errors import FAILED, WRONG_USE, CommandError
+from kafkascope.cli.errors import WRONG_USE, CommandError, check_files
+from kafkascope.cli.library import load, print_list, scripts_option
 from kafkascope.cli.progress import progress
-from kafkascope.cli.script import load, print_list, scripts_option
+from kafkascope.cli.streams import read_input
 from kafkascope.tui.text import plain
 
 
@@ -76,15 +78,19 @@ def run(script: str | None, script_args: tuple[str, ...], output: str, file: str
         click.echo(f"\nLive: {server.url}/script/{quote(result['script'])}{'?' if query else ''}{query}", err=True)
 
 
+_ARGUMENT = re.compile(r"--?([A-Za-z_][^=]*)(=?)(.*)", re.DOTALL)
+
+
 def parse_arguments(words: tuple[str, ...]) -> dict[str, str]:
-    """``--name value`` and ``--name=value`` as a mapping."""
+    """``--name value`` and ``--name=value`` as a mapping; one dash does too, as in Pixie's px."""
     args: dict[str, str] = {}
     rest = list(words)
     while rest:
         word = rest.pop(0)
-        if not word.startswith("--") or word == "--":
+        found = _ARGUMENT.fullmatch(word)
+        if found is None:
             raise CommandError(f"expected an argument of the script as --name value, found '{word}'", "options of px itself go before --", WRONG_USE)
-        name, equals, value = word[2:].partition("=")
+        name, equals, value = found.groups()
         if not equals:
             if not rest:
                 raise CommandError(f"no value after --{name}", f"write --{name} VALUE or --{name}=", WRONG_USE)
@@ -121,12 +127,14 @@ def _request(library: Any, script: str | None, file: str | None, vis_file: str |
 
 
 def _read(path: str) -> str:
+    if path != "-":
+        check_files([path])
     try:
-        return sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise CommandError(f"no such file: {path}", "", WRONG_USE) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"{path} cannot be read as text: {error}", "", FAILED) from error
+        return read_input() if path == "-" else Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror}", "name a file with PxL", WRONG_USE) from error
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{path} is no text in UTF-8: {error.reason} at byte {error.start}", "name a file with PxL", WRONG_USE) from error
 
 
 def _print_variables(name: str, vis: Mapping[str, Any] | None) -> None:

@@ -1,33 +1,19 @@
-"""``px script list`` and ``px script show``."""
+"""``px script``: the library of scripts."""
 
 from __future__ import annotations
-
-import json
 
 import click
 
 from kafkascope.cli import output as out
 from kafkascope.cli.errors import WRONG_USE, CommandError
-from kafkascope.scripts import Library, ScriptError
-
-
-def load(folders: tuple[str, ...]) -> Library:
-    """The library with the users' folders; problems of single scripts go to standard error."""
-    try:
-        library = Library.load(folders)
-    except ScriptError as error:
-        raise CommandError(error.message, error.hint, WRONG_USE) from error
-    for problem in library.problems:
-        click.echo(f"px: skipped a script: {problem}", err=True)
-    return library
-
-
-scripts_option = click.option("--scripts", "folders", multiple=True, metavar="DIR", help="Folder or bundle with more scripts; may be repeated.")
+from kafkascope.cli.library import load, print_list, scripts_option
+from kafkascope.cli.run import run
+from kafkascope.scripts import ScriptError
 
 
 @click.group()
 def script() -> None:
-    """List and show scripts."""
+    """List, show and run scripts."""
 
 
 @script.command("list")
@@ -40,22 +26,6 @@ def list_scripts(output: str, folders: tuple[str, ...]) -> None:
     Example: px script list -o json
     """
     print_list(load(folders), output)
-
-
-def print_list(library: Library, output: str) -> None:
-    """The scripts with what they are for; ``output`` is one of ``FORMATS``."""
-    shown = [s for _, s in sorted(library.scripts.items()) if not s.hidden]
-    if output == "json":
-        for entry in shown:
-            click.echo(json.dumps({"name": entry.name, "short": entry.short, "long": entry.long}))
-        return
-    if output != "table":
-        columns = [out.Column(name, "STRING", "NONE") for name in ("name", "short", "long")]
-        out.write([out.Output("scripts", columns, [[entry.name, entry.short, entry.long] for entry in shown])], output)
-        return
-    width = max((len(entry.name) for entry in shown), default=0)
-    for entry in shown:
-        click.echo(f"{entry.name:<{width}}  {entry.short}")
 
 
 @script.command("show")
@@ -71,3 +41,7 @@ def show_script(name: str, folders: tuple[str, ...]) -> None:
         click.echo(load(folders).get(name).pxl, nl=False)
     except ScriptError as error:
         raise CommandError(error.message, error.hint, WRONG_USE) from error
+
+
+# Pixie's `px script run` is its `px run`.
+script.add_command(run)

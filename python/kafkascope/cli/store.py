@@ -24,7 +24,7 @@ def store() -> None:
 
 @store.command()
 @configured("store.data")
-@click.option("-o", "--output", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True)
+@click.option("-o", "--output", type=click.Choice(out.FORMATS), default="table", show_default=True)
 def status(config: Config, output: str) -> None:
     """Print what each table keeps; also while `px up` writes it.
 
@@ -109,6 +109,8 @@ def export(config: Config, table: str, file: str, form: str | None, start: str |
             rows = exporting.export(kept, table, file, form, start_ns=_time(start, now_ns), end_ns=_time(end, now_ns), columns=[c.strip() for c in (columns or "").split(",") if c.strip()])
         except StoreError as error:
             raise CommandError(error.message, error.hint, WRONG_USE) from error
+        except BrokenPipeError:
+            raise
         except OSError as error:
             raise CommandError(f"{file} cannot be written: {error.strerror or error}", "", FAILED) from error
     if file != "-":

@@ -69,7 +69,7 @@ def tail(follow: bool, lines: int | None, count: int | None, apis: tuple[str, ..
     filters = Filters(wanted, unwanted, clients, topics, groups, errors, _duration(slow, "--slow") if slow else 0, text)
     write = _Writer("json" if as_json else output, count)
     if captures:
-        from kafkascope.cli.script import load
+        from kafkascope.cli.library import load
 
         with progress("reading the capture"):
             source: Source = CaptureSource(captures, load(()))

@@ -142,14 +142,20 @@ class BarView(View):
         for part, value in sorted(bar.parts.items(), key=lambda item: self._parts.index(item[0]) if item[0] in self._parts else MAX_PARTS):
             sofar += max(value, 0.0)
             if several:
-                cells = round(sofar / greatest * plot)
+                cells = round(_share(sofar, greatest) * plot)
                 sign, style = _FILLS[self._parts.index(part) % len(_FILLS)] if part in self._parts else _FILLS[-1]
                 drawn.append(sign * max(cells - end, 0), style=style)
                 end = max(cells, end)
             else:
-                eighths = round(sofar / greatest * plot * 8)
+                eighths = round(_share(sofar, greatest) * plot * 8)
                 drawn.append("█" * (eighths // 8) + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths % 8] or ("▏" if sofar else ""), style="cyan")
         return drawn
+
+
+def _share(part: float, whole: float) -> float:
+    """``part`` of ``whole``, at most all of it: sums of what a stranger's script returns may be infinite."""
+    share = part / whole
+    return min(share, 1.0) if share == share else 1.0
 
 
 class HistogramView(BarView):
