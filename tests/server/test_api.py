@@ -13,7 +13,7 @@ import pytest
 
 from kafkascope.scripts import Library
 from kafkascope.server import app as app_module
-from kafkascope.server import live, models
+from kafkascope.server import layout, live, models
 from kafkascope.server.app import MAX_BODY, create_app
 from kafkascope.server.limits import MAX_CLIENTS, Rate
 from kafkascope.server.service import Service
@@ -78,6 +78,46 @@ def test_the_readable_description_names_every_call_and_shape(app: Any) -> None:
     for text in ("POST /api/run", "RunRequest", "ErrorAnswer", "kafka_overview"):
         assert text in page
     assert "<script" not in page
+
+
+# ---- the bytes of a message ----
+
+HEARTBEAT = {"api": "Heartbeat", "apiVersion": 0, "response": True, "body": '{"error_code":27}', "size": 6}
+
+
+def test_the_bytes_of_a_message_are_told_by_field(app: Any) -> None:
+    answer = ask(app, "POST", "/api/layout", json=HEARTBEAT)
+    assert answer.status_code == 200, answer.text
+    fields = {field.path: (field.type, field.offset, field.length) for field in models.Layout.model_validate(answer.json()).fields}
+    assert fields == {"header/correlation_id": ("int32", 0, 4), "/error_code": ("int16", 4, 2)}
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "says"),
+    [
+        ({"api": "Hartbeat"}, 400, "Hartbeat"),
+        ({"apiVersion": 999}, 400, "version 999"),
+        ({"apiVersion": -1}, 400, "apiVersion"),
+        ({"apiVersion": 1 << 40}, 400, "apiVersion"),
+        ({"body": "[1]"}, 400, "not a JSON object"),
+        ({"body": '{"error_code":27} [TRUNCATED]'}, 400, "JSON"),
+        ({"body": "x" * (models.MAX_PXL + 1)}, 400, "body"),
+        ({"size": -1}, 400, "size"),
+        ({"more": 1}, 400, "more"),
+    ],
+)
+def test_a_message_that_cannot_be_laid_out_is_said_why(app: Any, change: dict[str, Any], status: int, says: str) -> None:
+    answer = ask(app, "POST", "/api/layout", json={**HEARTBEAT, **change})
+    assert answer.status_code == status, answer.text
+    error = models.ErrorAnswer.model_validate(answer.json()).error
+    assert error.kind == "argument"
+    assert says in error.message
+
+
+def test_more_fields_than_anyone_unfolds_are_cut_and_said_so(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "MAX_FIELDS", 1)
+    answer = ask(app, "POST", "/api/layout", json=HEARTBEAT).json()
+    assert (len(answer["fields"]), answer["truncated"]) == (1, True)
 
 
 # ---- errors ----

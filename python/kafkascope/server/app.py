@@ -93,7 +93,7 @@ def create_app(service: Service, *, allowed_hosts: Iterable[str] = (), token: st
     @app.exception_handler(RequestValidationError)
     async def not_in_form(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query"))
+        where = ".".join(str(part) for part in first["loc"][1:])
         return JSONResponse(ApiError("argument", f"{where or 'the request'}: {first['msg'].lower()}", "see /api/docs").body(), 400)
 
     @app.exception_handler(Exception)

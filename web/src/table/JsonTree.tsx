@@ -25,7 +25,7 @@ export function JsonTree({ value, name, depth = 3, path = "", places, onPoint }:
   const key = name === undefined ? null : <><span className="json-key">{visible(name)}</span>: </>;
   const place = places?.get(path);
   const pointing = place && onPoint ? { onPointerEnter: () => { onPoint(path); }, onPointerLeave: () => { onPoint(null); } } : {};
-  if (typeof value !== "object" || value === null) return <div className="json-line" {...pointing}><span className="json-text">{key}<Leaf value={value} /><Kind name={name} value={value} type={place?.type} /></span><Bytes place={place} /></div>;
+  if (typeof value !== "object" || value === null) return <div className="json-line" {...pointing}><span className="json-text">{key}<Leaf value={value} /><Kind name={name} value={value} type={place?.type ?? (places ? "not on the wire" : undefined)} /></span><Bytes place={place} /></div>;
   const entries = Array.isArray(value) ? value.map((item, index): [string, unknown] => [String(index), item]) : Object.entries(value);
   const [begin, end] = Array.isArray(value) ? ["[", "]"] : ["{", "}"];
   if (entries.length === 0) return <div className="json-line" {...pointing}><span className="json-text">{key}<span className="muted">{begin}{end}</span></span><Bytes place={place} /></div>;
