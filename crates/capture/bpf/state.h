@@ -78,7 +78,7 @@ struct sock_state {
 struct told { __u32 from, to, gap, gap_end, read, valid; };
 struct stat { __u64 calls, judged, records, bytes, lost, not_kafka, no_buffer, no_state, overrun, paired, limited, mptcp, window, used; };
 
-struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 1 << 25); } ring SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 1 << 24); } ring SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY); __uint(max_entries, 1); __type(key, __u32); __type(value, struct ev); } scratch SEC(".maps");
 /* Ends come in interrupts too, while a payload is at work. */
 struct { __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY); __uint(max_entries, 1); __type(key, __u32); __type(value, struct ev); } scratch_end SEC(".maps");

@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::fs;
 
 use crate::af_packet::AfPacketSource;
+use crate::live::RING_BYTES;
 
 #[cfg(ebpf)]
 mod traffic;
@@ -250,7 +251,7 @@ fn compiler(text: &str) -> Check {
 
 /// The ring between kernel and agent, and what the host has left.
 fn memory(meminfo: &str) -> Check {
-    const RING_KIB: u64 = 32 << 10;
+    const RING_KIB: u64 = RING_BYTES as u64 >> 10;
     let available = meminfo
         .lines()
         .find_map(|l| l.strip_prefix("MemAvailable:"))

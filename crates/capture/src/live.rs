@@ -9,6 +9,9 @@ use crate::af_packet::{self, AfPacketSource};
 use crate::ebpf::{self, EbpfSource};
 use crate::error::CaptureError;
 
+/// Memory between kernel and reader of an eBPF capture. The agent maps it twice, as its resident memory shows.
+pub const RING_BYTES: u32 = 16 << 20;
+
 /// Which live capture a user asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Source {

@@ -46,7 +46,7 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             hook: None,
-            ring_bytes: 1 << 25,
+            ring_bytes: crate::live::RING_BYTES,
             records_cap: 8 << 20,
             other_cap: 8 << 20,
             whole_batch: 4 << 10,
