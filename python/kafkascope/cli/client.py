@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kafkascope.cli.errors import FAILED, NOTHING_THERE, WRONG_USE, CommandError
 from kafkascope.config import KEYS, ConfigError, load
+
+if TYPE_CHECKING:
+    import urllib.error
 
 _KEY = KEYS["client.server"]
 
@@ -42,6 +43,10 @@ class Server:
 
     def call(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """GET, or POST when there is a body; the decoded JSON answer."""
+        # An HTTP client costs a key press of completion more than all else.
+        import urllib.error
+        import urllib.request
+
         headers = {"Accept": "application/json"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"

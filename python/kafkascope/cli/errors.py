@@ -11,6 +11,8 @@ from typing import IO, Any
 
 import click
 
+from kafkascope.cli.plain import plain
+
 FAILED, WRONG_USE, NOTHING_THERE = 1, 2, 3
 
 
@@ -38,8 +40,6 @@ class CommandError(click.ClickException):
         return self.code
 
     def show(self, file: IO[Any] | None = None) -> None:
-        from kafkascope.tui.text import plain
-
         # Messages tell of names that come from strangers.
         first, *more = self.message.splitlines() or [""]
         click.echo("\n".join([f"px: {plain(first)}", *map(plain, more)]), err=True)

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
 
 import click
 
@@ -15,9 +14,9 @@ from kafkascope.cli import output as out
 from kafkascope.cli.client import Server, server_option
 from kafkascope.cli.errors import WRONG_USE, CommandError, check_files
 from kafkascope.cli.library import load, print_list, scripts_option
+from kafkascope.cli.plain import plain
 from kafkascope.cli.progress import progress
 from kafkascope.cli.streams import read_input
-from kafkascope.tui.text import plain
 
 
 @click.command()
@@ -74,6 +73,8 @@ def run(script: str | None, script_args: tuple[str, ...], output: str, file: str
     for message in result["messages"]:
         click.echo(f"px: {plain(str(message['text']))}", err=True)
     if sys.stderr.isatty() and script is not None:
+        from urllib.parse import quote, urlencode
+
         query = urlencode(request["args"])
         click.echo(f"\nLive: {server.url}/script/{quote(result['script'])}{'?' if query else ''}{query}", err=True)
 
@@ -101,10 +102,9 @@ def parse_arguments(words: tuple[str, ...]) -> dict[str, str]:
 
 def _request(library: Any, script: str | None, file: str | None, vis_file: str | None, own_folders: bool) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """What to run, and its vis spec."""
-    from kafkascope.pxl import vis as visspec
-    from kafkascope.scripts import ScriptError
-
     if file is not None:
+        from kafkascope.pxl import vis as visspec
+
         text = _read(file)
         beside = Path(file).parent / "vis.json" if file != "-" else None
         source = vis_file or (str(beside) if beside is not None and beside.is_file() else None)
@@ -116,6 +116,8 @@ def _request(library: Any, script: str | None, file: str | None, vis_file: str |
         except visspec.VisError as error:
             raise CommandError(f"{source}: {error.message}", error.hint) from error
         return request, request["vis"]
+    from kafkascope.scripts import ScriptError
+
     assert script is not None
     try:
         found = library.get(script)

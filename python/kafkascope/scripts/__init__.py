@@ -24,6 +24,9 @@ BUNDLED = Path(__file__).parent
 MAX_SCRIPTS = 5_000
 MAX_SCRIPT_BYTES = 1 << 20
 
+#: libyaml where there is one: every command that takes a script reads all manifests.
+_YAML: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 
 class ScriptError(ValueError):
     """A script that cannot be loaded or found; ``hint`` says what to do."""
@@ -155,7 +158,7 @@ def _folder(root: Path, problems: list[str], before: dict[str, Script]) -> dict[
             if folder != root and of_folder[folder] > 1:
                 raise ScriptError(f"{folder}: expected exactly one .pxl file")
             manifest_path, vis_path = folder / "manifest.yaml", folder / "vis.json"
-            manifest = yaml.safe_load(_read(manifest_path)) if manifest_path.exists() else {}
+            manifest = yaml.load(_read(manifest_path), _YAML) if manifest_path.exists() else {}
             if not isinstance(manifest, dict):
                 raise ScriptError(f"{manifest_path}: expected a mapping with short and long")
             vis = _vis(_read(vis_path), str(vis_path)) if vis_path.exists() else None

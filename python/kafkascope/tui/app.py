@@ -10,6 +10,7 @@ from typing import Any
 from rich.text import Text
 
 from kafkascope.cli.errors import CommandError
+from kafkascope.cli.plain import plain
 from kafkascope.cli.run import decode_table
 from kafkascope.tui import detail, help
 from kafkascope.tui.frame import Frame
@@ -18,7 +19,7 @@ from kafkascope.tui.links import Link, Place
 from kafkascope.tui.screens import Choice, Form, Pager, Palette, Screen
 from kafkascope.tui.source import Source
 from kafkascope.tui.table import TableView
-from kafkascope.tui.text import Input, plain
+from kafkascope.tui.text import Input
 from kafkascope.tui.view import View
 from kafkascope.tui.views import views
 

@@ -12,8 +12,9 @@ from rich.text import Text
 
 from kafkascope.cli import format as fmt
 from kafkascope.cli.output import Column, Output
+from kafkascope.cli.plain import plain
 from kafkascope.tui.table import cell_text
-from kafkascope.tui.text import crop, fit, plain
+from kafkascope.tui.text import crop, fit
 from kafkascope.tui.view import View
 
 MAX_BARS = 1_000

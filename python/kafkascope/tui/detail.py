@@ -10,8 +10,8 @@ from rich.text import Text
 
 from kafkascope.cli import format as fmt
 from kafkascope.cli.output import Column, plain_value
+from kafkascope.cli.plain import plain
 from kafkascope.tui.links import Link, Place, structured
-from kafkascope.tui.text import plain
 from kafkascope.tui.verdict import verdict
 
 #: A body may be a megabyte; nobody reads that far down in a terminal.

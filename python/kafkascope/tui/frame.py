@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from kafkascope.cli.plain import plain
 from kafkascope.tui.screens import Pager, Screen
 from kafkascope.tui.table import TableView
-from kafkascope.tui.text import between, crop, plain
+from kafkascope.tui.text import between, crop
 from kafkascope.tui.verdict import answer
 from kafkascope.tui.view import View
 

@@ -11,8 +11,9 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from kafkascope.cli.output import Column, Output
+from kafkascope.cli.plain import plain
 from kafkascope.tui.table import cell_text
-from kafkascope.tui.text import crop, fit, plain
+from kafkascope.tui.text import crop, fit
 from kafkascope.tui.view import View
 
 MAX_ENTRIES = 20_000

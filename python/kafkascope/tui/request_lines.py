@@ -8,8 +8,9 @@ from rich.text import Text
 
 from kafkascope.cli import format as fmt
 from kafkascope.cli.output import json_text
+from kafkascope.cli.plain import plain
 from kafkascope.tui.requests import Request
-from kafkascope.tui.text import crop, fit, plain
+from kafkascope.tui.text import crop, fit
 
 #: Columns of a terminal in which the one line of ``text_line`` finds room.
 WIDE = 160

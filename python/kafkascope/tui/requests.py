@@ -40,10 +40,10 @@ class Filters:
         found += [f"df.req_cmd_name != {_text(api)}" for api in self.not_apis]
         if self.clients:
             found.append(_any(f"px.contains(df.{column}, {_text(client)})" for client in self.clients for column in ("client_id", "client_pod")))
-        for names in (self.topics, self.groups):
+        for names, or_else in ((self.topics, []), (self.groups, ["df.reader != ''"])):
             if names:
                 # Bodies are JSON: a name stands in them as a JSON string.
-                found.append(_any(f"px.contains(df.{column}, {_text(_text(name))})" for name in names for column in ("req_body", "resp")))
+                found.append(_any([*(f"px.contains(df.{column}, {_text(_text(name))})" for name in names for column in ("req_body", "resp")), *or_else]))
         if self.errors:
             found.append("(df.error_code != 0 or df.outcome != 'complete')")
         if self.slow_ns:
@@ -81,12 +81,28 @@ df.end_ns = df.time_ + df.latency
 """
 
 COLUMNS = ("time_", "trace_role", "local_addr", "local_port", "remote_addr", "remote_port", "client_pod", "broker_pod", "req_cmd", "req_cmd_name", "api_version", "correlation_id",
-           "client_id", "req_bytes", "resp_bytes", "latency", "error_code", "outcome", "cluster_id", "req_body", "resp", "end_ns")  # fmt: skip
+           "client_id", "req_bytes", "resp_bytes", "latency", "error_code", "outcome", "cluster_id", "req_body", "resp", "end_ns", "reader")  # fmt: skip
+
+
+def _readers(groups: tuple[str, ...], start_ns: int) -> list[str]:
+    """PxL that adds ``reader``: which of these groups a Fetch is for. It names none: what is known of its connection and client tells."""
+    if not groups:
+        return ["df.reader = ''"]
+    return [
+        f"fetches = px.DataFrame('kafka_fetch', start_time={start_ns})",
+        "fetches = fetches[" + _any(f"fetches.group_id == {_text(group)}" for group in groups) + "]",
+        "fetches = fetches.groupby(['client_addr', 'client_port', 'client_id']).agg(reader=('group_id', px.any))",
+        "df.client_addr = px.select(df.trace_role == 2, df.remote_addr, df.local_addr)",
+        "df.client_port = px.select(df.trace_role == 2, df.remote_port, df.local_port)",
+        "keys = ['client_addr', 'client_port', 'client_id']",
+        "df = df.merge(fetches, how='left', left_on=keys, right_on=keys, suffixes=['', '_of_fetch'])",
+        "df.reader = px.select(df.req_cmd_name == 'Fetch', df.reader, '')",
+    ]
 
 
 def script(filters: Filters, start_ns: int, *, answered_from_ns: int | None = None, answered_before_ns: int | None = None, newest: bool, limit: int) -> str:
     """PxL for at most ``limit`` requests since ``start_ns`` in order of their end, the newest or the oldest of them."""
-    lines = ["import px", f"df = px.DataFrame('kafka_events.beta', start_time={start_ns})", *_NAMES.strip().splitlines()]
+    lines = ["import px", f"df = px.DataFrame('kafka_events.beta', start_time={start_ns})", *_NAMES.strip().splitlines(), *_readers(filters.groups, start_ns)]
     conditions = filters.pxl()
     if answered_from_ns is not None:
         conditions.append(f"df.end_ns >= {answered_from_ns}")
@@ -157,6 +173,8 @@ def parse(result: Mapping[str, Any]) -> list[Request]:
         request = Request(row, _json(row["req_body"]), _json(row["resp"]), columns=columns)
         for body in (request.request, request.response):
             _collect(body, request, 0)
+        if row["reader"] and row["reader"] not in request.groups:
+            request.groups.append(row["reader"])
         found.append(request)
     return found
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich.text import Text
 
-from kafkascope.tui.text import Input, crop, fit, plain
+from kafkascope.cli.plain import plain
+from kafkascope.tui.text import Input, crop, fit, wrap
 
 
 class Screen:
@@ -142,11 +144,21 @@ class Pager(Screen):
         return "" if total <= self._page else f"{min(self._top + self._page, total)}/{total}"
 
 
+#: Up to this many characters a line is broken at its spaces.
+_PROSE = 4_000
+#: What stands before a value: its name and the gap, or the indent of JSON.
+_VALUE = re.compile(r"\s*(?:\S+ {2,})?")
+
+
 def _wrap(line: Text, width: int) -> list[Text]:
     """Long lines go on below, never to the side."""
     if line.cell_len <= width or width < 10:
         return [line]
-    return [line[start : start + width] for start in range(0, len(line), width)]
+    if len(line) > _PROSE:
+        return [line[start : start + width] for start in range(0, len(line), width)]
+    value = _VALUE.match(line.plain)
+    indent = value.end() if value is not None else 2
+    return wrap(line, width, _PROSE, indent if indent <= width // 2 else 2)
 
 
 def fuzzy(wanted: str, name: str) -> float | None:

@@ -9,10 +9,11 @@ from typing import Any
 from rich.text import Text
 
 from kafkascope.cli.output import Output
+from kafkascope.cli.plain import plain
 from kafkascope.tui.bars import nice, text
 from kafkascope.tui.chart import bars, buckets, step, time_column
 from kafkascope.tui.table import cell_text
-from kafkascope.tui.text import crop, plain
+from kafkascope.tui.text import crop
 from kafkascope.tui.view import View
 
 SPARK_ROWS = 3

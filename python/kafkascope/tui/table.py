@@ -12,8 +12,10 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from kafkascope.cli import format as fmt
-from kafkascope.cli.output import Column, Output, cell
-from kafkascope.tui.text import crop, fit, plain
+from kafkascope.cli.columns import cell
+from kafkascope.cli.output import Column, Output
+from kafkascope.cli.plain import plain
+from kafkascope.tui.text import crop, fit
 from kafkascope.tui.verdict import FIRST_COLUMNS, seconds, trend, verdict
 from kafkascope.tui.view import View
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-
-def plain(text: str) -> str:
-    """Without characters that move the cursor or turn the writing around: names come from strangers."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else "�" for c in text)
+from kafkascope.cli.plain import plain
 
 
 def fit(text: str, width: int, right: bool = False) -> str:

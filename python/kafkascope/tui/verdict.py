@@ -11,7 +11,8 @@ from rich.text import Text
 
 from kafkascope.cli import format as fmt
 from kafkascope.cli.output import Column, Output
-from kafkascope.tui.text import plain, wrap
+from kafkascope.cli.plain import plain
+from kafkascope.tui.text import wrap
 
 #: Groups that are told of by name; the others are in the table.
 MAX_NAMED = 2

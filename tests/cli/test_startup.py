@@ -1,0 +1,43 @@
+"""What a command does not need it does not import: a key press of completion waits for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+#: The query engine, the numbers below it, the server, what draws, an HTTP client.
+HEAVY = {"duckdb", "pyarrow", "numpy", "fastapi", "rich.console", "lightkube"}
+
+TRY = """
+import json, sys
+sys.argv = ["px", *sys.argv[1:]]
+from kafkascope.cli.main import main
+try:
+    main()
+except SystemExit:
+    pass
+print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+"""
+
+
+def imported(*words: str) -> set[str]:
+    env = {**os.environ, "KAFKASCOPE_SERVER": "http://127.0.0.1:1", "COMP_WORDS": "px run px/kafka_d", "COMP_CWORD": "2"}
+    done = subprocess.run([sys.executable, "-c", TRY, *words], capture_output=True, text=True, env=env, timeout=60, check=True)
+    return set(json.loads(done.stderr.splitlines()[-1]))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--help",), ("version",), ("run", "--help"), ("script", "list", "-o", "json"), ("run", "px/nothing"), ("run", "px/kafka_topics"), ("get", "pods"), ("completion", "bash", "--words"), ("config", "show")],
+    ids=" ".join,
+)
+def test_light_commands(words: tuple[str, ...]) -> None:
+    assert not imported(*words) & HEAVY
+
+
+def test_the_list_of_the_heavy_is_of_what_a_run_on_a_capture_needs() -> None:
+    assert {"duckdb", "pyarrow", "rich.console"} <= imported("run", "px/kafka_topics", "--capture", "captures/demo/px-kafka.pcap.gz")
