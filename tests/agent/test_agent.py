@@ -231,3 +231,13 @@ def test_columns_that_name_processes_are_all_looked_at(tmp_path):
     batch = pa.RecordBatch.from_pydict({"upid": ["a", ""], "remote_upid": ["b", "a"], "client_upid": ["c", "c"], "broker_upid": ["d", None], "topic": ["x", "y"]})
     assert agent._new_upids([batch]) == {"a", "b", "c", "d"}
     agent.shipper.close(timeout_s=0.1)
+
+
+@pytest.mark.live
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: a mount namespace in which the kernel's description is hidden")
+def test_a_kernel_that_does_not_describe_its_types_is_told_with_what_to_do():
+    agent = [sys.executable, "-m", "kafkascope.cli.main", "agent", "--config", "", "--kubernetes", "off", "--source", "ebpf", "--send-to", "127.0.0.1:1", "--log", "json"]
+    hidden = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /sys/kernel/btf && exec "$@"', "sh"]
+    done = subprocess.run([*hidden, *agent], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60)
+    said = json.loads(done.stderr.splitlines()[-1])
+    assert done.returncode == 1 and said["message"].startswith("this kernel does not describe its types") and "CONFIG_DEBUG_INFO_BTF" in said["hint"]

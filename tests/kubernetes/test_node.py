@@ -3,99 +3,26 @@
 The tests go on from each other. About six minutes, a third of it images.
 """
 
-import base64
-import contextlib
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from pathlib import Path
 
 import pyarrow.flight as flight
 import pytest
 from api_server import free_port
+from whole_node import NEEDED, REPOSITORY, Cluster, eventually, host_pid
 
 import kafkascope
 from kafkascope.demo.paths import paths
+from kafkascope.metadata.pods import time_ns
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 HERE = Path(__file__).parent
-REPOSITORY = "localhost/kafkascope"
-NEEDED = ("containerd", "ctr", "runc", "iptables", "conntrack", "ip", "unshare", "nsenter", "jlink", "cc", "openssl")
-
-
-def eventually(condition, timeout_s=30, every_s=0.5):
-    end = time.monotonic() + timeout_s
-    while True:
-        found = condition()
-        if found or time.monotonic() > end:
-            return found
-        time.sleep(every_s)
-
-
-def label(value):
-    """What a link to another script says."""
-    return json.loads(value)["label"] if isinstance(value, str) and value.startswith('{"label"') else value
-
-
-class Cluster:
-    """The node that cluster.sh makes, and `px` and `kubectl` against it."""
-
-    def __init__(self, kube, state, kubeconfig):
-        self.kube, self.state, self.kubeconfig = kube, state, kubeconfig
-        self.environment = {**os.environ, "KUBE": str(kube), "KUBE_STATE": str(state), "KUBECONFIG": str(kubeconfig)}
-        self.environment.pop("KAFKASCOPE_SERVER", None)
-        self.environment.pop("KAFKASCOPE_TOKEN", None)
-
-    def script(self, *arguments, **more):
-        return subprocess.run([HERE / "cluster" / "cluster.sh", *map(str, arguments)], env={**self.environment, **more}, stdin=subprocess.DEVNULL, check=True)
-
-    def kubectl(self, *arguments):
-        done = subprocess.run([self.kube, "kubectl", "--kubeconfig", self.kubeconfig, *arguments], capture_output=True, text=True, env=self.environment)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def pods(self, namespace, label=""):
-        found = json.loads(self.kubectl("-n", namespace, "get", "pods", "-o", "json", *(["-l", label] if label else [])))["items"]
-        return {pod["metadata"]["name"]: pod for pod in found if "deletionTimestamp" not in pod["metadata"]}
-
-    def address(self, component):
-        (pod,) = self.pods("kafkascope", f"app.kubernetes.io/component={component}").values()
-        return pod["status"]["podIP"]
-
-    def secret(self, key):
-        return base64.b64decode(json.loads(self.kubectl("-n", "kafkascope", "get", "secret", "kafkascope-link", "-o", "json"))["data"][key]).decode()
-
-    def counter(self, name):
-        """One of the agent's own."""
-        with urllib.request.urlopen(f"http://{self.address('agent')}:8767/metrics", timeout=10) as answer:
-            return float(re.search(rf"^kafkascope_agent_{name} (\S+)", answer.read().decode(), re.MULTILINE)[1])
-
-    def query(self, text):
-        """Rows of a script's only table."""
-        file = self.state / "query.pxl"
-        file.write_text(text)
-        return [json.loads(line) for line in self.px("run", "-f", str(file), "-o", "json", server=True).splitlines()]
-
-    def px(self, *arguments, code=0, server=False):
-        environment = dict(self.environment)
-        if server:
-            environment["KAFKASCOPE_SERVER"] = f"http://{self.address('server')}:8765"
-            environment["KAFKASCOPE_TOKEN"] = self.secret("page-token")
-        done = subprocess.run([sys.executable, "-m", "kafkascope.cli.main", *arguments], capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL)
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + (done.stderr if code else "")
-
-    def rows(self, script, table, *arguments):
-        lines = self.px("run", script, "-o", "json", "--", *arguments, server=True).splitlines()
-        return [{key: label(value) for key, value in row.items()} for row in map(json.loads, lines) if row["_tableName_"] == table]
-
-
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 @pytest.fixture(scope="module")
 def cluster(kube, tmp_path_factory):
     if given := os.environ.get("KAFKASCOPE_TEST_CLUSTER"):
@@ -267,15 +194,30 @@ def test_a_killed_broker_pod_comes_back_and_is_seen_again(cluster):
 def test_a_killed_server_has_everything_again_what_happened_meanwhile_included(cluster):
     (server,) = cluster.pods("kafkascope", "app.kubernetes.io/component=server").values()
     (agent,) = cluster.pods("kafkascope", "app.kubernetes.io/component=agent").values()
+    began = time.time_ns()
+    time.sleep(5)
     os.kill(host_pid(server), signal.SIGKILL)
     time.sleep(2)
     assert eventually(lambda: cluster.pods("kafkascope", "app.kubernetes.io/component=server").popitem()[1]["status"]["containerStatuses"][0]["ready"], 60)
     time.sleep(10)
+    partitions = cluster.orders(began, time.time_ns() - 3 * 10**9)
+    # The broker numbers what it stores: no number is missing, none is there twice.
+    assert len(partitions) == 5 and all(p["requests"] == p["records"] == p["last"] - p["first"] + 1 for p in partitions), partitions
+    assert eventually(lambda: sent_and_stored(cluster, "process_stats"), 60, 0.1)
     rows = cluster.query("import px\ndf = px.DataFrame('process_stats', start_time='-60s')\ndf.time_ = px.bin(df.time_, px.seconds(1))\n"
                          "df = df.groupby('time_').agg(n=('upid', px.count))\npx.display(df, 'seconds')\n")  # fmt: skip
     assert len(rows) >= 52, f"samples of {len(rows)} of 60 seconds"
     (after,) = cluster.pods("kafkascope", "app.kubernetes.io/component=agent").values()
     assert after["metadata"]["uid"] == agent["metadata"]["uid"] and after["status"]["containerStatuses"][0]["restartCount"] == 0
+
+
+def sent_and_stored(cluster, table, gone=0):
+    """How many rows of a table the agent sent since its start, when as many are stored, those ``gone`` with a former store left out: looked at while none is on its way."""
+    (agent,) = cluster.pods("kafkascope", "app.kubernetes.io/component=agent").values()
+    start = agent["status"]["containerStatuses"][0]["state"]["running"]["startedAt"]
+    before = cluster.by_table("sent")[table]
+    stored = cluster.count(table, time_ns(start))
+    return before if before == stored + gone == cluster.by_table("sent")[table] else None
 
 
 def test_what_a_full_disk_buffer_cannot_keep_is_counted_and_shown(cluster):
@@ -286,16 +228,26 @@ def test_what_a_full_disk_buffer_cannot_keep_is_counted_and_shown(cluster):
     cluster.kubectl("-n", "kafkascope", "patch", "daemonset", "kafkascope-agent", "--type=json", "-p", json.dumps([{"op": "replace", "path": "/spec/template/spec/containers/0/args", "value": words}]))
     cluster.kubectl(*agents)
     cluster.kubectl("-n", "kafkascope", "scale", "deployment/kafkascope-server", "--replicas=0")
+    assert eventually(lambda: cluster.counter("connected") == 0, 60)
+    # Without a volume of its own, the store goes with the server's pod.
+    gone = cluster.by_table("sent").get("process_stats", 0)
     assert eventually(lambda: cluster.counter("rows_dropped_total") > 0, 150, 2)
     assert 0 < cluster.counter("buffered_bytes") <= 1_100_000
     cluster.kubectl("-n", "kafkascope", "scale", "deployment/kafkascope-server", "--replicas=1")
     cluster.kubectl("-n", "kafkascope", "rollout", "status", "deployment/kafkascope-server", "--timeout=120s")
     text = ("import px\ndf = px.DataFrame('kafka_loss', start_time='-10m')\ndf = df[df.reason == 'limit']\ndf = df.groupby('detail').agg(events=('events', px.sum))\n"
             "px.display(df, 'loss')\n")  # fmt: skip
-    told = eventually(lambda: [row for row in cluster.query(text) if "could not be shipped" in row["detail"]], 60)
-    assert told and all(row["events"] > 0 for row in told)
-    agent = json.loads(cluster.px("get", "pems", "-o", "json", server=True))
-    assert "rows not shipped" in json.dumps(agent)
+
+    def told_and_dropped():
+        """What is shown as lost, when it is what the agent counted."""
+        dropped = {f"rows of {table} that could not be shipped to the store": rows for table, rows in cluster.by_table("dropped").items() if table != "kafka_loss"}
+        told = {row["detail"]: row["events"] for row in cluster.query(text) if "could not be shipped" in row["detail"]}
+        return told if told == dropped else None
+
+    # To the last row: what was dropped is told, and what the agent says that it sent is stored once.
+    assert eventually(told_and_dropped, 60)
+    assert "rows not shipped" in cluster.px("get", "pems", "-o", "json", server=True)
+    assert eventually(lambda: cluster.counter("buffered_bytes") == 0, 60) and eventually(lambda: sent_and_stored(cluster, "process_stats", gone), 60, 0.1)
 
 
 def test_removed_with_nothing_left(cluster):
@@ -304,14 +256,3 @@ def test_removed_with_nothing_left(cluster):
     left = cluster.kubectl("get", "clusterroles,clusterrolebindings,namespaces", "-o", "name")
     assert "kafkascope" not in left and "px-kafka" not in left
     assert "no Kafkascope in namespace" in cluster.px("delete", "--yes")
-
-
-def host_pid(pod):
-    """The host's id of the first process of a pod's container."""
-    place = pod["status"]["containerStatuses"][0]["containerID"].partition("://")[2]
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                if place in (entry / "cgroup").read_text():
-                    return int(entry.name)
-    raise AssertionError(f"no process of {place}")

@@ -1,5 +1,12 @@
 """Pod and container from cgroup paths, as runtimes and drivers write them."""
 
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pytest
 
 from kafkascope.metadata.cgroups import Membership, of_path, parse
@@ -34,7 +41,12 @@ assert len(ID) == 64
         (f"/kubelet/kubepods/besteffort/pod{UID}/{ID}", UID, ID),
         (f"/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice/kubelet-kubepods-besteffort-pod{UID_}.slice/cri-containerd-{ID}.scope", UID, ID),
         (f"/docker/{'f' * 64}/kubepods/besteffort/pod{UID}/{ID}", UID, ID),
+        # as a reader in a cgroup namespace of its own sees them, which every pod has with cgroup v2
         (f"/../../kubepods/besteffort/pod{UID}/{ID}", UID, ID),
+        (f"/../../pod{UID}/{ID}", UID, ID),
+        (f"/../../kubepods-besteffort-pod{UID_}.slice/cri-containerd-{ID}.scope", UID, ID),
+        (f"/../../../kubepods-besteffort.slice/kubepods-besteffort-pod{UID_}.slice/crio-{ID}.scope", UID, ID),
+        (f"/../cri-containerd-{ID}.scope", "", ID),
         # containers without Kubernetes
         (f"/docker/{ID}", "", ID),
         (f"/system.slice/docker-{ID}.scope", "", ID),
@@ -74,3 +86,33 @@ def test_path(path, pod, container):
 )
 def test_file(text, expected):
     assert parse(text) == expected
+
+
+UNIFIED = next((place for place in map(Path, ("/sys/fs/cgroup", "/sys/fs/cgroup/unified")) if (place / "cgroup.controllers").exists()), None)
+READ = ("import sys; from kafkascope.metadata import cgroups; from kafkascope.metadata.proc import Proc; "
+        "found = cgroups.parse(Proc().cgroup(int(sys.argv[1]))); print(found.pod_uid, found.container_id)")  # fmt: skip
+
+
+@pytest.mark.live
+@pytest.mark.skipif(os.geteuid() != 0 or UNIFIED is None, reason="makes control groups of version 2: needs root and their mount")
+@pytest.mark.parametrize("own_namespace", [False, True], ids=["on the node", "in a pod's cgroup namespace"])
+def test_a_real_process_in_a_real_control_group_of_version_2(own_namespace):
+    home = UNIFIED / "kafkascope-test.slice"
+    place = home / f"kubepods-besteffort-pod{UID_}.slice" / f"cri-containerd-{ID}.scope"
+    ours = home / "kubepods-besteffort-podffffffff_1b2c_4d3e_8f90_0123456789ab.slice" / f"cri-containerd-{'e' * 64}.scope"
+    place.mkdir(parents=True), ours.mkdir(parents=True)
+    # The reader joins its group first, so that a namespace of its own begins there.
+    joined = ["sh", "-c", f'echo $$ >{ours}/cgroup.procs && exec "$@"', "sh", *(["unshare", "--cgroup"] if own_namespace else [])]
+    try:
+        with subprocess.Popen(["sleep", "60"]) as process:
+            (place / "cgroup.procs").write_text(str(process.pid))
+            seen = subprocess.run([*joined, sys.executable, "-c", READ, str(process.pid)], capture_output=True, text=True, check=True).stdout
+            process.kill()
+        assert seen.split() == [UID, ID]
+    finally:
+        for group in (place, ours, place.parent, ours.parent, home):
+            for _ in range(50):
+                with contextlib.suppress(OSError):
+                    group.rmdir()
+                    break
+                time.sleep(0.02)

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Build the images by the very Dockerfiles where no registry is reached: the base images that they name are made here, of Debian's packages and this
+# machine's tools. About a quarter of an hour, most of it the core; needs root, buildah and debootstrap.
+#
+#   tests/kubernetes/images/dockerfiles.sh OUTDIR      kafkascope.tar and kafkascope-demo-kafka.tar, as build.py makes them without a builder
+set -euo pipefail
+cd "$(dirname "$0")/../../.."
+out=$(realpath -m "$1"); version=$(sed -n 's/^appVersion: "\?\([^"]*\)"\?/\1/p' deploy/helm/kafkascope/Chart.yaml)
+[ "$(id -u)" = 0 ] || { echo "root is needed: a root file system is made" >&2; exit 1; }
+for tool in buildah debootstrap node cargo python3; do
+  command -v $tool >/dev/null || { echo "missing: $tool" >&2; exit 1; }
+done
+mkdir -p "$out"
+export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=overlay
+hub=docker.io/library
+
+base() { # base NAME PACKAGES... : Debian with packages
+  local name=$1 made; shift
+  [ -d "$out/debian/usr" ] || debootstrap --variant=minbase --include=ca-certificates bookworm "$out/debian" http://deb.debian.org/debian >"$out/debian.log"
+  made=$(buildah from scratch)
+  buildah add -q "$made" "$out/debian" / >/dev/null
+  buildah add -q "$made" /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt >/dev/null
+  buildah config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$made"
+  if [ $# -gt 0 ]; then
+    buildah run --network host "$made" -- sh -c "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $* && rm -rf /var/lib/apt/lists/*" >"$out/$name.log" 2>&1
+  fi
+  echo "$made"
+}
+done_as() { buildah commit -q "$1" "$hub/$2" >/dev/null; buildah rm "$1" >/dev/null; echo "base $2" >&2; }
+there() { buildah inspect --type image "$hub/$1" >/dev/null 2>&1; }
+
+if ! there python:3.11-slim-bookworm; then
+  c=$(base python libssl3 libffi8 libbz2-1.0 liblzma5 libsqlite3-0 libreadline8 libncursesw6 zlib1g libuuid1)
+  prefix=$(python3.11 -c 'import sys; print(sys.base_prefix)')
+  buildah add -q "$c" "$prefix" /usr/local >/dev/null
+  buildah run "$c" -- ldconfig
+  done_as "$c" python:3.11-slim-bookworm
+fi
+if ! there node:24-bookworm-slim; then
+  c=$(base node)
+  buildah add -q "$c" "$(realpath "$(command -v node)")" /usr/local/bin/node >/dev/null
+  buildah add -q "$c" "$(dirname "$(dirname "$(realpath "$(command -v npm)")")")" /usr/local/lib/npm >/dev/null
+  buildah run "$c" -- sh -c 'ln -s ../lib/npm/bin/npm-cli.js /usr/local/bin/npm; ln -s ../lib/npm/bin/npx-cli.js /usr/local/bin/npx'
+  done_as "$c" node:24-bookworm-slim
+fi
+if ! there rust:1.95-bookworm; then
+  c=$(base rust gcc libc6-dev)
+  buildah add -q "$c" "$(rustc --print sysroot)" /usr/local >/dev/null
+  done_as "$c" rust:1.95-bookworm
+fi
+if ! there maven:3-eclipse-temurin-17; then
+  done_as "$(base maven maven openjdk-17-jdk-headless)" maven:3-eclipse-temurin-17
+fi
+
+build() { # build NAME MORE...
+  local name=$1; shift
+  buildah build -q --pull=never --network host "$@" -f "deploy/images/$name/Dockerfile" -t "localhost/kafkascope/$name:$version" . >"$out/$name.log" 2>&1 || { tail -20 "$out/$name.log" >&2; exit 1; }
+  rm -f "$out/$name.tar"
+  buildah push -q "localhost/kafkascope/$name:$version" "docker-archive:$out/$name.tar:localhost/kafkascope/$name:$version"
+  echo "localhost/kafkascope/$name:$version $(($(stat -c %s "$out/$name.tar") >> 20)) MiB"
+}
+build kafkascope
+build kafkascope-demo-kafka --build-arg "KAFKASCOPE=localhost/kafkascope/kafkascope:$version"

@@ -1,0 +1,117 @@
+"""A whole node of real parts, and `px` and `kubectl` against it."""
+
+import base64
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+HERE = Path(__file__).parent
+REPOSITORY = "localhost/kafkascope"
+NEEDED = ("containerd", "ctr", "runc", "iptables", "conntrack", "ip", "unshare", "nsenter", "jlink", "cc", "openssl")
+
+
+def eventually(condition, timeout_s=30, every_s=0.5):
+    end = time.monotonic() + timeout_s
+    while True:
+        found = condition()
+        if found or time.monotonic() > end:
+            return found
+        time.sleep(every_s)
+
+
+def label(value):
+    """What a link to another script says."""
+    return json.loads(value)["label"] if isinstance(value, str) and value.startswith('{"label"') else value
+
+
+class Cluster:
+    """The node that cluster.sh makes, and `px` and `kubectl` against it."""
+
+    def __init__(self, kube, state, kubeconfig):
+        self.kube, self.state, self.kubeconfig = kube, state, kubeconfig
+        self.environment = {**os.environ, "KUBE": str(kube), "KUBE_STATE": str(state), "KUBECONFIG": str(kubeconfig)}
+        self.environment.pop("KAFKASCOPE_SERVER", None)
+        self.environment.pop("KAFKASCOPE_TOKEN", None)
+
+    def script(self, *arguments, **more):
+        return subprocess.run([HERE / "cluster" / "cluster.sh", *map(str, arguments)], env={**self.environment, **more}, stdin=subprocess.DEVNULL, check=True)
+
+    def kubectl(self, *arguments):
+        done = subprocess.run([self.kube, "kubectl", "--kubeconfig", self.kubeconfig, *arguments], capture_output=True, text=True, env=self.environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def pods(self, namespace, label=""):
+        found = json.loads(self.kubectl("-n", namespace, "get", "pods", "-o", "json", *(["-l", label] if label else [])))["items"]
+        return {pod["metadata"]["name"]: pod for pod in found if "deletionTimestamp" not in pod["metadata"]}
+
+    def address(self, component):
+        (pod,) = self.pods("kafkascope", f"app.kubernetes.io/component={component}").values()
+        return pod["status"]["podIP"]
+
+    def secret(self, key):
+        return base64.b64decode(json.loads(self.kubectl("-n", "kafkascope", "get", "secret", "kafkascope-link", "-o", "json"))["data"][key]).decode()
+
+    def counters(self):
+        """The agent's own, by name."""
+        with urllib.request.urlopen(f"http://{self.address('agent')}:8767/metrics", timeout=10) as answer:
+            return {name: float(value) for name, value in re.findall(r"^kafkascope_agent_(\S+) (\S+)$", answer.read().decode(), re.MULTILINE)}
+
+    def counter(self, name):
+        return self.counters()[name]
+
+    def by_table(self, what):
+        """Rows that the agent "sent" or "dropped" since its start."""
+        place = f'table_rows_{what}_total{{table="'
+        return {name.removeprefix(place).removesuffix('"}'): rows for name, rows in self.counters().items() if name.startswith(place)}
+
+    def orders(self, start_ns, end_ns):
+        """Of each partition of the demo's topic: requests that produced to it, records, first and last offset."""
+        return self.query(f"import px\ndf = px.DataFrame('kafka_produce', start_time={start_ns}, end_time={end_ns})\n"
+                          "df = df[df.topic == 'order' and px.upid_to_pod_name(df.broker_upid) == 'px-kafka/kafka-0']\n"
+                          "df = df.groupby('partition').agg(requests=('time_', px.count), records=('records', px.sum), first=('base_offset', px.min), last=('last_offset', px.max))\n"
+                          "px.display(df, 'orders')\n")  # fmt: skip
+
+    def count(self, table, start_ns):
+        """Rows of a table since then, at once: by the API itself, as a command's start would take a second."""
+        text = f"import px\ndf = px.DataFrame('{table}', start_time={start_ns})\npx.display(df.agg(rows=('time_', px.count)), 'rows')\n"
+        headers = {"Authorization": f"Bearer {self.secret('page-token')}", "Content-Type": "application/json"}
+        request = urllib.request.Request(f"http://{self.address('server')}:8765/api/run", json.dumps({"pxl": text}).encode(), headers)
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.load(answer)["tables"][0]["rows"][0][0]
+
+    def query(self, text):
+        """Rows of a script's only table."""
+        file = self.state / "query.pxl"
+        file.write_text(text)
+        return [json.loads(line) for line in self.px("run", "-f", str(file), "-o", "json", server=True).splitlines()]
+
+    def px(self, *arguments, code=0, server=False):
+        environment = dict(self.environment)
+        if server:
+            environment["KAFKASCOPE_SERVER"] = f"http://{self.address('server')}:8765"
+            environment["KAFKASCOPE_TOKEN"] = self.secret("page-token")
+        done = subprocess.run([sys.executable, "-m", "kafkascope.cli.main", *arguments], capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + (done.stderr if code else "")
+
+    def rows(self, script, table, *arguments):
+        lines = self.px("run", script, "-o", "json", "--", *arguments, server=True).splitlines()
+        return [{key: label(value) for key, value in row.items()} for row in map(json.loads, lines) if row["_tableName_"] == table]
+
+
+def host_pid(pod):
+    """The host's id of the first process of a pod's container."""
+    place = pod["status"]["containerStatuses"][0]["containerID"].partition("://")[2]
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                if place in (entry / "cgroup").read_text():
+                    return int(entry.name)
+    raise AssertionError(f"no process of {place}")
