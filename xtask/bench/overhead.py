@@ -1,12 +1,15 @@
 """What watching costs: loads on a busy machine without anything, with ``px up``, with tcpdump, in turns within one run.
 
-Needs root and a quiet machine for the ratios of throughput; the shares of CPU time hold on a busy one as well. Three loads: records of 1 KiB in batches,
-one small record a request, and processes that do not speak Kafka. BENCH_ROUNDS (5) is how often each way is measured for each load.
+Needs root, and a quiet machine for the ratios of throughput. On a machine whose processors are all at work, throughput is what processor time a unit of work takes,
+everybody's together; that ratio is printed too, since it scatters less. Three loads of a fixed amount: records of 1 KiB in batches, one small record a request, and
+processes that do not speak Kafka. A round is without, with, with, without, so that what changes steadily on the machine cancels out; the first is thrown away.
+BENCH_ROUNDS (9) is how many there are: 9 take about 20 minutes. BENCH_TCPDUMP=0 leaves out tcpdump.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import shutil
 import statistics
@@ -14,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,23 +26,30 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import broker
 import pingpong
 import proc
+from load import Records, Result
 
-ROUNDS = int(os.environ.get("BENCH_ROUNDS", 5))
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", 9))
+ROUND_TRIPS = 100_000
 
 
 @dataclass(frozen=True)
 class Load:
-    """``run`` takes the broker's address and returns units of work per second and the p99 of one in ms."""
+    """``run`` takes the broker's address and does ``amount`` of its unit of work."""
 
     name: str
     unit: str
-    run: Callable[[str], broker.Result]
+    amount: int
+    run: Callable[[str], Result]
+
+
+def of_records(name: str, records: Records) -> Load:
+    return Load(name, "records", records.count, records.run)
 
 
 LOADS = (
-    Load("1 KiB records in batches", "records", lambda address: broker.load(address, 1024, 400_000, 5, 65536)),
-    Load("100 B, one record a request", "records", lambda address: broker.load(address, 100, 20_000, 0, 1)),
-    Load("no Kafka: 100 B back and forth over TCP", "round trips", lambda _address: pingpong.load(100, 100_000)),
+    of_records("1 KiB records in batches of 64", Records(1024, 200_000, batch=64, linger_ms=5, fetch_bytes=256 << 10, producers=1)),
+    of_records("100 B, one record a request", Records(100, 24_000, batch=1, linger_ms=0, fetch_bytes=64 << 10, producers=3)),
+    Load("no Kafka: 100 B back and forth over TCP", "round trips", ROUND_TRIPS, lambda _address: pingpong.load(100, ROUND_TRIPS)),
 )
 
 
@@ -53,11 +63,6 @@ class Turn:
 
 
 Watcher = Callable[[], AbstractContextManager[dict[str, int]]]
-
-
-@contextlib.contextmanager
-def nothing() -> Iterator[dict[str, int]]:
-    yield {}
 
 
 @contextlib.contextmanager
@@ -94,7 +99,7 @@ def turn(load: Load, address: str, app: list[int], watcher: dict[str, int]) -> T
     before, before_watcher = proc.own_cpu_s() + sum(map(proc.cpu_s, app)), {part: proc.cpu_s(pid) for part, pid in watcher.items()}
     result = load.run(address)
     after = proc.own_cpu_s() + sum(map(proc.cpu_s, app))
-    return Turn(result.records_per_s, result.p99_ms, after - before, {part: proc.cpu_s(pid) - before_watcher[part] for part, pid in watcher.items()})
+    return Turn(result.rate, result.p99_ms, after - before, {part: proc.cpu_s(pid) - before_watcher[part] for part, pid in watcher.items()})
 
 
 def programs(load: Load, address: str, app: list[int]) -> str:
@@ -108,40 +113,71 @@ def programs(load: Load, address: str, app: list[int]) -> str:
     return f"{ns / 1e7 / measured.app_s:.2f} % of the load's CPU time, {runs} runs of {ns / max(runs, 1):.0f} ns"
 
 
-def main() -> None:
-    if os.geteuid() != 0:
-        sys.exit("needs root: live capture")
-    watchers: dict[str, Watcher] = {"nothing": nothing, "kafkascope": kafkascope}
-    if shutil.which("tcpdump"):
-        watchers["tcpdump"] = tcpdump
-    with broker.running() as address:
-        app = proc.children(os.getpid())
-        broker.load(address, 1024, 20_000, 5, 65536)  # warms the broker's JVM
-        for load in LOADS:
-            measure(load, address, app, watchers)
+def median(values: Sequence[float]) -> str:
+    """The median with its interval of 95 % from the order of the values, which presumes no distribution; of fewer than six with the least and the greatest."""
+    ordered, n = sorted(values), len(values)
+    outside = 0
+    while 2 * sum(math.comb(n, below) for below in range(outside + 1)) / 2**n <= 0.05:
+        outside += 1
+    least = max(outside - 1, 0)
+    return f"x{statistics.median(ordered):.3f} ({ordered[least]:.3f}-{ordered[-1 - least]:.3f})"
+
+
+@dataclass
+class Measured:
+    """The turns of a way beside those without anything of the same rounds."""
+
+    rounds: list[tuple[list[Turn], list[Turn]]]
+
+    def ratio(self, value: Callable[[Turn], float]) -> str:
+        return median([statistics.fmean(map(value, with_it)) / statistics.fmean(map(value, without)) for without, with_it in self.rounds])
+
+    def share(self, part: str) -> float:
+        return 100 * statistics.median(turn.watcher_s[part] / turn.app_s for _, with_it in self.rounds for turn in with_it)
+
+    def line(self) -> str:
+        parts = self.rounds[0][1][0].watcher_s
+        return (
+            f"throughput {self.ratio(lambda t: t.rate)}, p99 {self.ratio(lambda t: t.p99_ms)}, CPU per unit of work: all {self.ratio(lambda t: t.app_s + sum(t.watcher_s.values()))},"
+            f" the load's own {self.ratio(lambda t: t.app_s)}; beside it {', '.join(f'{part} {self.share(part):.1f} %' for part in parts)}"
+        )
 
 
 def measure(load: Load, address: str, app: list[int], watchers: dict[str, Watcher]) -> None:
-    """All ways of a load in turns. A ratio is the median of the rounds' own ratios, so that what changes slowly on the machine does not count."""
-    turns: dict[str, list[Turn]] = {name: [] for name in watchers}
-    names = list(watchers)
-    for number in range(ROUNDS):
-        # Whoever comes first in a round finds another machine than who comes last.
-        for name in names[number % len(names) :] + names[: number % len(names)]:
-            with watchers[name]() as watcher:
-                turns[name].append(turn(load, address, app, watcher))
-    base = turns["nothing"]
-    print(f"{load.name}: without {statistics.median(t.rate for t in base):,.0f} {load.unit}/s, p99 {statistics.median(t.p99_ms for t in base):.2f} ms ({ROUNDS} rounds)")
-    for name in names[1:]:
-        def ratio(value: Callable[[Turn], float], name: str = name) -> str:
-            ratios = [value(with_it) / value(without) for with_it, without in zip(turns[name], base, strict=True)]
-            return f"x{statistics.median(ratios):.3f} ({min(ratios):.2f}-{max(ratios):.2f})"
+    def turns(many: int, watcher: dict[str, int]) -> list[Turn]:
+        return [turn(load, address, app, watcher) for _ in range(many)]
 
-        shares = ", ".join(
-            f"{part} {100 * statistics.median(t.watcher_s[part] / t.app_s for t in turns[name]):.1f} %" for part in turns[name][0].watcher_s
-        )  # fmt: skip
-        print(f"  {name:<11} throughput {ratio(lambda t: t.rate)}, p99 {ratio(lambda t: t.p99_ms)}, the load's own CPU {ratio(lambda t: t.app_s)}; beside it {shares}")
+    turns(2, {})  # until the broker's code is compiled
+    measured = {name: Measured([]) for name in watchers}
+    for number in range(ROUNDS):
+        for name, watcher in watchers.items():
+            if name != "kafkascope" and number % 3:  # to compare with, to a few per cent
+                continue
+            before = turns(1, {})
+            with watcher() as pids:
+                with_it = turns(2, pids)
+            measured[name].rounds.append((before + turns(1, {}), with_it))
+    without = [one for way in measured.values() for base, _ in way.rounds for one in base]
+    own = statistics.median(one.app_s for one in without) / load.amount
+    print(
+        f"{load.name}: without {statistics.median(one.rate for one in without):,.0f} {load.unit}/s, p99 {statistics.median(one.p99_ms for one in without):.2f} ms,"
+        f" {own * 1e6:.1f} us of CPU each ({ROUNDS} rounds; medians with their intervals of 95 %)"
+    )
+    for name, way in measured.items():
+        print(f"  {name:<11} {way.line()}")
     print(f"  eBPF programs {programs(load, address, app)}", flush=True)
+
+
+def main() -> None:
+    if os.geteuid() != 0:
+        sys.exit("needs root: live capture")
+    watchers: dict[str, Watcher] = {"kafkascope": kafkascope}
+    if shutil.which("tcpdump") and os.environ.get("BENCH_TCPDUMP", "1") != "0":
+        watchers["tcpdump"] = tcpdump
+    with broker.running() as address:
+        app = proc.children(os.getpid())
+        for load in LOADS:
+            measure(load, address, app, watchers)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import statistics
 import time
 from multiprocessing.connection import Connection
 
-from broker import Result
+from load import Result
 
 
 def load(size: int, round_trips: int) -> Result:
