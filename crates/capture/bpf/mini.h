@@ -32,6 +32,9 @@ enum {
 	BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2, BPF_RB_AVAIL_DATA = 0,
 };
 
+enum { TCP_ESTABLISHED = 1, TCP_SYN_SENT = 2, TCP_SYN_RECV = 3, TCP_CLOSE = 7, TCP_CLOSE_WAIT = 8, TCP_LAST_ACK = 9, TCP_CLOSING = 11 };
+enum { MSG_PEEK = 2, AF_INET = 2, AF_INET6 = 10, IPPROTO_TCP = 6, IPPROTO_MPTCP = 262 };
+
 struct inode { unsigned short i_mode; } CORE;
 struct file { void *private_data; struct inode *f_inode; } CORE;
 struct fdtable { unsigned int max_fds; struct file **fd; } CORE;

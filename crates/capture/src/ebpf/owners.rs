@@ -32,7 +32,7 @@ pub struct Tuple {
 // SAFETY: no padding: 16 + 16 + 2 + 2 + 4 bytes, aligned to 4.
 unsafe impl aya::Pod for Tuple {}
 
-/// One open socket of some process, as `struct owner` of `bpf/kafka.bpf.c` tells it.
+/// One open socket of some process, as `struct owner` of `bpf/owners.h` tells it.
 #[derive(Clone, Copy, Debug)]
 pub struct Owner {
     pub tuple: Tuple,
