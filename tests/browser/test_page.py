@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from conftest import CHROMIUM, CHROMIUM_FLAGS, ROOT
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 WEB = ROOT / "web"
 NODE = shutil.which("node") or (str(path) if (path := ROOT / "build/node/bin/node").is_file() else None)
@@ -142,6 +142,92 @@ def test_a_tab_that_stays_open_does_not_grow(page: Page, server: MadeUp) -> None
     assert after - before < 3_000_000, f"{before} bytes became {after}"
 
 
+def test_a_hidden_tab_asks_for_nothing(page: Page, server: MadeUp) -> None:
+    results: list[float] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda _: results.append(time.monotonic())))
+    page.goto(f"{server.url}/script/px/kafka_topics#refresh=1s")
+    page.wait_for_timeout(3_000)
+    assert len(results) >= 2
+
+    def hide(hidden: bool) -> None:
+        page.evaluate("hidden => { Object.defineProperty(document, 'hidden', { value: hidden, configurable: true }); document.dispatchEvent(new Event('visibilitychange')); }", hidden)
+
+    hide(True)
+    page.wait_for_timeout(500)
+    before = len(results)
+    page.wait_for_timeout(3_000)
+    assert len(results) == before
+    hide(False)
+    page.wait_for_timeout(3_000)
+    assert len(results) > before
+
+
+def test_ten_thousand_topics_are_usable_and_what_is_cut_is_said(page: Page, server: MadeUp) -> None:
+    page.goto(f"{server.url}/?namespace=vast")
+    expect(page.get_by_test_id("tile-topics")).to_contain_text("10,000+")
+    topics = page.get_by_test_id("widget-Topics")
+    expect(topics).to_contain_text("cut at 10,000 rows")
+    # Only what is looked at is drawn.
+    assert topics.get_by_test_id("row").count() < 60
+    page.get_by_test_id("filter-Topics").fill("topic.orders.9995")
+    expect(topics.get_by_test_id("row")).to_have_count(1)
+    page.get_by_test_id("rail-topics").click()
+    expect(page.get_by_test_id("trail")).to_contain_text("Topics")
+
+
+def test_an_agent_that_is_gone_is_told(page: Page, server: MadeUp) -> None:
+    def gone(route: Route) -> None:
+        answer = route.fetch()
+        status = answer.json()
+        status["agents"] = [{**agent, "state": "AGENT_STATE_UNRESPONSIVE", "lastSeenS": 95} for agent in status["agents"]]
+        route.fulfill(response=answer, json=status)
+
+    page.route("**/api/status", gone)
+    page.goto(server.url)
+    expect(page.get_by_test_id("nobody-reports")).to_contain_text("host-1 silent for 1 min 35 s")
+    expect(page.get_by_test_id("coverage-chip")).to_contain_text("host-1")
+    page.unroute("**/api/status")
+    expect(page.get_by_test_id("nobody-reports")).to_have_count(0, timeout=30_000)
+
+
+def test_an_argument_that_a_script_does_not_take_is_said(page: Page, server: MadeUp) -> None:
+    page.goto(f"{server.url}/script/px/kafka_topics?grup=shipping&namespace=px-kafka")
+    expect(page.get_by_test_id("unknown-arguments")).to_contain_text("grup")
+    expect(page.get_by_test_id("unknown-arguments")).to_contain_text("start_time, namespace")
+    page.goto(f"{server.url}/script/px/kafka_topics?namespace=px-kafka")
+    expect(page.get_by_test_id("row").first).to_be_visible()
+    expect(page.get_by_test_id("unknown-arguments")).to_have_count(0)
+
+
+def test_fields_of_a_message_have_types_and_bytes(page: Page, server: MadeUp) -> None:
+    page.goto(f"{server.url}/script/px/kafka_data#refresh=off")
+    page.get_by_test_id("row").first.locator("[data-column=req_cmd]").click()
+    request = page.get_by_test_id("detail-req_body")
+    acks = request.locator(".json-line").filter(has_text="acks")
+    expect(acks).to_contain_text("int32")
+    expect(acks).to_contain_text("16–19")
+    acks.hover()
+    expect(request.get_by_test_id("ruler")).to_contain_text("acks: int32bytes 16–19 of")
+    expect(page.get_by_test_id("captured")).to_contain_text("captured 300 of")
+
+
+def test_a_request_without_an_answer_has_no_latency(page: Page, server: MadeUp) -> None:
+    page.goto(f"{server.url}/script/px/kafka_data#refresh=off")
+    row = page.get_by_test_id("row").filter(has_text="no answer").first
+    expect(row.locator("[data-column=latency]")).to_have_text("no answer")
+    row.locator("[data-column=req_cmd]").click()
+    expect(page.get_by_test_id("why-incomplete")).to_contain_text("No response was seen")
+
+
+def test_a_chart_has_marks_that_say_what_happened(page: Page, server: MadeUp) -> None:
+    page.goto(f"{server.url}/script/px/kafka_producer_consumer_latency?namespace=px-kafka&topic=order")
+    mark = page.get_by_test_id("mark").and_(page.locator("[data-kind=rebalance]"))
+    mark.hover()
+    expect(page.get_by_test_id("mark-tooltip")).to_contain_text("rebalance, member joined")
+    mark.click()
+    expect(page).to_have_url(re.compile("px/kafka_rebalances.*group=shipping"))
+
+
 @pytest.mark.parametrize(("path", "kind", "says"), [("/script/px/kafka_overview?namespace=error", "query", "column bytes is not there"), ("/script/px/kafka_overview?namespace=slow", "timeout", "shorter start_time"), ("/script/px/nothing", "not_found", "px/nothing")])
 def test_what_goes_wrong_is_said_with_what_to_do(page: Page, server: MadeUp, path: str, kind: str, says: str) -> None:
     page.goto(server.url + path)
@@ -179,6 +265,50 @@ def test_the_keys_do_what_the_sheet_says(page: Page, server: MadeUp) -> None:
     pressed("j Enter", lambda: expect(page.get_by_test_id("row-detail")).to_be_visible())
     pressed("Escape", lambda: expect(page.get_by_test_id("row-detail")).to_have_count(0))
     pressed("g o", lambda: expect(page.get_by_test_id("welcome")).to_be_visible())
+
+
+def test_the_walk_can_be_gone_without_a_mouse(page: Page, server: MadeUp) -> None:
+    def focused() -> str:
+        return str(page.evaluate("document.activeElement.dataset.testid ?? document.activeElement.tagName"))
+
+    page.goto(server.url)
+    expect(page.get_by_test_id("answer").first).to_be_visible()
+    page.keyboard.press("Tab")
+    assert focused() == "skip"
+    page.keyboard.press("Enter")
+    assert focused() == "main"
+    # The first thing in the content is who is behind.
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("px/kafka_group.*invoicing"))
+    page.keyboard.press("/")
+    expect(page.get_by_test_id("script-picker-input")).to_be_focused()
+    page.keyboard.type("kafka_overview")
+    page.keyboard.press("Enter")
+    graph = page.get_by_test_id("widget-Kafka Flow Graph")
+    expect(graph.get_by_test_id("graph-node").first).to_be_visible()
+    for _ in range(60):
+        if focused() == "graph-edge":
+            break
+        page.keyboard.press("Tab")
+    expect(page.get_by_test_id("graph-tooltip")).to_contain_text("record_throughput")
+    page.keyboard.press("/")
+    page.keyboard.type("kafka_data")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("row").first).to_be_visible()
+    page.keyboard.press("Escape")
+    for key in ("j", "j", "Enter"):
+        page.keyboard.press(key)
+    expect(page.get_by_test_id("row-detail")).to_be_visible()
+    page.keyboard.press("Escape")
+    assert focused() == "table-Table"
+
+
+def test_nothing_moves_by_itself_for_who_asks_for_that(page: Page, server: MadeUp) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(f"{server.url}/script/px/kafka_overview?namespace=px-kafka")
+    expect(page.get_by_test_id("graph-node").first).to_be_visible()
+    assert page.evaluate("[...document.querySelectorAll('*')].filter(each => { const style = getComputedStyle(each); return style.animationName !== 'none' || parseFloat(style.transitionDuration) > 0; }).length") == 0
 
 
 def test_axe_core_finds_nothing_serious_on_any_page() -> None:

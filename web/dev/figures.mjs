@@ -64,12 +64,17 @@ if (ONLY !== "axe") {
   setScenario("huge");
   const page = await (await browser.newContext({ viewport: { width: 1280, height: 900 } })).newPage();
   await page.goto(`${base}/`); // warm the browser's caches as a second visit would
-  const began = performance.now();
+  // Seen from inside the page: what the driver's own round trips take is none of the page's.
+  await page.addInitScript(() => {
+    window.seen = {};
+    window.longest = 0;
+    const first = { frame: "[data-testid=rail]", groups: "[data-testid='widget-Consumer groups'] [data-testid=row]", topics: "[data-testid=widget-Topics] [data-testid=row]" };
+    new window.MutationObserver(() => { for (const [name, selector] of Object.entries(first)) if (!(name in window.seen) && document.querySelector(selector)) window.seen[name] = performance.now(); }).observe(document, { childList: true, subtree: true });
+  });
   await page.goto(`${base}/?namespace=huge`);
-  await page.waitForSelector("[data-testid=rail]");
-  const frame = performance.now() - began;
-  await page.waitForSelector("[data-testid='widget-Topics'] [data-testid=row]");
-  say("start page with 5,000 topics and groups", `frame ${Math.round(frame)} ms, tables ${Math.round(performance.now() - began)} ms`);
+  await page.waitForSelector("[data-testid=widget-Topics] [data-testid=row]");
+  const seen = await page.evaluate(() => window.seen);
+  say("start page with 5,000 topics and groups", Object.entries(seen).map(([name, at]) => `${name} ${Math.round(at)} ms`).join(", "));
   say("first contentful paint", `${Math.round(await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? NaN))} ms`);
 
   const timed = async (name, act) => {
@@ -79,6 +84,9 @@ if (ONLY !== "axe") {
     await page.waitForTimeout(400);
     say(`  ${name}`, `${Math.round(await page.evaluate(() => window.longest)) || "under 16"} ms from key or click to paint`);
   };
+  await page.evaluate(() => { new PerformanceObserver((list) => { for (const entry of list.getEntries()) window.longest = Math.max(window.longest, entry.duration); }).observe({ type: "longtask" }); });
+  await page.waitForTimeout(11_000);
+  say("longest task of two refreshes of it", `${Math.round(await page.evaluate(() => window.longest)) || "under 50"} ms`);
   await timed("sort 5,000 groups", () => page.locator("[data-testid='table-Consumer groups'] [data-testid=sort-lag]").click());
   await timed("filter 5,000 groups", () => page.locator("[data-testid='filter-Consumer groups']").pressSequentially("pay", { delay: 60 }));
   await timed("open the script picker", () => page.keyboard.press("Escape").then(() => page.locator("[data-testid=script-picker]").click()));

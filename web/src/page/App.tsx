@@ -144,13 +144,14 @@ export function App() {
   return (
     <Page value={page}>
       <div className={`page${editorOpen ? " with-editor" : ""}`}>
+        <button type="button" className="skip" data-testid="skip" onClick={focus("main")}>to the content</button>
         <TopBar
           script={home || catalogue ? null : script} running={!catalogue} edited={!scratch && (place.view.pxl !== undefined || place.view.vis !== undefined)} variables={variables} missing={missing.length > 0} live={live} intervalMs={intervalMs}
           status={status} failure={statusFailure} open={{ editor: editorOpen, data: open.data, move: open.move }} onRun={runNow} onPause={pause} onToggle={toggle}
         />
         <div className="body">
           <Rail status={status} behind={behindCount} groups={groupsSeen?.rows.length ?? null} />
-          <main data-testid="main" aria-busy={live.loading}>
+          <main data-testid="main" tabIndex={-1} aria-busy={live.loading}>
             {!home && <PageHead short={catalogue ? "" : (summary?.short ?? "")} />}
             {script === "px/kafka_group" && groupsSeen && <GroupAnswer groups={groupsOf(groupsSeen, tableWith(overview.feeds.groups.result, "since", "group", "topic"))} name={place.args.group_id ?? ""} executedAt={overview.feeds.groups.result?.executedAt ?? 0} />}
             {home && !scriptsFailure && <Overview data={overview} status={status} failure={statusFailure} />}
