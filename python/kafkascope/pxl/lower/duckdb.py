@@ -11,10 +11,12 @@ from typing import Any
 from kafkascope.pxl import derived
 from kafkascope.pxl.expr import Call, Column, Expr, Literal, Lookup, has_lookup
 from kafkascope.pxl.functions.metadata import RELATIONS
+from kafkascope.pxl.lower.duckdb_bodies import Bodies
 from kafkascope.pxl.lower.duckdb_functions import (
     DEFAULTS,
     SQL_TYPES,
     aggregate,
+    array_of,
     call,
     elements,
     identifier,
@@ -70,11 +72,14 @@ class _Lowering:
         self.nothing: set[int] = set()
         #: Nodes that cost less to compute for each reader than to share.
         self.cheap: set[int] = set()
+        self.bodies = Bodies((), ())
 
     def run(self, roots: Sequence[Node], max_rows: int) -> Lowered:
         nodes = list(post_order(roots))
         kept, copies = _kept(nodes, roots)
+        self.bodies = Bodies(nodes, roots)
         for node in nodes:
+            self.bodies.enter(node)
             if _of_nothing(node) or any(id(child) in self.nothing for child in node.inputs):
                 self.nothing.add(id(node))
             body = getattr(self, f"_{type(node).__name__.lower()}")(node)
@@ -130,7 +135,7 @@ class _Lowering:
 
     def _project(self, node: Project) -> str:
         scope = _Lookups(self, node)
-        listed = ", ".join(f"{scope.sql(expr)} AS {identifier(name)}" for name, expr in node.items)
+        listed = ", ".join(f"{self.bodies.value(node, name, expr, scope.sql) or scope.sql(expr)} AS {identifier(name)}" for name, expr in node.items)
         return f"SELECT {listed} FROM {self.names[id(node.input)]} AS t{scope.joins()}"
 
     def _filter(self, node: Filter) -> str:
@@ -141,16 +146,18 @@ class _Lowering:
     def _unnest(self, node: Unnest) -> str:
         scope = _Lookups(self, node)
         kept = [f"t.{identifier(n)}" for n in node.schema if n != node.name]
+        read = self.bodies.elements(node, node.array, scope.sql)
         # What is no array has no elements; an element that is null is empty text, as px.pluck_array gives it.
-        elements = f"TRY(json_extract_string({scope.sql(node.array)}, '$[*]'))"
-        element = f"coalesce(unnest({elements}), '') AS {identifier(node.name)}"
-        return f"SELECT {', '.join([*kept, element])} FROM {self.names[id(node.input)]} AS t{scope.joins()}"
+        element = f"unnest({read})" if read else f"coalesce(unnest(TRY(json_extract_string({scope.sql(node.array)}, '$[*]'))), '')"
+        return f"SELECT {', '.join([*kept, f'{element} AS {identifier(node.name)}'])} FROM {self.names[id(node.input)]} AS t{scope.joins()}"
 
     def _spread(self, node: Spread) -> str:
         scope = _Lookups(self, node)
         kept = [f"t.{identifier(n)}" for n in node.schema if n != node.name]
-        values = elements(node.values, scope.sql)
-        if node.filled:
+        array = array_of(node.values)
+        read = self.bodies.elements(node, array, scope.sql) if array is not None else None
+        values = f"({read})[1:{len(node.values)}]" if read else elements(node.values, scope.sql)
+        if node.filled and not read:
             values = f"list_filter({values}, lambda value: value <> '')"
         return f"SELECT {', '.join([*kept, f'unnest({values}) AS {identifier(node.name)}'])} FROM {self.names[id(node.input)]} AS t{scope.joins()}"
 
@@ -197,6 +204,7 @@ class _Lookups:
 
     def __init__(self, lowering: _Lowering, node: Node) -> None:
         self.lowering = lowering
+        self.node = node
         self.wraps = id(node) in lowering.nothing
         self.aliases: dict[tuple[str, Expr], str] = {}
         self.texts: list[str] = []
@@ -208,6 +216,9 @@ class _Lookups:
         if isinstance(expr, Literal):
             return literal(expr.value, expr.type)
         if isinstance(expr, Call):
+            read = self.lowering.bodies.text(self.node, expr, self.sql)
+            if read is not None:
+                return read
             return call(expr, [self.sql(arg) for arg in expr.args], self.wraps)
         return self._lookup(expr)
 

@@ -162,17 +162,24 @@ def _pluck_array(expr: Call, args: list[str]) -> str:
     return _object_only(expr, args, text, "''")
 
 
+def array_of(values: Sequence[Expr]) -> Expr | None:
+    """The one JSON array whose elements from the first on are the values; ``None`` when they are something else."""
+    first = values[0]
+    if not isinstance(first, Call) or first.fn != "pluck_array" or first.args[0].nullable:
+        return None
+    array = first.args[0]
+    known = all(isinstance(v, Call) and v.fn == "pluck_array" and v.args[0] == array and isinstance(v.args[1], Literal) and v.args[1].value == i for i, v in enumerate(values))
+    return array if known else None
+
+
 def elements(values: Sequence[Expr], sql: Callable[[Expr], str]) -> str:
     """A list of the values. Those that are elements of one JSON array are read out of it at once."""
-    first = values[0]
-    same = isinstance(first, Call) and first.fn == "pluck_array" and not first.args[0].nullable
-    indexes = [v.args[1].value for v in values if isinstance(v, Call) and v.fn == "pluck_array" and isinstance(v.args[1], Literal) and v.args[0] == first.args[0]] if same else []  # type: ignore[union-attr]
-    if len(indexes) < len(values) or min(indexes) < 0:
+    array = array_of(values)
+    if array is None:
         return f"[{', '.join(map(sql, values))}]"
-    paths = ", ".join(f"'$[{int(index)}]'" for index in indexes)
-    none = ", ".join(["''"] * len(indexes))
-    array = sql(first.args[0])  # type: ignore[union-attr]
-    return f"coalesce(list_transform(TRY(json_extract_string({array}, [{paths}])), lambda element: coalesce(element, '')), [{none}])"
+    paths = ", ".join(f"'$[{index}]'" for index in range(len(values)))
+    none = ", ".join(["''"] * len(values))
+    return f"coalesce(list_transform(TRY(json_extract_string({sql(array)}, [{paths}])), lambda element: coalesce(element, '')), [{none}])"
 
 
 def _substring(expr: Call, args: list[str]) -> str:
