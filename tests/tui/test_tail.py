@@ -24,6 +24,7 @@ from kafkascope.scripts import Library
 from kafkascope.server.service import Service
 from kafkascope.store import Store, catalogue
 from kafkascope.tui.requests import Filters, Request
+from kafkascope.tui.source import CaptureSource, ServerSource
 
 CAPTURE = str(Path(__file__).parents[2] / "captures" / "java-clients.pcap.gz")
 
@@ -61,7 +62,7 @@ def test_a_capture_is_printed_whole_in_the_order_of_answers(whole: list[dict[str
         (("--api", "!Fetch", "--slow", "100ms"), lambda r: r["apiName"] != "Fetch" and (r["latencyNs"] or 0) >= 100_000_000),
         (("--topic", "jt"), lambda r: "jt" in r["topics"]),
         (("--topic", "jt", "--topic", "js1"), lambda r: "jt" in r["topics"] or "js1" in r["topics"]),
-        (("--group", "gm"), lambda r: "gm" in r["groups"]),
+        (("--group", "gm", "--api", "!Fetch"), lambda r: "gm" in r["groups"] and r["apiName"] != "Fetch"),
         (("--client", "member"), lambda r: "member" in r["clientId"]),
         (("-g", "gm", "-a", "Heartbeat"), lambda r: "gm" in r["groups"] and r["apiName"] == "Heartbeat"),
         (("--filter", "resp_bytes>500 !ApiVersions"), lambda r: (r["responseBytes"] or 0) > 500 and r["apiName"] != "ApiVersions"),
@@ -77,6 +78,13 @@ def test_filters(whole: list[dict[str, Any]], words: tuple[str, ...], matches: A
     assert found
     last = px("--capture", CAPTURE, *words, "-n", "2")
     assert [json.loads(line) for line in last.stdout.splitlines()] == found[-2:]
+
+
+def test_a_groups_requests_are_its_fetches_too(whole: list[dict[str, Any]]) -> None:
+    found = [json.loads(line) for line in px("--capture", CAPTURE, "--group", "gm", "--api", "Fetch").stdout.splitlines()]
+    members = [record for record in whole if record["apiName"] == "Fetch" and record["clientId"].startswith("member-")]
+    assert found == [{**record, "groups": ["gm"]} for record in members]
+    assert found
 
 
 def test_text_is_one_line_each(whole: list[dict[str, Any]]) -> None:
@@ -190,6 +198,34 @@ def test_a_server_that_restarts_is_waited_for(source: LiveSource, capsys: pytest
     source.add([time.time_ns()])
     assert len(collect(batches, 1)) == 1
     assert capsys.readouterr().err.splitlines() == ["px: no Kafkascope server; waiting for it", "px: the server is back"]
+
+
+class Status:
+    """A server as far as ``/api/status``."""
+
+    url = "http://127.0.0.1:1"
+
+    def __init__(self, source: str, newest: int | None) -> None:
+        self._status = {"source": source, "tables": [{"name": "kafka_lag", "newestNs": 9}, {"name": "kafka_events.beta", "newestNs": newest}]}
+
+    def call(self, path: str) -> dict[str, Any]:
+        assert path == "/api/status"
+        return self._status
+
+
+@pytest.mark.parametrize(("source", "newest", "now"), [("ebpf", 7, None), ("packet captures", 7, 8), ("packet captures", None, None)])
+def test_now_is_the_end_of_what_a_server_shows(source: str, newest: int | None, now: int | None) -> None:
+    assert ServerSource(Status(source, newest)).now_ns() == now  # type: ignore[arg-type]
+
+
+def test_a_server_that_shows_a_capture_is_asked_for_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from click.testing import CliRunner
+
+    monkeypatch.setattr(tailing, "ServerSource", lambda: CaptureSource([CAPTURE], Library.load()))
+    last = CliRunner().invoke(tailing.tail, ["-n", "3"])
+    assert last.exit_code == 0 and len(last.stdout.splitlines()) == 3
+    following = CliRunner().invoke(tailing.tail, ["-f"])
+    assert following.exit_code == 2 and "has an end" in following.output
 
 
 def test_hostile_names_stay_on_their_line(source: LiveSource) -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import urllib.error
 
 _KEY = KEYS["client.server"]
+#: The source that a server names when it serves files.
+RECORDED = "packet captures"
 
 
 def _remember(context: click.Context, _: click.Parameter, url: str | None) -> None:

@@ -19,6 +19,7 @@ from types import FrameType
 import click
 
 from kafkascope.children import die_with_parent
+from kafkascope.cli.client import RECORDED
 from kafkascope.cli.errors import FAILED, CommandError
 from kafkascope.config import Config
 from kafkascope.server import privileges
@@ -124,7 +125,7 @@ class Machine:
         user = privileges.choose(PACKAGE, *libraries, *(Path(name).resolve() for name in (*folders, *self.settings.captures)))
         ready_read, ready_write = os.pipe()
         command = [sys.executable, "-m", "kafkascope.server.main", "--fd", str(self.listener.fileno()), "--ready-fd", str(ready_write),
-                   "--ingest-socket", str(self._folder / "ingest.sock"), "--source", "packet captures" if self.settings.captures else self.settings.source,
+                   "--ingest-socket", str(self._folder / "ingest.sock"), "--source", RECORDED if self.settings.captures else self.settings.source,
                    "--config", "", *self.settings.config.flags(*SERVER_KEYS)]  # fmt: skip
         if self.settings.data is not None:
             command += ["--data", str(_own_folder(Path(self.settings.data), user))]

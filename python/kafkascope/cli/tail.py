@@ -67,16 +67,23 @@ def tail(follow: bool, lines: int | None, count: int | None, apis: tuple[str, ..
         raise CommandError("--follow has no end: it and --until exclude each other", "leave out one of them", WRONG_USE)
     wanted, unwanted = _apis(apis)
     filters = Filters(wanted, unwanted, clients, topics, groups, errors, _duration(slow, "--slow") if slow else 0, text)
+    for given, option in ((since, "--since"), (until, "--until")):
+        if given:
+            # Nobody waits for a long file, or a server, to hear of a misspelt time.
+            _instant(given, time.time_ns(), option)
     write = _Writer("json" if as_json else output, count)
     if captures:
         from kafkascope.cli.library import load
 
         with progress("reading the capture"):
             source: Source = CaptureSource(captures, load(()))
-        now = source.now_ns() or time.time_ns()
     else:
-        source, now = ServerSource(), time.time_ns()
-    start = _instant(since, now, "--since") if since else 1 if captures else now - SINCE_NS
+        source = ServerSource()
+    recorded = source.now_ns()
+    if follow and recorded is not None:
+        raise CommandError("the server shows a capture, and that has an end", "leave out -f", WRONG_USE)
+    now = recorded or time.time_ns()
+    start = _instant(since, now, "--since") if since else 1 if recorded is not None else now - SINCE_NS
     end = _instant(until, now, "--until") if until else None
     try:
         if captures and lines is None:
@@ -98,7 +105,7 @@ def tail(follow: bool, lines: int | None, count: int | None, apis: tuple[str, ..
     for note in source.notes:
         click.echo(f"px: {note}", err=True)
     if not write.written and not follow and sys.stderr.isatty():
-        click.echo("px: no request matches" + (f" in the last {since or '5m'}; --since reaches further back" if not captures and not until else ""), err=True)
+        click.echo("px: no request matches" + (f" in the last {since or '5m'}; --since reaches further back" if recorded is None and not until else ""), err=True)
 
 
 class _Writer:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
-from kafkascope.cli.client import Server
+from kafkascope.cli.client import RECORDED, Server
 from kafkascope.cli.errors import FAILED, WRONG_USE, CommandError
 
 
@@ -72,7 +72,10 @@ class ServerSource:
         return [e["name"] for e in self.server.call("/api/entities?" + urlencode({"kind": kind, "q": query, "limit": 50}))]
 
     def now_ns(self) -> int | None:
-        return None
+        """``px up --capture`` serves what has an end."""
+        status = self.server.call("/api/status")
+        newest = [table["newestNs"] for table in status["tables"] if table["name"] == "kafka_events.beta"] if status["source"] == RECORDED else []
+        return newest[0] + 1 if newest and newest[0] is not None else None
 
     def close(self) -> None:
         pass
