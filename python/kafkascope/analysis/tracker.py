@@ -7,7 +7,6 @@ partitions.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,7 +15,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from kafkascope.analysis import lag, windows
-from kafkascope.analysis.incoming import Sightings, columns, first_times, part_key, split_at_deletions
+from kafkascope.analysis.history import LagHistory
+from kafkascope.analysis.incarnations import Incarnations
+from kafkascope.analysis.incoming import Sightings, columns, part_key, split_at_deletions
 from kafkascope.analysis.pending import PendingCommits
 from kafkascope.analysis.ranges import OffsetRanges, last_of_each
 from kafkascope.analysis.slots import Names, Slots
@@ -35,9 +36,6 @@ MAX_PARTITIONS = 250_000
 MAX_RANGES = 1_000_000
 #: Ranges that every group has read are kept this long, for groups that go back.
 KEEP_READ_NS = 300 * SECOND
-#: The lag is noted this often and as long as this, for the trend.
-TREND_EVERY_NS = 10 * SECOND
-TREND_NS = 60 * SECOND
 
 _PARTITION = {
     "cluster": (0, 1), "topic": (0, 1), "partition": (0, 1), "end": (NONE, 1), "end_at": (0, 1), "end_source": (0, 1), "newest": (0, 1),
@@ -71,9 +69,8 @@ class Tracker:
         self._ends_every = ends_every_ns
         self._names: dict[str, str] = {}
         self._answered: set[int] = set()
-        self._topic_ids: dict[tuple[int, int], str] = {}
-        self._former: set[tuple[int, int, str]] = set()
-        self._lags: deque[tuple[int, Floats, Floats]] = deque()
+        self._incarnations = Incarnations()
+        self._history = LagHistory()
         self.gone: list[tuple[str, str, str, int]] = []
 
     # ---- taking in ----
@@ -101,7 +98,8 @@ class Tracker:
         commits, fetch, produce, ends = (columns(getattr(rows, kind), kind) for kind in ("commits", "fetch", "produce", "ends"))
         self._know_the_cluster(commits, fetch, produce, ends)
         keys = [self._topic_keys(table) for table in (commits, fetch, produce, ends)]
-        self._forget_former_topics(keys, (commits, fetch, produce, ends))
+        for cluster, topic in self._incarnations.take(keys, (commits, fetch, produce, ends)):
+            self._forget_topic(cluster, topic)
         sightings = self._ends_and_ranges(keys[1:], fetch, produce, ends)
         self._reads(keys[1], fetch)
         plain = self._commits(keys[0], commits, rows.transactions is not None)
@@ -132,7 +130,7 @@ class Tracker:
             key = part_key(1, int(self.parts.topic[slot]), int(self.parts.partition[slot]))
             self.parts.key[slot] = key
             self.parts.slot_of[key] = slot
-        self._topic_ids = {(1, topic): topic_id for (_, topic), topic_id in self._topic_ids.items()}
+        self._incarnations.all_in_cluster(1)
 
     def topic_name(self, topic: str, topic_id: str) -> str:
         """A topic's name, its id while the name is not known."""
@@ -167,46 +165,6 @@ class Tracker:
             picked = pa.array([self._names.get(i, i) for i in table["id"].take(pa.array(nameless)).to_pylist()], pa.string())
             by_name[nameless] = self.topics.numbers(picked)
         return by_name
-
-    def _forget_former_topics(self, keys: list[Ints], tables: tuple[dict[str, Any], ...]) -> None:
-        """A topic created again under its old name begins anew; rows of the former one say nothing of it."""
-        since: dict[tuple[int, int, str], int] = {}
-        for key, table in zip(keys, tables, strict=True):
-            encoded = table["id"].dictionary_encode()
-            texts = encoded.dictionary.to_pylist()
-            codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-            table["code"], table["texts"] = codes, texts
-            packed = (table["c"] << 52) | (key << 26) | codes
-            for found, first in zip(*first_times(packed, table["ts"]), strict=True):
-                text = texts[found & ((1 << 26) - 1)]
-                if text:
-                    name = (found >> 52, (found >> 26) & ((1 << 26) - 1), text)
-                    since[name] = min(first, since.get(name, first))
-        begun: dict[tuple[int, int], int] = {}
-        for (cluster, topic, text), first in sorted(since.items(), key=lambda item: item[1]):
-            known = self._topic_ids.get((cluster, topic))
-            if known == text or (cluster, topic, text) in self._former:
-                continue
-            if known is not None:
-                self._former.add((cluster, topic, known))
-                self._forget_topic(cluster, topic)
-                begun[cluster, topic] = first
-            self._topic_ids[cluster, topic] = text
-        if len(self._former) > 10_000:
-            self._former.clear()
-        if not self._former:
-            return
-        former = {(c, t) for c, t, _ in self._former}
-        for key, table in zip(keys, tables, strict=True):
-            for cluster, topic in former:
-                mine = (table["c"] == cluster) & (key == topic)
-                if not mine.any():
-                    continue
-                current = self._topic_ids[cluster, topic]
-                codes = [i for i, text in enumerate(table["texts"]) if text and text != current]
-                old = np.isin(table["code"], codes)
-                unnamed = np.isin(table["code"], [i for i, text in enumerate(table["texts"]) if not text]) & (table["ts"] < begun.get((cluster, topic), 0))
-                table["drop"] |= mine & (old | unnamed)
 
     def _slots_of(self, table: dict[str, Any], key: Ints) -> Ints:
         slots = self.parts.find(part_key(table["c"], key, table["partition"]))
@@ -394,9 +352,7 @@ class Tracker:
         self.changed.difference_update(slots.tolist())
 
     def _release_pairs(self, slots: Ints) -> None:
-        for _, lags, _ in self._lags:
-            inside = slots[slots < len(lags)]
-            lags[inside] = np.nan
+        self._history.forget(slots)
         self._note_gone(slots)
         self.pending.forget(set(slots.tolist()))
         self.pairs.release(slots.tolist())
@@ -447,7 +403,7 @@ class Tracker:
         source[known & ~behind] = "caught_up"
         left = np.where((end >= 0) & (committed >= 0), np.maximum(end - committed, 0), NONE)
         ahead = np.where(known, np.maximum(end - next_, 0), NONE)
-        trend = self._trend(slots, ahead, now_ns)
+        trend = self._history.trend(slots, ahead, now_ns)
         drain = np.full(len(slots), np.nan)
         drain[ahead == 0] = 0.0
         shrinking = (ahead > 0) & (trend < 0)
@@ -456,7 +412,7 @@ class Tracker:
         def some(values: Ints, known: npt.NDArray[np.bool_]) -> pa.Array:
             return pa.array(values, pa.int64(), mask=~known)
 
-        ids = pa.array([self._topic_ids.get(key, "") for key in zip(parts.cluster[at].tolist(), parts.topic[at].tolist(), strict=True)], pa.string())
+        ids = pa.array([self._incarnations.id_of(key) for key in zip(parts.cluster[at].tolist(), parts.topic[at].tolist(), strict=True)], pa.string())
         return pa.table(
             {
                 "cluster_id": self.clusters.column(parts.cluster[at]), "group_id": self.groups.column(pairs.group[slots]), "topic": self.topics.column(parts.topic[at]),
@@ -512,28 +468,14 @@ class Tracker:
         source[rows] = why
         return seconds, source
 
-    def _trend(self, slots: Ints, left: Ints, now_ns: int) -> Floats:
-        trend = np.full(len(slots), np.nan)
-        for at_ns, lags, _ in self._lags:
-            if not SECOND <= now_ns - at_ns <= TREND_NS + TREND_EVERY_NS:
-                continue
-            then = np.full(len(slots), np.nan)
-            inside = slots < len(lags)
-            then[inside] = lags[slots[inside]]
-            use = np.isnan(trend) & ~np.isnan(then) & (left >= 0)
-            trend[use] = (left[use] - then[use]) / ((now_ns - at_ns) / 1e9)
-        return trend
-
     def note_lag(self, now_ns: int) -> None:
         """Remember the lag of this moment for the trend of later ones; call it whenever an answer is given."""
-        if self._lags and now_ns - self._lags[-1][0] < TREND_EVERY_NS:
+        if not self._history.due(now_ns):
             return
-        while self._lags and now_ns - self._lags[0][0] > TREND_NS:
-            self._lags.popleft()
         lags, reached = np.full(self.pairs.size, np.nan), np.full(self.pairs.size, np.nan)
         slots = self.live()
         lags[slots], reached[slots] = self._left(slots)
-        self._lags.append((now_ns, lags, reached))
+        self._history.note(now_ns, lags, reached)
 
     def _left(self, slots: Ints) -> tuple[Floats, Floats]:
         """The lag of each partition, NaN while unknown, and the offset that its group has reached."""
@@ -542,15 +484,7 @@ class Tracker:
 
     def history(self, slots: Ints, now_ns: int) -> list[tuple[int, Floats, Floats]]:
         """The lag and the offset reached of these partitions at the moments of the last minute and now, oldest first; NaN where unknown."""
-        moments = []
-        for at_ns, lags, reached in self._lags:
-            if SECOND <= now_ns - at_ns <= TREND_NS + TREND_EVERY_NS:
-                inside = slots < len(lags)
-                then = [np.full(len(slots), np.nan), np.full(len(slots), np.nan)]
-                for column, values in zip(then, (lags, reached), strict=True):
-                    column[inside] = values[slots[inside]]
-                moments.append((at_ns, then[0], then[1]))
-        return [*moments, (now_ns, *self._left(slots))]
+        return [*self._history.moments(slots, now_ns), (now_ns, *self._left(slots))]
 
     def stats(self) -> Mapping[str, int]:
         """What is held, and what the limits cost."""
