@@ -111,6 +111,9 @@ def _simplify(fn: str, args: list[Expr]) -> Expr | None:
         return FALSE if args[0].value else TRUE
     elif fn == "select" and isinstance(args[0], Literal) and args[1].type is args[2].type:
         return args[1] if args[0].value else args[2]
+    elif fn == "cidrs_contain_ip" and isinstance(args[0], Literal) and args[0].value.strip() in ("", "[]") and not args[1].nullable:
+        # px.get_cidrs() where nobody tells the cluster's networks: costly for every row, and known.
+        return FALSE
     elif fn == "contains" and isinstance(args[1], Literal) and args[1].value == "" and not args[0].nullable:
         return TRUE
     return None

@@ -227,6 +227,8 @@ class Interpreter:
         data_type = _LITERALS.get(type(value))
         if data_type is None:
             raise error(f"PxL has no {type(value).__name__} constants", syntax.place(node))
+        if data_type is DataType.STRING and not syntax.is_text(value):
+            raise error("the text has half of a character", syntax.place(node), "text is Unicode without lone surrogates")
         if data_type is DataType.INT64 and not -(1 << 63) <= value < 1 << 63:
             raise error("the number does not fit 64 bits", syntax.place(node))
         return Const(value, data_type, at=syntax.place(node))

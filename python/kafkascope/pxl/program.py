@@ -95,7 +95,7 @@ class Program:
 
     def sql(self, engine: Engine, max_rows: int = DEFAULT_MAX_ROWS) -> str:
         """The statement that gives all results."""
-        return dialect(engine.dialect)(list(self.outputs.values()), engine, max_rows).sql
+        return str(dialect(engine.dialect).lower(list(self.outputs.values()), engine, max_rows).sql)
 
 
 def compile(source: str, relations: Mapping[str, Any], funcs: Sequence[FuncCall] = (), now_ns: int | None = None) -> Program:
@@ -156,6 +156,8 @@ _TRUE, _FALSE = {"true", "t", "yes", "y", "1"}, {"false", "f", "no", "n", "0"}
 def argument(function: Function, name: str, text: str) -> Any:
     """The value that a text stands for, by its parameter's annotation."""
     at = syntax.place(function.node)
+    if not syntax.is_text(text):
+        raise error(f"{function.name}(): '{name}' has half of a character", at, "text is Unicode without lone surrogates")
     annotation = function.annotations.get(name)
     if not isinstance(annotation, TypeObject):
         raise error(f"{function.name}(): the parameter '{name}' needs a type to be given from outside", at, f"write {name}: str")
@@ -206,8 +208,16 @@ def run(program: Program, engine: Engine, limits: Limits | None = None) -> list[
     max_rows = min(program.max_rows or limits.max_rows, MOST_ROWS)
     roots = list(program.outputs.values())
     began = time.perf_counter()
-    lowered = dialect(engine.dialect)(roots, engine, max_rows)
-    answer = engine.execute(lowered.sql, timeout_s=limits.timeout_s, max_rows=None)
+    lowering = dialect(engine.dialect)
+    lowered = lowering.lower(roots, engine, max_rows)
+    try:
+        answer = engine.execute(lowered.sql, timeout_s=limits.timeout_s, max_rows=None)
+    except Exception as problem:
+        if not lowering.overflowed(problem):
+            raise
+        # Numbers of 64 bits wrap, as in Pixie. Wider ones in between cost every row, so they are used only where a number turned out to need them.
+        lowered = lowering.lower(roots, engine, max_rows, wraps=True)
+        answer = engine.execute(lowered.sql, timeout_s=max(0.1, limits.timeout_s - (time.perf_counter() - began)), max_rows=None)
     duration = round((time.perf_counter() - began) * 1e3, 2)
     results = []
     for index, (name, node) in enumerate(program.outputs.items()):

@@ -46,6 +46,11 @@ def place(node: ast.AST) -> tuple[int, int]:
     return node.lineno, node.col_offset + 1  # type: ignore[attr-defined]
 
 
+def is_text(text: str) -> bool:
+    """Whether every character is one: half of a surrogate pair has no place in an engine's text."""
+    return text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text)
+
+
 def expression(source: str) -> ast.expr:
     """The syntax tree of one expression. Raises ``SyntaxError``, ``ValueError``, ``RecursionError`` or ``MemoryError`` as Python's parser does."""
     with _ONE_AT_A_TIME:

@@ -6,11 +6,12 @@ from kafkascope.pxl.errors import PxLError
 from kafkascope.pxl.lower import duckdb
 from kafkascope.pxl.lower.duckdb import Lowered
 
-DIALECTS = {"duckdb": duckdb.lower}
+#: The module of each dialect: it has ``lower`` and ``overflowed``.
+DIALECTS = {"duckdb": duckdb}
 
 
 def dialect(name: str):  # type: ignore[no-untyped-def]
-    """The lowering for an engine's dialect."""
+    """The module that lowers to an engine's dialect."""
     if name not in DIALECTS:
         raise PxLError(f"no lowering to the dialect '{name}'", f"there is {', '.join(DIALECTS)}")
     return DIALECTS[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -54,17 +55,26 @@ class Lowered:
     orders: tuple[tuple[tuple[str, bool], ...], ...]
 
 
-def lower(roots: Sequence[Node], engine: Any, max_rows: int) -> Lowered:
-    """SQL for the rows of every root, one more than ``max_rows`` of each so that a cut is seen.
+def lower(roots: Sequence[Node], engine: Any, max_rows: int, wraps: bool = False) -> Lowered:
+    """SQL for the rows of every root, one more than ``max_rows`` of each so that a cut is seen; whole numbers beyond 64 bits are an error of the engine unless it ``wraps``.
 
     One statement for all, so that what they have in common is read and computed once.
     """
-    return _Lowering(engine).run(roots, max_rows)
+    return _Lowering(engine, wraps).run(roots, max_rows)
+
+
+def overflowed(problem: Exception) -> bool:
+    """Whether the engine found a whole number beyond 64 bits, by the words it has for that."""
+    return _BEYOND.search(str(problem)) is not None
+
+
+_BEYOND = re.compile(r"Out of Range Error: Overflow (in|on) |Type INT128 with value \S+ can't be cast because the value is out of range for the destination type INT64")
 
 
 class _Lowering:
-    def __init__(self, engine: Any) -> None:
+    def __init__(self, engine: Any, wraps: bool) -> None:
         self.engine = engine
+        self.wraps = wraps
         self.parts: list[str] = []
         self.names: dict[int, str] = {}
         self.metadata: dict[str, str] = {}
@@ -80,7 +90,7 @@ class _Lowering:
         self.bodies = Bodies(nodes, roots)
         for node in nodes:
             self.bodies.enter(node)
-            if _of_nothing(node) or any(id(child) in self.nothing for child in node.inputs):
+            if self.wraps or _of_nothing(node) or any(id(child) in self.nothing for child in node.inputs):
                 self.nothing.add(id(node))
             body = getattr(self, f"_{type(node).__name__.lower()}")(node)
             if id(node) not in kept and 1 < copies[id(node)] <= _MOST_COPIES and self._is_cheap(node, body):

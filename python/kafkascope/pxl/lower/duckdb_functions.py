@@ -263,7 +263,7 @@ _FORMS: dict[str, str | Callable[[Call, list[str]], str]] = {
     "is_null": "({0} IS NULL)", "coalesce": "coalesce({0}, {1})", "script_reference": _script_reference, "equals_any": _equals_any,
     **duckdb_text.FORMS,
     "mysql_command_name": _named(MYSQL_COMMANDS), "cql_opcode_name": _named(CQL_OPCODES), "amqp_frame_type_name": _named(AMQP_FRAMES),
-    "amqp_method_name": _named(AMQP_METHODS, "({0} * 1000 + {1})").replace("CAST({0} AS VARCHAR)", "CAST({0} AS VARCHAR) || '.' || CAST({1} AS VARCHAR)"),
+    "amqp_method_name": _named(AMQP_METHODS, "(CAST({0} AS HUGEINT) * 1000 + {1})").replace("CAST({0} AS VARCHAR)", "CAST({0} AS VARCHAR) || '.' || CAST({1} AS VARCHAR)"),
     "mux_frame_type_name": _named(MUX_FRAMES), "shared_libraries": "CASE WHEN {0} IS NULL THEN NULL ELSE '[]' END", "_match_regex_rule": _match_regex_rule, "match_regex_rule": _match_regex_rule,
     "deployment_name_to_namespace": _namespace, "deployment_id_to_namespace": _namespace, "replicaset_name_to_namespace": _namespace,
     "replicaset_id_to_namespace": _namespace,

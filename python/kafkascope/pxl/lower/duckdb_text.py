@@ -103,9 +103,11 @@ def _normalize(placeholder: str, numbered: bool, execute: str) -> Form:
         mark = "'$' || (i - 1)" if numbered else "'?'"
         query = f"array_to_string(list_transform(string_split_regex(q, {_text(token)}), lambda part, i: CASE WHEN i = 1 THEN part ELSE {mark} || part END), '')"
         position = "TRY_CAST(substr(t, 2) AS INTEGER)" if numbered else "len(list_filter(tokens[:i], lambda o: o = '?'))"
+        # A number that is none of 32 bits is higher than there can be parameters.
+        highest = "coalesce(TRY_CAST(substr(t, 2) AS INTEGER), 2147483647)" if numbered else "i"
         value = f"CASE WHEN regexp_full_match(t, {_text(placeholder)}) THEN coalesce(given[{position}], '') ELSE t END"
         params = f"list_transform(tokens, lambda t, i: {value})"
-        count = f"coalesce(list_max(list_transform(list_filter(tokens, lambda t: regexp_full_match(t, {_text(placeholder)})), lambda t, i: {'CAST(substr(t, 2) AS INTEGER)' if numbered else 'i'})), 0)"
+        count = f"coalesce(list_max(list_transform(list_filter(tokens, lambda t: regexp_full_match(t, {_text(placeholder)})), lambda t, i: {highest})), 0)"
         good = f"CAST(json_object('query', {query}, 'params', {params}, 'error', '') AS VARCHAR)"
         bad = "'{\"query\":\"\",\"params\":[],\"error\":\"Query has more parameter placeholders in it than parameter values were passed in\"}'"
         body = f"CASE WHEN executes AND {count} > len(given) THEN {bad} ELSE {good} END"
