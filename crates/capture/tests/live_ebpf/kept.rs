@@ -1,0 +1,78 @@
+//! What of a message is kept.
+
+use kafkascope_capture::ebpf::{Hook, Settings};
+
+use crate::harness::{alone, check, run, run_with, whole};
+
+#[test]
+#[ignore = "needs root and eBPF"]
+fn what_carries_records_is_cut_and_nothing_else() {
+    let _alone = alone();
+    let settings = Settings {
+        records_cap: 16 << 10,
+        ..Settings::default()
+    };
+    let o = run_with(&settings, "large", "127.0.0.1", None);
+    check(&o, true, &o.sent);
+    let told = check(&o, false, &o.answered).told();
+    let (cap, fetched) = (16 << 10, 4 + 4 + 320_000);
+    assert_eq!(told.len(), o.answered.len() - fetched + cap);
+}
+
+#[test]
+#[ignore = "needs root and eBPF"]
+fn a_message_of_more_than_a_megabyte_is_whole() {
+    let _alone = alone();
+    whole(&run("huge"));
+}
+
+/// Every header is kept, however few of the contents are; the next message is found all the same.
+#[test]
+#[ignore = "needs root and eBPF"]
+fn of_large_batches_only_the_headers_are_kept() {
+    let _alone = alone();
+    for hook in Hook::ALL {
+        let settings = Settings {
+            hook: Some(hook),
+            ..Settings::default()
+        };
+        let o = run_with(&settings, "batches", "127.0.0.1", None);
+        for (from_client, stream) in [(true, &o.sent), (false, &o.answered)] {
+            let both = check(&o, from_client, stream);
+            let told = both.told();
+            let missing: Vec<u32> = (0..both.send.end)
+                .filter(|i| !told.contains_key(i))
+                .collect();
+            assert!(
+                missing.iter().all(|&i| stream[i as usize] == 2),
+                "a header is missing"
+            );
+            assert_eq!(missing.len(), 6 * (20_000 - 61));
+        }
+        let whole_settings = Settings {
+            whole_batch: 0,
+            ..settings
+        };
+        whole(&run_with(&whole_settings, "batches", "127.0.0.1", None));
+    }
+}
+
+/// The sender's end is enough, in however many pieces of memory a message lies.
+#[test]
+#[ignore = "needs root and eBPF"]
+fn a_message_in_hundreds_of_pieces_is_followed() {
+    let _alone = alone();
+    for hook in Hook::ALL {
+        let settings = Settings {
+            hook: Some(hook),
+            ..Settings::default()
+        };
+        let o = run_with(&settings, "pieces", "127.0.0.1", None);
+        let sent = check(&o, true, &o.sent).send;
+        let missing: Vec<u32> = (0..sent.end)
+            .filter(|i| !sent.bytes.contains_key(i))
+            .collect();
+        assert!(missing.iter().all(|&i| o.sent[i as usize] == 2));
+        assert_eq!(missing.len(), 16_000 - 61);
+    }
+}
