@@ -18,7 +18,7 @@ SECOND = 1_000_000_000
 CAPTURED = ("java-clients", "other-clients", "kafka-3.9", "two-brokers")
 
 _DEFAULTS: dict[str, dict[str, Any]] = {
-    "kafka_commits": {"group_id": "g", "topic": "t", "partition": 0, "error_code": 0},
+    "kafka_commits": {"group_id": "g", "topic": "t", "partition": 0, "error_code": 0, "generation": -1},
     "kafka_fetch": {"group_id": "g", "topic": "t", "partition": 0, "error_code": 0, "replica_id": -1, "isolation_level": 0},
     "kafka_produce": {"topic": "t", "partition": 0, "error_code": 0, "acks": -1},
     "kafka_events.beta": {"trace_role": 2, "req_cmd_name": "Fetch", "remote_addr": "10.0.0.9", "error_code": 0},

@@ -41,6 +41,18 @@ CASES = [
     ("one record more than is allowed", every(100, UP, [250, 260, 270, 280, 290]), [5251], 251, 600, 249, "WARN"),
     ("was within what is allowed once", every(100, UP, [200, 260, 270, 280, 290]), [5290], 290, 600, 200, "OK"),
     ("lag grows, commits go on", every(100, UP, [50, 100, 150, 200, 250]), [5250], 250, 600, 0, "WARN"),
+    ("nothing committed", [], [5000], 5000, 600, 0, "OK"),
+    ("one commit has no span: silent at once", [(1000, 100 * S, 50)], [1050], 50, 101, 0, "STOP"),
+    ("one commit, at this moment: all commits carry one offset", [(1000, 100 * S, 50)], [1050], 50, 100, 0, "STALL"),
+    ("one commit, and was caught up a moment ago", [(1000, 100 * S, 50)], [1050, 1000], 50, 101, 0, "STALL"),
+    ("no lag was ever known: it never went down", every(100, UP, [None] * 5), [5250], 250, 600, 0, "WARN"),
+    ("no lag was ever known, one offset", every(100, [1000] * 5, [None] * 5), [1250], 250, 600, 0, "STALL"),
+    ("a clock that goes back is no silence", every(100, UP, [50, 100, 150, 200, 250]), [5250], 250, 10, 0, "WARN"),
+    ("all commits at one time", [(o, 500 * S, 50) for o in UP], [5050], 50, 501, 0, "STOP"),
+    ("no end was kept: nothing says that it was caught up", every(100, UP, [50, 100, 150, 200, 250]), [], 250, 1000, 0, "STOP"),
+    ("more ends than commits, the oldest of them reached", every(100, UP, [50, 100, 150, 200, 250]), [5250, 5200, 5100, 5050, 5040, 5030, 5020, 5000], 250, 1000, 0, "WARN"),
+    ("went back twice, and recovered from the first only", every(100, [1000, 800, 1000, 700, 900], [100] * 5), [1100], 200, 600, 0, "WARN"),
+    ("the newest commit goes back", every(100, [1000, 2000, 3000, 4000, 3900], [10, 10, 10, 10, 110]), [4010], 110, 600, 0, "REWIND"),
 ]  # fmt: skip
 
 
@@ -48,3 +60,19 @@ CASES = [
 def test_what_burrow_says(situation: str, commits: list[Commit], ends: list[int], current: int, now_s: int, allowed: int, status: str) -> None:
     verdict = evaluate(commits=commits, end_offsets=ends, now_ms=now_s * S, allowed_lag=allowed, current_lag=current)
     assert verdict.status == status, verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("ends", "lags", "status", "lag"),
+    [
+        ([5250], [50, 100, 150, 200, 250], "WARN", 250),
+        ([5000], [50, 100, 150, 200, 250], "OK", 0),
+        ([4000], [50, 100, 150, 200, 250], "OK", 0),
+        ([], [50, 100, 150, 200, None], "WARN", 200),
+        ([], [None] * 5, "UNKNOWN", None),
+    ],
+    ids=["newest end less last commit", "caught up", "the end is behind the commit", "the last lag that was known", "nothing known"],
+)
+def test_the_current_lag_when_none_is_given(ends: list[int], lags: list[int | None], status: str, lag: int | None) -> None:
+    verdict = evaluate(commits=every(100, UP, lags), end_offsets=ends, now_ms=600 * S)
+    assert (verdict.status, verdict.current_lag) == (status, lag), verdict.reason

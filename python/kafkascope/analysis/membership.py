@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -139,7 +140,8 @@ class Memberships:
             }
         ).filter(pc.and_(pc.is_valid(pc.struct_field(found, "g")), pc.equal(pc.fill_null(events["error_code"], -1), 0)))  # fmt: skip
         for row in table.group_by(["c", "api", "g", "m"]).aggregate([("ts", "max")]).to_pylist():
-            info = self.of(row["c"], row["g"])
+            # A name as it stands in JSON.
+            info = self.of(row["c"], json.loads(f'"{row["g"]}"') if "\\" in row["g"] else row["g"])
             info.kind = info.kind or HEARTBEATS[row["api"]]
             info.last_ns = max(info.last_ns, row["ts_max"])
             if row["m"]:
