@@ -17,7 +17,7 @@ const PAGES = {
   pod: "/script/px/pod?pod=px-kafka/order-7f9c5d6b8-x2k4p", error: "/script/px/kafka_overview?namespace=error", unknown: "/script/px/nothing", scratch: "/script/scratch",
 };
 const OPEN = {
-  overview: ["d"], messages: ["f"], topics: ["?"], start: ["/"],
+  overview: ["d"], messages: ["j", "Enter"], topics: ["?"], start: ["/"],
 };
 
 const server = await start();

@@ -6,7 +6,6 @@ import { type Tool, TopBar } from "../bar/TopBar";
 import { type Mark, Marks, marksOf, marksOnPage } from "../chart/marks";
 import { effective, isTime, missing as missingOf, toSend } from "../model/args";
 import { Page, type PageContext } from "../model/context";
-import { visible } from "../model/format";
 import { CATALOGUE, DEFAULT_REFRESH_MS, linkPlace, type Place } from "../model/location";
 import { usePlace } from "../model/usePlace";
 import { setZone } from "../model/zone";
@@ -27,6 +26,7 @@ import { Missing } from "./Missing";
 import { withPositions } from "./move";
 import { PageHead } from "./PageHead";
 import { Problem } from "./Problem";
+import { UnknownArguments } from "./UnknownArguments";
 import { useKeys } from "./useKeys";
 import { useLive } from "./useLive";
 import { usePods, useScripts, useScriptText, useStatus } from "./useServer";
@@ -178,17 +178,6 @@ export function App() {
       </div>
     </Page>
   );
-}
-
-/** What links bring along wherever they lead. */
-const CARRIED = new Set(["start_time", "namespace"]);
-
-/** An argument that the script does not take must not look as if it held. */
-function UnknownArguments({ place, variables }: { place: Place; variables: readonly Variable[] }) {
-  const unknown = Object.keys(place.args).filter((name) => !CARRIED.has(name) && !variables.some((variable) => variable.name === name));
-  if (unknown.length === 0) return null;
-  const taken = variables.map((variable) => variable.name).join(", ");
-  return <p className="note level-warning" role="status" data-testid="unknown-arguments">{unknown.slice(0, 5).map(visible).join(", ")}: not an argument of this script, left out. {taken === "" ? "It takes none." : `It takes ${taken}.`}</p>;
 }
 
 function EditorWait() {

@@ -66,7 +66,7 @@ function Bytes({ place }: { place: FieldPlace | undefined }) {
 }
 
 /** What a number means beyond its digits: an error's name, a time. */
-export function meaningText(name: string | undefined, value: unknown, errors: readonly string[]): string {
+function meaningText(name: string | undefined, value: unknown, errors: readonly string[]): string {
   if (typeof value !== "number" || name === undefined) return "";
   if (/(^|_)error_?code$/i.test(name)) return value === 0 ? "no error" : (errors[value] ?? (value === -1 ? "UNKNOWN_SERVER_ERROR" : "unknown error"));
   return /time(stamp)?(_ms)?$/i.test(name) && value > 1e12 && value < 1e13 ? absoluteTime(value * 1e6) : "";
