@@ -147,6 +147,13 @@ def test_hostile_group_names_stay_text() -> None:
     assert all(line.plain.isprintable() for line in groups(["c", "\x1b[2J\x07", "", 1, 9.0, 1.0, None, "ERR", "\x9b31m\n"]).app.frame(100, 30))
 
 
+def test_a_small_terminal_begins_with_how_far_behind() -> None:
+    # The script's first column is the cluster: it is neither the first shown nor the chosen one.
+    lines = groups(*[["c", name, "classic", 168.0, 77.5, 1.2, None, "WARN", "falls behind"] for name in ("invoicing", "shipping")]).text(60, 14).splitlines()
+    at = next(n for n, line in enumerate(lines) if "STATUS" in line)
+    assert lines[at].split()[:4] == ["STATUS", "GROUP", "LAG", "SECONDS"] and "CLUSTER" not in lines[at]
+
+
 def test_the_verdict_comes_first_and_stays_when_one_moves_to_the_side() -> None:
     bench = groups(*[[f"cluster-of-a-long-name-{n}", f"group-{n}", f"kind-{n}", n, float(n), 0.0, None, "OK", f"a reason that is rather long for a column {n}"] for n in range(4)])
     head = bench.text(60, 20).splitlines()

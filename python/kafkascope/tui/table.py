@@ -101,7 +101,8 @@ class TableView(View):
     def _arrange(self, width: int) -> None:
         """Which columns are shown, in which order: the gutter first, none with one value where there is no room for all."""
         columns = self.output.columns
-        before = self.chosen if self.order else 0
+        # At first the leftmost is chosen, wherever the script has it: the chosen column is always in view.
+        before = self.chosen if self.order else None
         names = [c.name for c in columns]
         first = [names.index(self._gutter)] if self._gutter in names else []
         order = first + [i for i in range(len(columns)) if i not in first]
