@@ -143,6 +143,25 @@ def test_nobody_behind_and_nothing_known_are_said_too() -> None:
     assert "Nothing is known yet" in groups(["c", "x", "", None, None, None, None, "UNKNOWN", ""]).text()
 
 
+PARTITIONS = [("group", "STRING", "NONE"), ("topic", "STRING", "NONE"), ("partition", "INT64", "NONE"), ("lag", "INT64", "NONE"), ("lag_seconds", "FLOAT64", "NONE"), ("status", "STRING", "NONE")]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([["billing", "order", 0, 2, 0.5, "OK"], ["billing", "order", 1, 29, 77.0, "OK"]], "● 2 partitions are in order; furthest behind is billing on order-1 by 1 min 17 s (29 records)."),
+        ([["billing", "order", 0, 2, 0.5, "OK"]], "● billing on order-0 is in order."),
+        ([["billing", "order", 0, 2, 0.5, "OK"], ["billing", "order", 1, 29, 77.0, "STOP"]], "■ stopped billing on order-1 is 1 min 17 s behind (29 records)"),
+    ],
+)
+def test_rows_of_partitions_are_not_groups(rows: list[list[Any]], said: str) -> None:
+    bench = Bench(SCRIPTS)
+    bench.source.result = result(("Partitions", PARTITIONS, rows, {}))
+    bench.app.open(Target("px/a"))
+    bench.work()
+    assert bench.text(100, 30).splitlines()[2].strip() == said
+
+
 def test_hostile_group_names_stay_text() -> None:
     assert all(line.plain.isprintable() for line in groups(["c", "\x1b[2J\x07", "", 1, 9.0, 1.0, None, "ERR", "\x9b31m\n"]).app.frame(100, 30))
 

@@ -74,14 +74,15 @@ def answer(tables: Sequence[Output], width: int) -> list[Text]:
         return []
     findings = _findings(tables)
     lines = [_line(group, findings) for group in sorted(groups, key=_urgency) if group["verdict"].bad]
+    noun = "partition" if groups[0]["partition"] is not None else "group"
     if lines:
         more = len(lines) - MAX_NAMED
         reason = next(str(g["reason"] or "") for g in sorted(groups, key=_urgency)) if "reason" in groups[0] else ""
-        lines = lines[:MAX_NAMED] + ([Text(f"   {more:,} more group{' is' if more == 1 else 's are'} behind")] if more > 0 else [])
+        lines = lines[:MAX_NAMED] + ([Text(f"   {more:,} more {noun}{' is' if more == 1 else 's are'} behind")] if more > 0 else [])
         if reason:
             lines.insert(1, Text("   " + plain(reason), style="dim"))
     else:
-        lines = [_nobody(groups)]
+        lines = [_nobody(groups, noun)]
     said = {(str(group["group"]), group["verdict"].word) for group in groups}
     told = [(kind, reason) for group, found in findings.items() for kind, reason in found.reasons if (group, kind) not in said]
     if told:
@@ -94,18 +95,19 @@ def _urgency(group: Mapping[str, Any]) -> tuple[float, float, float]:
     return -group["verdict"].severity, -(_number(group.get("lag_seconds")) or 0.0), -(_number(group.get("lag")) or 0.0)
 
 
-def _nobody(groups: Sequence[Mapping[str, Any]]) -> Text:
+def _nobody(groups: Sequence[Mapping[str, Any]], noun: str) -> Text:
     # A group of which nothing was read keeps up with nothing.
     fine = [g for g in groups if g["verdict"].severity == 1 and _number(g["lag"]) is not None]
     unknown = len(groups) - len(fine)
     if not fine:
-        return Text(" ○ Nothing is known yet of how the groups do.", style="dim")
-    text = Text.assemble(" ", ("●", "green"), f" {plain(str(fine[0]['group']))} keeps up" if len(fine) == 1 else f" {len(fine):,} groups keep up")
+        return Text(f" ○ Nothing is known yet of how the {noun}s do.", style="dim")
+    one, several = ("is in order", "partitions are in order") if noun == "partition" else ("keeps up", "groups keep up")
+    text = Text.assemble(" ", ("●", "green"), f" {plain(fine[0]['who'])} {one}" if len(fine) == 1 else f" {len(fine):,} {several}")
     text.append(f"; of {unknown:,} it is not known" if unknown else "")
     last = min(fine, key=_urgency)
     late = _number(last.get("lag_seconds")) or 0.0
     if late >= WORTH_SECONDS:
-        text.append(f"; furthest behind is {plain(str(last['group']))} by {fmt.duration(late * 1e9)} ({last['lag']:,.0f} records)")
+        text.append(f"; furthest behind is {plain(last['who'])} by {fmt.duration(late * 1e9)} ({last['lag']:,.0f} records)")
     return text.append(".")
 
 
@@ -116,10 +118,12 @@ def _groups(table: Output) -> list[dict[str, Any]]:
         return []
     found = []
     for row in table.rows:
-        group: dict[str, Any] = dict(zip(names, row, strict=True))
+        # Of a script that lists a group's partitions each row is a partition.
+        group: dict[str, Any] = {"topic": "", "partition": None, **dict(zip(names, row, strict=True))}
         said = verdict(group["status"], table.columns[names.index("status")])
         if said is not None:
-            found.append({**group, "group": group[named], "verdict": said})
+            who = str(group[named]) if group["partition"] is None else f"{group[named]} on {group['topic']}-{group['partition']}"
+            found.append({**group, "group": group[named], "who": who, "verdict": said})
     return found
 
 
@@ -150,10 +154,10 @@ def _findings(tables: Sequence[Output]) -> dict[str, _Found]:
 
 def _line(group: Mapping[str, Any], findings: Mapping[str, _Found]) -> Text:
     said: Verdict = group["verdict"]
-    text = Text.assemble(" ", (f"{said.mark} {said.word}", f"bold {said.style}"), " ", (plain(str(group["group"])), "bold"))
+    text = Text.assemble(" ", (f"{said.mark} {said.word}", f"bold {said.style}"), " ", (plain(group["who"]), "bold"))
     lag, late, rate, drain = (_number(group.get(name)) for name in ("lag", "lag_seconds", "trend", "time_to_drain"))
     found = findings.get(str(group["group"]), _Found())
-    on = f" on {plain(', '.join(found.topics[:2]))}{' and more' if len(found.topics) > 2 else ''}" if found.topics else ""
+    on = f" on {plain(', '.join(found.topics[:2]))}{' and more' if len(found.topics) > 2 else ''}" if found.topics and group["partition"] is None else ""
     records = "" if lag is None else f"{lag:,.0f} record{'' if lag == 1 else 's'}"
     if late:
         text.append(f" is {fmt.duration(late * 1e9)} behind{on}" + (f" ({records})" if records else ""))
