@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ def export() -> None:
     Examples:
       px export prometheus                      what a scrape of the server gets
       px export otlp --endpoint http://collector:4318/v1/metrics --every 30
+      px export spans --endpoint http://collector:4318/v1/traces --every 30
       px export grafana -d dashboards/          dashboards to import
       px export rules > kafkascope-rules.yaml   alerting and recording rules for Prometheus
     """
@@ -45,7 +44,7 @@ def prometheus(captures: tuple[str, ...], names: str, openmetrics: bool) -> None
 
     content_type = text.OPENMETRICS if openmetrics else text.PROMETHEUS
     if not captures:
-        click.echo(_scrape(content_type), nl=False)
+        click.echo(Server().text("/metrics", content_type), nl=False)
         return
     click.echo(text.render(_of_captures(captures, names)[0], content_type), nl=False)
 
@@ -66,17 +65,12 @@ def otlp(captures: tuple[str, ...], endpoint: str, headers: tuple[str, ...], eve
     from kafkascope.export import parse, text
     from kafkascope.export.families import Family
 
-    given = {}
-    for header in headers:
-        name, equals, value = header.partition("=")
-        if not equals:
-            raise CommandError(f"expected NAME=VALUE, found '{header}'", "", WRONG_USE)
-        given[name] = value
+    given = _headers(headers)
     while True:
         if captures:
             families, start_ns, now_ns = _of_captures(captures, "kafka_exporter,kafka_lag_exporter")
         else:
-            families, now_ns = parse.families(_scrape(text.OPENMETRICS)), time.time_ns()
+            families, now_ns = parse.families(Server().text("/metrics", text.OPENMETRICS)), time.time_ns()
             uptime = next((f.samples[0][1] for f in families if isinstance(f, Family) and f.name == "kafkascope_uptime_seconds"), 0.0)
             start_ns = now_ns - int(uptime * 1e9)
         data = sender.metrics(families, now_ns=now_ns, start_ns=start_ns)
@@ -88,6 +82,48 @@ def otlp(captures: tuple[str, ...], endpoint: str, headers: tuple[str, ...], eve
             click.echo(f"px: {error}", err=True)
         else:
             click.echo(f"px: {sender.count(data)} data points sent to {endpoint}", err=True)
+        if every is None or captures:
+            return
+        time.sleep(every)
+
+
+@export.command()
+@server_option
+@capture_option
+@click.option("--endpoint", default="http://127.0.0.1:4318/v1/traces", show_default=True, help="Where spans are posted, the whole URL.")
+@click.option("--header", "headers", multiple=True, metavar="NAME=VALUE", help="Sent with each request; may be repeated.")
+@click.option("--since", type=click.FloatRange(min=1), default=60, show_default=True, metavar="SECONDS", help="How far back, of a server; a capture is sent whole.")
+@click.option("--every", type=click.FloatRange(min=1), metavar="SECONDS", help="Again and again, what is new; without it, once.")
+def spans(captures: tuple[str, ...], endpoint: str, headers: tuple[str, ...], since: float, every: float | None) -> None:
+    """Push a span for each batch that was sent or polled over OTLP/HTTP.
+
+    \b
+    Example: px export spans --endpoint http://collector:4318/v1/traces --every 30
+    """
+    from kafkascope.client import Client, ClientError
+    from kafkascope.export import spans as sender
+    from kafkascope.export.otlp import ExportError
+
+    given = _headers(headers)
+    server = Server()
+    sent_ns = 0
+    while True:
+        window = "-3650d" if captures else f"-{since + (every or 0):.0f}s"
+        try:
+            with Client(capture=captures) if captures else Client(server.token or None, server.url) as client:
+                produced, consumed = ([dict(row) for row in client.prepare_script(text.replace("{since}", window)).results(name)] for text, name in ((sender.PRODUCED, "produced"), (sender.CONSUMED, "consumed")))
+        except ClientError as error:
+            raise CommandError(str(error), "", NOTHING_THERE) from error
+        found = [span for span in sender.spans(produced, consumed) if span.end_time > sent_ns]
+        try:
+            sender.push(found, endpoint=endpoint, headers=given)
+        except ExportError as error:
+            if every is None:
+                raise CommandError(str(error), "is a collector with an OTLP/HTTP receiver there?", NOTHING_THERE) from error
+            click.echo(f"px: {error}", err=True)
+        else:
+            sent_ns = max((span.end_time for span in found), default=sent_ns)
+            click.echo(f"px: {len(found)} spans sent to {endpoint}", err=True)
         if every is None or captures:
             return
         time.sleep(every)
@@ -125,17 +161,14 @@ def rules() -> None:
     click.echo((Path(package.__file__).parent / "rules.yaml").read_text(encoding="utf-8"), nl=False)
 
 
-def _scrape(content_type: str) -> str:
-    server = Server()
-    headers = {"Accept": content_type, **({"Authorization": f"Bearer {server.token}"} if server.token else {})}
-    try:
-        with urllib.request.urlopen(urllib.request.Request(f"{server.url}/metrics", headers=headers), timeout=30) as answer:
-            return str(answer.read().decode("utf-8"))
-    except urllib.error.HTTPError as error:
-        raise CommandError(f"{server.url}/metrics answered {error.code} {error.reason}", "", FAILED) from error
-    except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
-        reason = getattr(error, "reason", error)
-        raise CommandError(f"no Kafkascope server at {server.url}: {reason}", "start one with `px up`, name another with KAFKASCOPE_SERVER, or read a file with --capture", NOTHING_THERE) from error
+def _headers(headers: tuple[str, ...]) -> dict[str, str]:
+    given = {}
+    for header in headers:
+        name, equals, value = header.partition("=")
+        if not equals:
+            raise CommandError(f"expected NAME=VALUE, found '{header}'", "", WRONG_USE)
+        given[name] = value
+    return given
 
 
 def _of_captures(captures: tuple[str, ...], names: str) -> tuple[list[Any], int, int]:
