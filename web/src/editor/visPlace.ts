@@ -1,6 +1,9 @@
 /** Where in a vis spec an error is, by the path that the error names: `widgets[2]`, `variables[0]`, `globalFuncs[1]`. */
-import { syntaxTree } from "@codemirror/language";
+import { ensureSyntaxTree, syntaxTree } from "@codemirror/language";
 import type { EditorState } from "@codemirror/state";
+
+/** A vis spec is small; on a busy machine its first tree may still be a part. */
+const PARSE_MS = 500;
 
 type SyntaxNode = ReturnType<typeof syntaxTree>["topNode"];
 
@@ -22,7 +25,7 @@ export function placeOfPath(state: EditorState, message: string): Extent | null 
   const path = /\b(variables|globalFuncs|widgets)\[(\d+)\]/.exec(message);
   if (!path) return null;
   const [, list = "", number = "0"] = path;
-  const root = syntaxTree(state).topNode.getChild("Object");
+  const root = (ensureSyntaxTree(state, state.doc.length, PARSE_MS) ?? syntaxTree(state)).topNode.getChild("Object");
   for (const property of root?.getChildren("Property") ?? []) {
     const name = property.getChild("PropertyName");
     if (!name || state.sliceDoc(name.from, name.to) !== `"${list}"`) continue;
