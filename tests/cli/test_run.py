@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from kafkascope.cli.client import Server
 from kafkascope.cli.errors import CommandError
 from kafkascope.cli.run import parse_arguments
 
@@ -81,3 +84,22 @@ def test_px_up_says_who_has_the_port() -> None:
         result = px("up", "--no-data", "--source", "none", "--port", str(taken.getsockname()[1]))
     assert result.returncode == 1
     assert "is in use" in result.stderr and "--port" in result.stderr
+
+
+@pytest.mark.parametrize(("token", "found"), [("", "asks for a token"), ("guess", "refused the token")])
+def test_a_server_with_a_token(monkeypatch: pytest.MonkeyPatch, token: str, found: str) -> None:
+    class Refusing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(401)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setenv("KAFKASCOPE_TOKEN", token)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as http:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        for ask in (lambda server: server.call("/api/status"), lambda server: server.text("/metrics", "text/plain")):
+            with pytest.raises(CommandError) as error:
+                ask(Server(f"http://127.0.0.1:{http.server_port}"))
+            assert found in error.value.message and "KAFKASCOPE_TOKEN" in error.value.hint and error.value.code == 2
+        http.shutdown()

@@ -45,30 +45,44 @@ class Server:
 
     def call(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """GET, or POST when there is a body; the decoded JSON answer."""
+        answer = self._ask(path, "application/json", body)
+        try:
+            return json.loads(answer)
+        except ValueError as error:
+            raise CommandError(f"{self.url} answered, but not as a Kafkascope server: {error}", "name the right address with --server or KAFKASCOPE_SERVER", NOTHING_THERE) from error
+
+    def text(self, path: str, content_type: str) -> str:
+        """GET; the answer as text of ``content_type``."""
+        return self._ask(path, content_type).decode("utf-8", "replace")
+
+    def _ask(self, path: str, accept: str, body: dict[str, Any] | None = None) -> bytes:
         # An HTTP client costs a key press of completion more than all else.
+        import http.client
         import urllib.error
         import urllib.request
 
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": accept}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
         data = None
         if body is not None:
             data = json.dumps(body).encode()
             headers["Content-Type"] = "application/json"
-        request = urllib.request.Request(self.url + path, data, headers)
         try:
-            with urllib.request.urlopen(request, timeout=self.timeout_s) as answer:
-                return json.load(answer)
+            with urllib.request.urlopen(urllib.request.Request(self.url + path, data, headers), timeout=self.timeout_s) as answer:
+                return bytes(answer.read())
         except urllib.error.HTTPError as error:
-            raise self._failure(error) from error
-        except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
-            reason = getattr(error, "reason", error)
+            with error:
+                raise self._failure(error) from error
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            # URLError and timeouts are among the first, an answer that is no HTTP among the second, a port that is no number among the last.
+            reason = getattr(error, "reason", None) or str(error) or type(error).__name__
             raise CommandError(f"no Kafkascope server at {self.url}: {reason}", "start one with `px up`, name another with --server or KAFKASCOPE_SERVER, or read a file with --capture", NOTHING_THERE) from error
-        except ValueError as error:
-            raise CommandError(f"{self.url} answered, but not as a Kafkascope server: {error}", "name the right address with --server or KAFKASCOPE_SERVER", NOTHING_THERE) from error
 
     def _failure(self, error: urllib.error.HTTPError) -> CommandError:
+        if error.code == 401:
+            found = "refused the token" if self.token else "asks for a token"
+            return CommandError(f"{self.url} {found}", "set KAFKASCOPE_TOKEN to what `px up` printed after ?token=", WRONG_USE)
         try:
             detail = json.load(error)["error"]
         except (ValueError, KeyError, TypeError):
