@@ -4,6 +4,7 @@
 
 pub mod conn;
 pub mod event;
+mod feed;
 pub mod limits;
 mod reassembly;
 pub mod streams;

@@ -2,52 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::conn::{ConnId, ConnInfo, Dir, HoleReason, StreamSink};
+use crate::conn::HoleReason;
 use crate::event::{Segment, Tap, flag};
-use crate::limits::{Limits, Stats};
+use crate::feed::Feed;
+use crate::limits::Limits;
 
 /// What a chunk costs beside its bytes, so that many tiny ones are bounded too.
 const CHUNK_COST: usize = 96;
 /// Sequence numbers further away than this say nothing about before or after.
 const FAR: i64 = 1 << 30;
-
-/// Where the bytes of one direction go.
-pub(crate) struct Feed<'a> {
-    pub id: ConnId,
-    pub info: &'a mut ConnInfo,
-    pub dir: Dir,
-    pub sink: &'a mut dyn StreamSink,
-    pub stats: &'a mut Stats,
-    pub limits: &'a Limits,
-    pub now: i64,
-    /// Time of the newest `Event::Lost`.
-    pub lost_ns: i64,
-}
-
-impl Feed<'_> {
-    fn data(&mut self, time_ns: i64, bytes: &[u8]) {
-        self.info.bytes[self.dir.index()] += bytes.len() as u64;
-        self.stats.bytes += bytes.len() as u64;
-        self.sink.data(self.id, self.info, self.dir, time_ns, bytes);
-    }
-
-    fn hole(&mut self, time_ns: i64, len: u64, reason: HoleReason) {
-        self.info.bytes[self.dir.index()] += len;
-        *match reason {
-            HoleReason::NotCaptured => &mut self.stats.not_captured_bytes,
-            HoleReason::Lost => &mut self.stats.lost_bytes,
-            HoleReason::Missing => &mut self.stats.missing_bytes,
-        } += len;
-        self.sink
-            .hole(self.id, self.info, self.dir, time_ns, len, reason);
-    }
-
-    fn desync(&mut self, time_ns: i64, reason: HoleReason) {
-        self.stats.desyncs += 1;
-        self.sink
-            .desync(self.id, self.info, self.dir, time_ns, reason);
-    }
-}
 
 #[derive(Debug)]
 enum Content {

@@ -107,19 +107,23 @@ impl Plan {
         let compact = flexible && !field.plain;
         let nullable = field.nullable.has(version);
         let length = |plain: u32| if compact { 1 } else { plain };
+        let size = field
+            .ty
+            .fixed_size()
+            .unwrap_or_else(|| length(field.ty.plain_prefix()));
         let (read, size) = match field.ty {
-            Type::Bool => (Read::Bool, 1),
-            Type::Int8 => (Read::Int8, 1),
-            Type::Int16 => (Read::Int16, 2),
-            Type::Int32 => (Read::Int32, 4),
-            Type::Int64 => (Read::Int64, 8),
-            Type::Uint16 => (Read::Uint16, 2),
-            Type::Uint32 => (Read::Uint32, 4),
-            Type::Float64 => (Read::Float64, 8),
-            Type::Uuid => (Read::Uuid, 16),
-            Type::String => (Read::String, length(2)),
-            Type::Bytes => (Read::Bytes, length(4)),
-            Type::Records => (Read::Records, length(4)),
+            Type::Bool => (Read::Bool, size),
+            Type::Int8 => (Read::Int8, size),
+            Type::Int16 => (Read::Int16, size),
+            Type::Int32 => (Read::Int32, size),
+            Type::Int64 => (Read::Int64, size),
+            Type::Uint16 => (Read::Uint16, size),
+            Type::Uint32 => (Read::Uint32, size),
+            Type::Float64 => (Read::Float64, size),
+            Type::Uuid => (Read::Uuid, size),
+            Type::String => (Read::String, size),
+            Type::Bytes => (Read::Bytes, size),
+            Type::Records => (Read::Records, size),
             Type::Struct => {
                 let (index, size) = self.add_struct(&field.children, version, flexible);
                 (

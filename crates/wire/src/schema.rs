@@ -36,6 +36,25 @@ pub enum Type {
     Struct,
 }
 
+impl Type {
+    /// Bytes of a value on the wire, where all values take as many.
+    pub fn fixed_size(self) -> Option<u32> {
+        match self {
+            Type::Bool | Type::Int8 => Some(1),
+            Type::Int16 | Type::Uint16 => Some(2),
+            Type::Int32 | Type::Uint32 => Some(4),
+            Type::Int64 | Type::Float64 => Some(8),
+            Type::Uuid => Some(16),
+            Type::String | Type::Bytes | Type::Records | Type::Struct => None,
+        }
+    }
+
+    /// Bytes of a length or count before such a value, where it is not compact.
+    pub fn plain_prefix(self) -> u32 {
+        if self == Type::String { 2 } else { 4 }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct FieldDef {
     pub id: FieldId,

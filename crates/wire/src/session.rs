@@ -4,6 +4,7 @@
 //! proof: see `proof.rs`.
 
 mod search;
+mod stretch;
 
 use std::collections::VecDeque;
 
@@ -18,6 +19,7 @@ use crate::{
     tape::Tape,
     window::Window,
 };
+use stretch::Stretch;
 
 /// Why bytes are missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,15 +52,6 @@ enum State {
     InStep,
 }
 
-/// Bytes that gave no messages.
-#[derive(Clone, Copy, Debug)]
-struct Stretch {
-    first_ns: i64,
-    last_ns: i64,
-    bytes: u64,
-    why: &'static str,
-}
-
 #[derive(Debug)]
 struct Half {
     state: State,
@@ -75,8 +68,6 @@ struct Half {
     tls_records: u32,
 }
 
-/// A stretch without messages is told in parts, so that it shows while it lasts.
-const STRETCH_NS: i64 = 5_000_000_000;
 /// Bytes taken again at a time: bounds the copying when a stream keeps losing step.
 const PIECE: usize = 16 << 10;
 const SASL_HANDSHAKE: i16 = 17;
@@ -231,14 +222,7 @@ impl Session {
     /// Time has passed: gives up on what does not come.
     pub fn tick(&mut self, now_ns: i64, emit: &mut dyn FnMut(Item)) {
         self.pairs.tick(now_ns, emit);
-        for h in 0..2 {
-            if self.halves[h]
-                .stretch
-                .is_some_and(|s| now_ns.saturating_sub(s.first_ns) > STRETCH_NS)
-            {
-                self.report_stretch(h, emit);
-            }
-        }
+        self.report_old_stretches(now_ns, emit);
     }
 
     /// Nothing more comes.
@@ -470,47 +454,6 @@ impl Session {
             self.verdict(Protocol::Unknown, emit);
         }
         self.unread(h, time_ns, begun, why);
-    }
-
-    fn unread(&mut self, h: usize, time_ns: i64, bytes: u64, why: &'static str) {
-        self.unread_since(h, time_ns, time_ns, bytes, why);
-    }
-
-    fn unread_since(
-        &mut self,
-        h: usize,
-        first_ns: i64,
-        last_ns: i64,
-        bytes: u64,
-        why: &'static str,
-    ) {
-        let stretch = self.halves[h].stretch.get_or_insert(Stretch {
-            first_ns,
-            last_ns,
-            bytes: 0,
-            why,
-        });
-        if stretch.bytes == 0 {
-            stretch.why = why;
-        }
-        stretch.bytes = stretch.bytes.saturating_add(bytes);
-        stretch.last_ns = stretch.last_ns.max(last_ns);
-    }
-
-    fn report_stretch(&mut self, h: usize, emit: &mut dyn FnMut(Item)) {
-        if let (Protocol::Kafka, Some(side), Some(s)) =
-            (self.protocol, self.side(h), self.halves[h].stretch.take())
-            && s.bytes > 0
-        {
-            self.counters.unreadable_bytes += s.bytes;
-            emit(Item::Unreadable {
-                side,
-                first_ns: s.first_ns,
-                last_ns: s.last_ns,
-                bytes: s.bytes,
-                why: s.why,
-            });
-        }
     }
 }
 

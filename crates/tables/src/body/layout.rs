@@ -98,10 +98,10 @@ pub fn layout(message: &Laid) -> Result<Vec<Place>, LayoutError> {
         flexible: api.flexible.has(version),
         path: String::new(),
         at: Extent::default(),
-        places: Vec::new(),
+        walked: Vec::new(),
     };
     walk.header(message.client_id);
-    let header = walk.places.len();
+    let header = walk.walked.len();
     walk.fields(api.fields(message.direction), &body);
     Ok(walk.solve(header, message.size))
 }
@@ -129,7 +129,15 @@ struct Walk {
     flexible: bool,
     path: String,
     at: Extent,
-    places: Vec<(String, String, Extent, Extent)>,
+    walked: Vec<Walked>,
+}
+
+/// A field, and what precedes its first byte and the one behind it.
+struct Walked {
+    path: String,
+    kafka_type: String,
+    from: Extent,
+    to: Extent,
 }
 
 impl Walk {
@@ -168,16 +176,26 @@ impl Walk {
             Some(size) => self.at.bytes += size,
             None => self.at.unknown += 1,
         }
-        self.places.push((path, kafka_type, from, self.at));
+        let to = self.at;
+        self.walked.push(Walked {
+            path,
+            kafka_type,
+            from,
+            to,
+        });
     }
 
     /// A value whose parts are walked by `inside`.
     fn container(&mut self, kafka_type: String, inside: impl FnOnce(&mut Self)) {
-        let index = self.places.len();
-        self.places
-            .push((self.path.clone(), kafka_type, self.at, self.at));
+        let index = self.walked.len();
+        self.walked.push(Walked {
+            path: self.path.clone(),
+            kafka_type,
+            from: self.at,
+            to: self.at,
+        });
         inside(self);
-        self.places[index].3 = self.at;
+        self.walked[index].to = self.at;
     }
 
     fn below(&mut self, step: &str, inside: impl FnOnce(&mut Self)) {
@@ -221,7 +239,7 @@ impl Walk {
         let kafka_type = "tagged fields".to_string();
         self.leaf(path, kafka_type, Some(uvarint(count)));
         for (tag, def) in sent {
-            let (from, index) = (self.at, self.places.len());
+            let (from, index) = (self.at, self.walked.len());
             self.field(def, object);
             let size = self.at.bytes - from.bytes;
             let lead = if self.at.unknown == from.unknown {
@@ -235,13 +253,13 @@ impl Walk {
                     unknown: 1,
                 }
             };
-            for (i, place) in self.places[index..].iter_mut().enumerate() {
+            for (i, place) in self.walked[index..].iter_mut().enumerate() {
                 if i == 0 {
-                    place.1 = format!("tag {tag} {}", place.1);
+                    place.kafka_type = format!("tag {tag} {}", place.kafka_type);
                 } else {
-                    place.2 = place.2.and(lead);
+                    place.from = place.from.and(lead);
                 }
-                place.3 = place.3.and(lead);
+                place.to = place.to.and(lead);
             }
             self.at = self.at.and(lead);
         }
@@ -319,14 +337,8 @@ impl Walk {
     /// One value, or one element of an array.
     fn value(&mut self, def: &FieldDef, value: Option<&Value>, element: bool) {
         let kafka_type = self.kafka_type(def, element);
-        let fixed = match def.ty {
-            Type::Bool | Type::Int8 => Some(1),
-            Type::Int16 | Type::Uint16 => Some(2),
-            Type::Int32 | Type::Uint32 => Some(4),
-            Type::Int64 | Type::Float64 => Some(8),
-            Type::Uuid => Some(16),
-            Type::String | Type::Bytes | Type::Records | Type::Struct => None,
-        };
+        let fixed = def.ty.fixed_size().map(u64::from);
+        let plain = u64::from(def.ty.plain_prefix());
         let size = match (def.ty, value) {
             _ if fixed.is_some() => fixed,
             (Type::Struct, Some(Value::Object(object))) => {
@@ -339,19 +351,19 @@ impl Walk {
             }
             (Type::Struct, Some(Value::Null)) => Some(1),
             (Type::Struct, _) => None,
-            (_, Some(Value::Null)) => Some(self.counted(def, lead(def.ty), 0)),
+            (_, Some(Value::Null)) => Some(self.counted(def, plain, 0)),
             (_, Some(Value::String(text))) if text == secrets::MASKED.trim_matches('"') => None,
             (Type::String, Some(Value::String(text))) => {
-                Some(self.counted(def, 2, text.len() as u64))
+                Some(self.counted(def, plain, text.len() as u64))
             }
             (Type::Bytes, Some(Value::String(text))) => STANDARD
                 .decode(text)
                 .ok()
-                .map(|bytes| self.counted(def, 4, bytes.len() as u64)),
+                .map(|bytes| self.counted(def, plain, bytes.len() as u64)),
             (Type::Records, Some(Value::Object(set))) => set
                 .get("size")
                 .and_then(Value::as_u64)
-                .map(|size| self.counted(def, 4, size)),
+                .map(|size| self.counted(def, plain, size)),
             _ => None,
         };
         self.leaf(self.path.clone(), kafka_type, size);
@@ -384,31 +396,26 @@ impl Walk {
             };
             u32::try_from(bytes).ok()
         };
-        let mut places = Vec::with_capacity(self.places.len());
-        for (i, (path, kafka_type, from, to)) in self.places.into_iter().enumerate() {
+        let place = |(i, field): (usize, Walked)| {
             let told = i < header || !contradicts;
             let inside = Extent {
-                bytes: to.bytes - from.bytes,
-                unknown: to.unknown - from.unknown,
+                bytes: field.to.bytes - field.from.bytes,
+                unknown: field.to.unknown - field.from.unknown,
             };
-            places.push(Place {
-                path,
-                kafka_type,
-                offset: told.then(|| bytes(from)).flatten(),
+            Place {
+                path: field.path,
+                kafka_type: field.kafka_type,
+                offset: told.then(|| bytes(field.from)).flatten(),
                 length: told.then(|| bytes(inside)).flatten(),
-            });
-        }
-        places
+            }
+        };
+        self.walked.into_iter().enumerate().map(place).collect()
     }
 }
 
 /// Where a body tells the size of bytes that were not captured whole.
 fn sized(key: &str) -> String {
     format!("{key}_size_in_bytes")
-}
-
-fn lead(ty: Type) -> u64 {
-    if ty == Type::String { 2 } else { 4 }
 }
 
 fn uvarint(n: u64) -> u64 {
