@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
-import duckdb
 import pytest
 from pxl_documents import NOW
 from pxl_engine import MemoryEngine
@@ -12,6 +12,7 @@ from pxl_engine import MemoryEngine
 from kafkascope import pxl
 from kafkascope.pxl import vis
 from kafkascope.scripts import Library
+from kafkascope.store import Store
 
 SCRIPTS = sorted(Library.load().scripts.items())
 WORDS = ["df", "px", "(", ")", "[", "]", ",", "=", "==", "+", "-", "or", "and", "not", "'topic'", "1", "0", "None", "[]", "{}", "px.sum", "px.select", "df.topic", ".agg()", "\n", "  ", "'", '"', "\\", "\x00", "é", ":"]
@@ -88,11 +89,13 @@ px.display(df)
     assert row["label"] == text and row["same"] is True and row["col " + text] is True
 
 
-def test_a_sum_that_does_not_fit_is_an_error_and_no_wrong_number() -> None:
-    engine = MemoryEngine({"kafka_produce": [{"time_": NOW - 1, "partition": 5}]})
-    program = pxl.compile("import px\ndf = px.DataFrame('kafka_produce')\ndf.x = 9223372036854775807 + df.partition\npx.display(df)", engine.relations(), now_ns=NOW)
-    with pytest.raises(duckdb.OutOfRangeException):
-        pxl.run(program, engine)
+def test_what_does_not_fit_64_bits_wraps_whichever_engine_says_so(tmp_path: Path) -> None:
+    engine = MemoryEngine({"md_node": [{"time_": NOW - 1, "node_name": "n", "num_cpus": 5}]})
+    program = pxl.compile("import px\ndf = px.DataFrame('md_node')\ndf.x = 9223372036854775807 + df.num_cpus\npx.display(df[['x']])", engine.relations(), now_ns=NOW)
+    with Store(tmp_path) as store:
+        store.append("md_node", engine.execute(engine.scan("md_node", None, None, list(engine.relations()["md_node"].by_name)), timeout_s=5).to_batches()[0])
+        for either in (engine, store.engine()):
+            assert pxl.run(program, either)[0].table.column("x").to_pylist() == [(1 << 63) - 1 + 5 - (1 << 64)]
 
 
 def test_long_results_are_cut_and_say_so() -> None:

@@ -54,7 +54,7 @@ def modules(interpreter: Interpreter) -> dict[str, Any]:
     trace = Module("px.otel.trace", {"Span": _SPAN, **kinds})
     otel = Module("px.otel", {"Data": _DATA, "Endpoint": _ENDPOINT, "metric": metric, "trace": trace})
     export = Builtin("export", _EXPORT.parameters, lambda at, **given: _export(interpreter, at, **given))
-    start, end = (Const(time, DataType.TIME64NS) for time in (interpreter.now_ns - PLUGIN_WINDOW_NS, interpreter.now_ns))
+    start, end = (interpreter.clock.ago(ns) for ns in (PLUGIN_WINDOW_NS, 0))
     return {"export": export, "otel": otel, "plugin": Module("px.plugin", {"start_time": start, "end_time": end}), "vis": Module("px.vis", {"vega": _VEGA})}
 
 

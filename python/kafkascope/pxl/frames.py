@@ -67,6 +67,8 @@ class Run:
         if self._node is None:
             kept = [(name, c) for name, c in self.base.schema.items() if name not in self.assigned] if self.keeps else []
             self._node = Project(self.base, (*kept, *((n, e) for n, e in self.assigned.items() if e is not None)))
+            # The frame's columns are those of its node: they were typed when they were assigned.
+            self._node.__dict__["schema"] = self.schema
         return self._node
 
     def takes(self, expr: Expr) -> bool:

@@ -10,6 +10,7 @@ from kafkascope.pxl import constants, frames, pxmodule, syntax, views
 from kafkascope.pxl.errors import NOWHERE, Place, PxLError, did_you_mean, error, listing
 from kafkascope.pxl.expr import Column
 from kafkascope.pxl.frames import ContextOf, Frame, Grouped, Method
+from kafkascope.pxl.moving import Clock, Moving
 from kafkascope.pxl.plan import Graph
 from kafkascope.pxl.types import DataType
 from kafkascope.pxl.values import (
@@ -61,7 +62,7 @@ class Interpreter:
 
     def __init__(self, relations: Known[str, Any], now_ns: int, calls_functions: bool) -> None:
         self.relations = relations
-        self.now_ns = now_ns
+        self.clock = Clock(now_ns)
         self.calls_functions = calls_functions
         self.graph = Graph()
         self.module = Scope(dict(pxmodule.GLOBALS))
@@ -79,6 +80,12 @@ class Interpreter:
         self._views: dict[str, Module] = {}
         #: The scope of the module that is being read: functions see its names.
         self._home = self.module
+
+    @property
+    def now_ns(self) -> int:
+        """The time, for what is computed from it."""
+        self.clock.note()
+        return self.clock.ns
 
     def display(self, name: str, frame: Frame, at: Place) -> None:
         """Make a frame a result; a name used again gets a number."""
@@ -415,7 +422,7 @@ class Interpreter:
             values[name] = _annotated(function, name, value, at)
         key = None
         if self._memo is not None and all(isinstance(v, (Const, Frame)) for v in values.values()):
-            key = (id(function), tuple((n, (v.value, v.type, v.semantic) if isinstance(v, Const) else v) for n, v in values.items()))
+            key = (id(function), tuple((n, (v.value, v.type, v.semantic) if isinstance(v, Const) and not isinstance(v, Moving) else v) for n, v in values.items()))
             known = self._memo.get(key)
             if known is not None:
                 return known

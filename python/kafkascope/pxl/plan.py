@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
@@ -75,7 +75,7 @@ class Project(Node):
 
     @cached_property
     def schema(self) -> Schema:
-        return {name: Column(name, e.type, e.semantic, e.nullable) for name, e in self.items}
+        return {name: e if type(e) is Column and e.name == name else Column(name, e.type, e.semantic, e.nullable) for name, e in self.items}
 
     def describe(self) -> str:
         return "project " + ", ".join(name if isinstance(e, Column) and e.name == name else f"{name}={show(e)}" for name, e in self.items)
@@ -289,18 +289,22 @@ def order_of(node: Node) -> tuple[tuple[str, bool], ...]:
     return ()
 
 
-def post_order(roots: Iterable[Node]) -> Iterator[Node]:
+def post_order(roots: Iterable[Node]) -> list[Node]:
     """Every node once, inputs before the nodes that read them."""
+    found: list[Node] = []
     seen: set[int] = set()
-    stack: list[tuple[Node, bool]] = [(root, False) for root in reversed(list(roots))]
+    stack = list(roots)[::-1]
     while stack:
-        node, ready = stack.pop()
-        if ready:
-            yield node
-        elif id(node) not in seen:
+        node = stack[-1]
+        waiting = [child for child in node.inputs if id(child) not in seen]
+        if waiting:
+            stack.extend(waiting[::-1])
+            continue
+        stack.pop()
+        if id(node) not in seen:
             seen.add(id(node))
-            stack.append((node, True))
-            stack.extend((child, False) for child in reversed(node.inputs) if id(child) not in seen)
+            found.append(node)
+    return found
 
 
 def explain(root: Node) -> str:
@@ -320,6 +324,8 @@ class Graph:
     def __init__(self) -> None:
         self._known: dict[tuple[Any, ...], Node] = {}
         self._ids: set[int] = set()
+        #: The operators that it was ever given: a rule about another one has nothing to do.
+        self.kinds: set[type[Node]] = set()
         self._names: dict[type, tuple[str, ...]] = {}
         #: Nodes made and parts of expressions bound so far, known ones counted again: what a compilation may use is limited.
         self.made = 0
@@ -333,6 +339,7 @@ class Graph:
         names = self._names.get(kind)
         if names is None:
             names = self._names[kind] = tuple(f.name for f in fields(node))
+            self.kinds.add(kind)
         key: tuple[Any, ...] = (kind, *[_identity(getattr(node, name)) for name in names])
         found = self._known.setdefault(key, node)
         self._ids.add(id(found))

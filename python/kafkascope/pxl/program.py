@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -15,6 +15,7 @@ from kafkascope.pxl.errors import did_you_mean, error, listing
 from kafkascope.pxl.frames import Frame, Grouped, after_groupby
 from kafkascope.pxl.interpreter import Interpreter
 from kafkascope.pxl.lower import dialect
+from kafkascope.pxl.moving import Kept, Shelf
 from kafkascope.pxl.plan import Node, Scan, Values, explain, order_of, post_order
 from kafkascope.pxl.rules import optimize
 from kafkascope.pxl.types import DataType, SemanticType
@@ -101,6 +102,10 @@ class Program:
 def compile(source: str, relations: Mapping[str, Any], funcs: Sequence[FuncCall] = (), now_ns: int | None = None) -> Program:
     """Compile a script: its displays, or the results of ``funcs`` when some are given. Raises ``PxLError``."""
     now = time.time_ns() if now_ns is None else now_ns
+    key = shelf_key(source, funcs)
+    kept = _SHELF.find(key, relations)
+    if kept is not None:
+        return replace(kept.rest, outputs=kept.at(now))
     tree = syntax.parse(source)
     interpreter = Interpreter(relations, now, bool(funcs))
     try:
@@ -115,7 +120,18 @@ def compile(source: str, relations: Mapping[str, Any], funcs: Sequence[FuncCall]
         outputs = dict(zip(interpreter.displays, plans, strict=True))
     except RecursionError:
         raise error("the script is nested too deeply", hint="name the parts of long expressions") from None
-    return Program(outputs, interpreter.warnings, _row_limit(syntax.pragmas(source)))
+    program = Program(outputs, interpreter.warnings, _row_limit(syntax.pragmas(source)))
+    if interpreter.clock.windows_only(outputs):
+        _SHELF.keep(key, Kept(outputs, now, frozenset(interpreter.clock.moving), dict(relations), program))
+    return program
+
+
+_SHELF = Shelf()
+
+
+def shelf_key(source: str, funcs: Sequence[FuncCall]) -> Hashable:
+    """What two compilations share that differ in nothing but the time and the tables."""
+    return (source, *((call.name, call.output, *sorted(call.args.items())) for call in funcs))
 
 
 def _row_limit(pragmas: Mapping[str, str]) -> int | None:

@@ -14,6 +14,7 @@ from kafkascope.pxl.functions.aggregates import AGGREGATES
 from kafkascope.pxl.functions.metadata import METADATA
 from kafkascope.pxl.functions.scalars import SCALARS
 from kafkascope.pxl.functions.tables import TABLE_FUNCTIONS
+from kafkascope.pxl.moving import Moving
 from kafkascope.pxl.plan import Scan, Values
 from kafkascope.pxl.types import DataType, SemanticType
 from kafkascope.pxl.values import (
@@ -108,21 +109,32 @@ def _data_frame(interpreter: Interpreter, at: Place, table: Any, select: Any, st
         if len(set(wanted)) < len(wanted):
             raise error("px.DataFrame: select names a column twice", at)
         columns = tuple(known[column] for column in wanted)
-    start, end = (_instant(interpreter, value, what, at) for value, what in ((start_time, "start_time"), (end_time, "end_time")))
+    start, end = (_end(interpreter, value, what, at) for value, what in ((start_time, "start_time"), (end_time, "end_time")))
     if name not in interpreter.relations:
         interpreter.warn(uncaptured.note(name))
         return Frame(interpreter.graph, Values(name, columns, ()), at)
     return Frame(interpreter.graph, interpreter.graph.add(Scan(name, start, end, columns)), at)
 
 
-def _instant(interpreter: Interpreter, value: Any, what: str, at: Place) -> int | None:
+def _end(interpreter: Interpreter, value: Any, what: str, at: Place) -> int | None:
+    """One end of a window."""
     if value is NOTHING:
         return None
+    found, moves = _instant(interpreter, value, f"px.DataFrame: {what}", at)
+    interpreter.clock.window(found, moves)
+    return found
+
+
+def _instant(interpreter: Interpreter, value: Any, what: str, at: Place) -> tuple[int, bool]:
+    """A time, and whether it moves with the clock."""
+    clock = interpreter.clock
+    if isinstance(value, Moving):
+        return value.end, True
     if isinstance(value, Const) and value.type is DataType.STRING:
-        return times.instant(value.value, interpreter.now_ns, value.at or at)
+        return times.instant(value.value, clock.ns, value.at or at), times.relative(value.value)
     if isinstance(value, Const) and value.type in (DataType.INT64, DataType.TIME64NS):
-        return int(value.value)
-    raise error(f"px.DataFrame: {what} is a constant time, found {kind(value)}", at, times.HINT)
+        return int(value.value), False
+    raise error(f"{what} is a constant time, found {kind(value)}", at, times.HINT)
 
 
 def _sink(interpreter: Interpreter, at: Place, out: Any, name: Any, prefix: str) -> Any:
@@ -143,13 +155,13 @@ def _debug(interpreter: Interpreter, at: Place, out: Any, name: Any, cols: Any) 
 
 
 def _now(interpreter: Interpreter, at: Place) -> Const:
-    return Const(interpreter.now_ns, DataType.INT64, at=at)
+    return interpreter.clock.now
 
 
 def _parse_time(interpreter: Interpreter, at: Place, time: Any) -> Const:
-    found = _instant(interpreter, time, "px.parse_time", at)
-    if found is None:
-        raise error("px.parse_time takes a time, found None", at, times.HINT)
+    found, moves = _instant(interpreter, time, "px.parse_time: time", at)
+    if moves:
+        interpreter.clock.note()
     return Const(found, DataType.TIME64NS, at=at)
 
 

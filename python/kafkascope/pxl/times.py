@@ -10,6 +10,7 @@ from kafkascope.pxl.errors import NOWHERE, Place, error
 UNITS = {"ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000, "d": 86_400_000_000_000}
 _RELATIVE = re.compile(r"\s*([+-]?)(\d{1,12})(ms|s|m|h|d)\s*")
 _ABSOLUTE = re.compile(r"\s*(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?\s*")
+_NUMBER = re.compile(r"\s*\d{13,19}\s*")
 _MAX = (1 << 63) - 1
 HINT = "write -5m, -30s, -2h, -1d, -500ms, or 2020-07-13 18:02:05.00 +0000"
 
@@ -42,7 +43,7 @@ def instant(text: str, now_ns: int, at: Place = NOWHERE) -> int:
             raise error(f"'{text}' is not a time: {problem}", at, HINT) from None
         nanoseconds = int((match[3] or "").ljust(9, "0"))
         return int(whole.timestamp()) * 1_000_000_000 + nanoseconds
-    if re.fullmatch(r"\s*\d{13,19}\s*", text):
+    if _NUMBER.fullmatch(text):
         return min(int(text), _MAX)
     try:
         result = now_ns + duration(text, at)
@@ -51,6 +52,11 @@ def instant(text: str, now_ns: int, at: Place = NOWHERE) -> int:
     if not -_MAX <= result <= _MAX:
         raise error(f"'{text}' is too far away", at, HINT)
     return result
+
+
+def relative(text: str) -> bool:
+    """Whether a time is told from now on."""
+    return _ABSOLUTE.fullmatch(text) is None and _NUMBER.fullmatch(text) is None
 
 
 def show_duration(nanoseconds: int) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from kafkascope.pxl.plan import Append, Filter, Graph, Limit, Node, post_order
+from kafkascope.pxl.plan import Append, Filter, Graph, Limit, Node, Spread, post_order
 from kafkascope.pxl.rules import columns, filters, limits, spread, timerange
 from kafkascope.pxl.rules.rebuild import over
 
 #: Each rule with the operator that it is about, if it is about one.
 RULES: tuple[tuple[Callable[[Sequence[Node], Graph], list[Node]], type[Node] | None], ...] = (
-    (spread.gather, Append), (filters.push_down, Filter), (spread.leave_out_empty, Append), (limits.push_down, Limit), (timerange.narrow_scans, Filter), (columns.prune, None),
+    (spread.gather, Append), (filters.push_down, Filter), (spread.leave_out_empty, Spread), (limits.push_down, Limit), (timerange.narrow_scans, Filter), (columns.prune, None),
 )  # fmt: skip
 
 
@@ -25,8 +25,7 @@ def intern(roots: Sequence[Node], graph: Graph) -> list[Node]:
 def optimize(roots: Sequence[Node], graph: Graph) -> list[Node]:
     """The plans after every rule, taken together: what several of them read stays one node."""
     plans = intern(roots, graph)
-    present = {type(node) for node in post_order(plans)}
     for rule, about in RULES:
-        if about is None or about in present:
+        if about is None or about in graph.kinds:
             plans = rule(plans, graph)
     return plans
