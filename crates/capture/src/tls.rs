@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
 
 /// By part of a mapped file's name; the first that is mapped counts, so what is bundled stands before what a
 /// runtime brings.
@@ -54,8 +55,8 @@ fn by_maps(maps: &str) -> Option<String> {
 
 fn by_program(pid: u32) -> Option<String> {
     let link = format!("/proc/{pid}/exe");
-    let name = fs::read_link(&link).ok()?;
-    if name.file_name().is_some_and(|n| n == "node") {
+    let program = fs::read_link(&link).ok()?;
+    if is_node(&program) {
         return Some("OpenSSL in Node.js".into());
     }
     let names = section_names(&mut File::open(link).ok()?)?;
@@ -63,6 +64,12 @@ fn by_program(pid: u32) -> Option<String> {
         .windows(GO_SECTION.len())
         .any(|name| name == GO_SECTION)
         .then(|| "crypto/tls (Go)".into())
+}
+
+/// Its file may have been replaced while it runs.
+fn is_node(program: &Path) -> bool {
+    let name = program.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.trim_end_matches(" (deleted)") == "node")
 }
 
 /// The names of the sections of a 64-bit little-endian ELF file, as they stand in it.
@@ -119,6 +126,18 @@ mod tests {
         ] {
             let maps: String = paths.iter().map(|p| line(p)).collect();
             assert_eq!(by_maps(&maps).as_deref(), expected, "{paths:?}");
+        }
+    }
+
+    #[test]
+    fn node_by_its_file() {
+        for (program, expected) in [
+            ("/usr/bin/node", true),
+            ("/usr/bin/node (deleted)", true),
+            ("/usr/bin/nodes", false),
+            ("/", false),
+        ] {
+            assert_eq!(is_node(Path::new(program)), expected, "{program}");
         }
     }
 
