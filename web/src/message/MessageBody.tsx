@@ -9,9 +9,9 @@ import { useLayout } from "./useLayout";
 
 export function MessageBody({ value, request }: { value: Cell; /** What to ask the layout with; `null` where the row does not say enough. */ request: LayoutRequest | null }) {
   const parsed = useMemo(() => nestedJson(value), [value]);
-  const { layout, problem } = useLayout(parsed === undefined ? null : request);
+  const { layout, whole, problem } = useLayout(parsed === undefined ? null : request);
   const [pointed, setPointed] = useState<string | null>(null);
-  const tree = useMemo(() => <JsonTree value={parsed} depth={6} {...(layout ? { places: layout.byPath, onPoint: setPointed } : {})} />, [parsed, layout]);
+  const tree = useMemo(() => <JsonTree value={parsed} depth={6} {...(layout ? { places: layout.byPath, allPlaced: whole, onPoint: setPointed } : {})} />, [parsed, layout, whole]);
   if (parsed !== undefined)
     return (
       <>

@@ -14,18 +14,20 @@ interface Props {
   path?: string;
   /** Types and bytes by JSON pointer. */
   places?: ReadonlyMap<string, FieldPlace>;
+  /** Whether a value without a place was not on the wire: a default, or a name that was told by its id. */
+  allPlaced?: boolean;
   onPoint?: (path: string | null) => void;
 }
 
 const MAX_CHILDREN = 200;
 
-export function JsonTree({ value, name, depth = 3, path = "", places, onPoint }: Props) {
+export function JsonTree({ value, name, depth = 3, path = "", places, allPlaced = false, onPoint }: Props) {
   const [open, setOpen] = useState(depth > 0);
   const [all, setAll] = useState(false);
   const key = name === undefined ? null : <><span className="json-key">{visible(name)}</span>: </>;
   const place = places?.get(path);
   const pointing = place && onPoint ? { onPointerEnter: () => { onPoint(path); }, onPointerLeave: () => { onPoint(null); } } : {};
-  if (typeof value !== "object" || value === null) return <div className="json-line" {...pointing}><span className="json-text">{key}<Leaf value={value} /><Kind name={name} value={value} type={place?.type ?? (places ? "not on the wire" : undefined)} /></span><Bytes place={place} /></div>;
+  if (typeof value !== "object" || value === null) return <div className="json-line" {...pointing}><span className="json-text">{key}<Leaf value={value} /><Kind name={name} value={value} type={place?.type ?? (allPlaced ? "not on the wire" : undefined)} /></span><Bytes place={place} /></div>;
   const entries = Array.isArray(value) ? value.map((item, index): [string, unknown] => [String(index), item]) : Object.entries(value);
   const [begin, end] = Array.isArray(value) ? ["[", "]"] : ["{", "}"];
   if (entries.length === 0) return <div className="json-line" {...pointing}><span className="json-text">{key}<span className="muted">{begin}{end}</span></span><Bytes place={place} /></div>;
@@ -39,7 +41,7 @@ export function JsonTree({ value, name, depth = 3, path = "", places, onPoint }:
       </button>
       {open && (
         <div className="json-children">
-          {shown.map(([child, item]) => <JsonTree key={child} name={child} value={item} depth={depth - 1} path={`${path}/${pointerStep(child)}`} {...(places ? { places } : {})} {...(onPoint ? { onPoint } : {})} />)}
+          {shown.map(([child, item]) => <JsonTree key={child} name={child} value={item} depth={depth - 1} path={`${path}/${pointerStep(child)}`} {...(places ? { places, allPlaced } : {})} {...(onPoint ? { onPoint } : {})} />)}
           {shown.length < entries.length && <button type="button" className="link" onClick={() => { setAll(true); }}>{entries.length - shown.length} more</button>}
         </div>
       )}
