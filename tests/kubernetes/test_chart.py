@@ -18,7 +18,7 @@ from kafkascope.deploy.manifests import Choice
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "deploy" / "helm" / "kafkascope"
 HELM = os.environ.get("HELM") or shutil.which("helm") or shutil.which("helm", path=str(Path.home() / "go" / "bin"))
-helm = pytest.mark.skipif(HELM is None, reason="needs helm: on the path, in HELM, or `go install helm.sh/helm/v3/cmd/helm@v3.22.0`")
+helm = pytest.mark.skipif(HELM is None, reason="needs helm: on the path, in HELM, or made by tests/kubernetes/helm/helm.sh build")
 
 
 def by_kind(things, kind, name=None):

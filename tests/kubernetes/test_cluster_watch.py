@@ -72,7 +72,7 @@ def test_a_pod_from_its_creation_to_its_end(server, ns, told):
     server.running(ns, "kafka-0", "10.244.0.9", container_id="b" * 64)
     row = told.wait("md_pod", name, lambda r: r["pod_ip"])
     assert (row["pod_ip"], row["node_name"], row["namespace"], row["qos_class"], row["restarts"], row["stop_time"]) == ("10.244.0.9", "node1", ns, "BestEffort", 0, 0)
-    assert json.loads(row["status"]) == {"phase": "Running", "message": "", "reason": "", "ready": True}
+    assert json.loads(row["status"]) == {"phase": "Running", "message": "", "reason": "", "ready": True, "restarts": 0}
     assert row["start_time"] == 1767323045 * 10**9
     assert json.loads(told.wait("md_container", "b" * 64)["status"])["state"] == "Running"
     server.running(ns, "kafka-0", "10.244.0.9", container_id="c" * 64, restarts=1)
@@ -90,7 +90,7 @@ def test_why_a_pod_does_not_run_is_told_as_kubectl_tells_it(server, ns, told):
     server.status(ns, "order-1", phase="Pending", containerStatuses=[
         {"name": "main", "image": "none", "imageID": "", "ready": False, "restartCount": 7, "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 5m0s"}}}])  # fmt: skip
     row = told.wait("md_pod", f"{ns}/order-1", lambda r: r["restarts"] == 7)
-    assert json.loads(row["status"]) == {"phase": "Pending", "message": "back-off 5m0s", "reason": "CrashLoopBackOff", "ready": False}
+    assert json.loads(row["status"]) == {"phase": "Pending", "message": "back-off 5m0s", "reason": "CrashLoopBackOff", "ready": False, "restarts": 7}
 
 
 @pytest.mark.parametrize("known_before", [True, False], ids=["owner first", "pod first"])

@@ -56,7 +56,7 @@ def test_a_pods_row_says_what_its_description_says(sampler, pods_folder):
     batches = sampler.due(S)
     (pod,) = rows(batches, "md_pod")
     assert (pod["pod_id"], pod["pod_name"], pod["namespace"], pod["node_name"], pod["pod_ip"]) == ("u1", "px-kafka/order-1", "px-kafka", "vm", "10.1.0.2")
-    assert json.loads(pod["status"]) == {"phase": "Running", "message": "", "reason": "", "ready": True}
+    assert json.loads(pod["status"]) == {"phase": "Running", "message": "", "reason": "", "ready": True, "restarts": 2}
     assert (pod["restarts"], pod["start_time"], pod["stop_time"]) == (2, 1795622400_500_000_000, 0)
     assert (pod["service_name"], pod["service_id"], pod["replicaset_name"], json.loads(pod["labels"])) == ("px-kafka/order-service", "s1", "px-kafka/order", {"name": "order"})
     (container,) = rows(batches, "md_container")

@@ -49,7 +49,7 @@ def container_id(pod: Pod, container: Container) -> str:
 
 def pod_row(pod: Pod, services: Sequence[Service], service_ips: Sequence[str] = ()) -> dict[str, Any]:
     """``service_ips`` are services' addresses that lead to this pod alone."""
-    status: dict[str, Any] = {"phase": pod.phase, "message": pod.message, "reason": pod.reason, "ready": pod.ready}
+    status: dict[str, Any] = {"phase": pod.phase, "message": pod.message, "reason": pod.reason, "ready": pod.ready, "restarts": pod.restarts}
     if len(pod.ips) > 1:
         status["podIPs"] = list(pod.ips)
     if service_ips:
