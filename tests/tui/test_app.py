@@ -230,6 +230,35 @@ def test_filter_language(text: str, left: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("before", "after", "less"),
+    [("or", "ord", True), ("or", "or fe", True), ("", "o", False), ("or", "o", False), ("or", "or !x", False), ("lat", "lat>5", False), ("a=1", "a=10", False), ('"or', '"or"', False)],
+)
+def test_only_more_of_the_same_words_looks_through_what_is_left(before: str, after: str, less: bool) -> None:
+    from kafkascope.tui.filter import narrows
+
+    assert narrows(before, after) is less
+
+
+def test_typing_finds_what_typing_at_once_finds() -> None:
+    rows = [[str(n), f"client-{n % 7}", n % 3] for n in range(40)]
+    columns = [("id", "STRING", "NONE"), ("client", "STRING", "NONE"), ("n", "INT64", "NONE")]
+    typed, pasted = Bench(), Bench()
+    for bench, words in ((typed, list("cl 3")), (pasted, ["cl 3"])):
+        bench.source.result = result(("T", columns, rows, {}))
+        bench.app.open(Target("px/a"))
+        bench.work()
+        bench.press("/")
+        for word in words:
+            bench.press(*word)
+    assert typed.text(80, 30) == pasted.text(80, 30) and "client-3" in typed.text(80, 30)
+    # Rows that come later are all looked through.
+    typed.source.result = result(("T", columns, [["9", "client-3", 3]], {}))
+    typed.press("enter", "r")
+    typed.work()
+    assert "client-3" in typed.text(80, 30)
+
+
+@pytest.mark.parametrize(
     ("pieces", "expected"),
     [
         ([b"j\x1b[A\x1bOB"], ["j", "up", "down"]), ([b"\x1b", b"[", b"5~"], ["pageup"]), ([b"\xc3", b"\xa9"], ["é"]), ([b"\x1b[200~x"], ["x"]), ([b"\x1b[Z\t\r\x7f"], ["shift+tab", "tab", "enter", "backspace"]),

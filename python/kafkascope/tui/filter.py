@@ -37,6 +37,11 @@ def compile_filter(text: str, columns: Sequence[Column]) -> Match:
     return lambda row: all(test(row) for test in tests)
 
 
+def narrows(before: str, after: str) -> bool:
+    """Whether ``after`` can only match rows that ``before`` matched: more of the same words. Negations and conditions may match more when they grow."""
+    return bool(before.strip()) and after.startswith(before) and not set(after) & set('!<>=~"')
+
+
 def _column(name: str, columns: Sequence[Column]) -> int | None:
     lowered = name.lower()
     names = [c.name.lower() for c in columns]
@@ -50,12 +55,27 @@ def _not(test: Match) -> Match:
 
 
 def _shown(item: Any, column: Column) -> str:
-    return str(item) if column.type == "STRING" and column.semantic_type not in ("SCRIPT_REFERENCE", "POD_STATUS", "CONTAINER_STATUS") else fmt.value(item, column.type, column.semantic_type)
+    return str(item) if _is_text(column) else fmt.value(item, column.type, column.semantic_type)
+
+
+def _is_text(column: Column) -> bool:
+    """Whether values are shown as they are."""
+    return column.type == "STRING" and column.semantic_type not in ("SCRIPT_REFERENCE", "POD_STATUS", "CONTAINER_STATUS")
 
 
 def _anywhere(value: str, columns: Sequence[Column]) -> Match:
     wanted = value.lower()
-    return lambda row: any(item is not None and wanted in _shown(item, column).lower() for item, column in zip(row, columns, strict=True))
+    # Text that is there is looked through before text that has to be made: of 50,000 rows that decides how typing feels.
+    texts = [index for index, column in enumerate(columns) if _is_text(column)]
+    others = [(index, column) for index, column in enumerate(columns) if not _is_text(column)]
+
+    def anywhere(row: Sequence[Any]) -> bool:
+        for index in texts:
+            if row[index] is not None and wanted in str(row[index]).lower():
+                return True
+        return any(row[index] is not None and wanted in _shown(row[index], column).lower() for index, column in others)
+
+    return anywhere
 
 
 def _in_column(index: int, column: Column, operator: str, value: str) -> Match:

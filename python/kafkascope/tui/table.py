@@ -53,9 +53,12 @@ class TableView(View):
         self._one_day: set[int] = set()
         #: Columns that had different values once; they stay for good, as nothing may jump while live.
         self._varied: set[str] = set()
+        #: The rows of which that is known.
+        self._looked: Output | None = None
         #: Cells of the last header, for the mouse: first, end, position.
         self._heads: list[tuple[int, int, int]] = []
         self._head_line = 0
+        self._naming = naming(output.columns)
         #: Columns that every run so far came sorted by.
         self._sorted = monotonic(output)
         self.rebuild()
@@ -78,6 +81,8 @@ class TableView(View):
 
     def rebuild(self) -> None:
         self._rows = self.matching()
+        looked, self._looked = self._looked, self.output
+        self._naming = naming(self.output.columns)
         names = [c.name for c in self.output.columns]
         if self.sort is not None and self.sort[0] in names:
             index, descending = names.index(self.sort[0]), self.sort[1]
@@ -86,13 +91,14 @@ class TableView(View):
             self._rows = sorted(known, key=lambda row: _order(row[index], self.output.columns[index]), reverse=descending) + [r for r in self._rows if not _known(r[index])]
         for index, column in enumerate(self.output.columns):
             if column.type == "TIME64NS":
-                days = {fmt.local_time(row[index])[:10] for row in self._rows if row[index]}
-                self._one_day = self._one_day | {index} if len(days) == 1 else self._one_day - {index}
+                times = [row[index] for row in self._rows if row[index]]
+                one_day = bool(times) and fmt.local_time(min(times))[:10] == fmt.local_time(max(times))[:10]
+                self._one_day = self._one_day | {index} if one_day else self._one_day - {index}
             measured = max((cell_len(self._text(row, index)) for row in self._rows[:MEASURED]), default=0)
             width = min(max(measured, max(len(part) for part in split(column.name)) + 1), MAX_COLUMN)
             # A column that has been wide stays so: nothing jumps while live.
             self._widths[column.name] = max(self._widths.get(column.name, 0), width)
-            if column.name not in self._varied and (len(self.output.rows) < ENOUGH_ROWS or any(row[index] != self.output.rows[0][index] for row in self.output.rows)):
+            if looked is not self.output and column.name not in self._varied and (len(self.output.rows) < ENOUGH_ROWS or any(row[index] != self.output.rows[0][index] for row in self.output.rows)):
                 self._varied.add(column.name)
         if not self.order or max(self.order) >= len(names):
             self.order = []
@@ -120,15 +126,16 @@ class TableView(View):
         return self._rows[entry]
 
     def identity(self, entry: int) -> Any:
-        return identity(self._rows[entry], self.output.columns)
+        return identity(self._rows[entry], self._naming)
 
     def update(self, output: Output) -> None:
         """Rows of a later run. Where the script does not sort, rows stay in the order they were in, new ones after them: a database gives any order."""
         self._sorted &= monotonic(output)
         known: dict[Any, int] = {}
         for row in self.output.rows:
-            known.setdefault(identity(row, self.output.columns), len(known))
-        rows = sorted(output.rows, key=lambda row: known.get(identity(row, output.columns), len(known)))
+            known.setdefault(identity(row, self._naming), len(known))
+        naming_now = naming(output.columns)
+        rows = sorted(output.rows, key=lambda row: known.get(identity(row, naming_now), len(known)))
         if self._sorted:
             # Equals stay in their order too.
             places = {c.name: i for i, c in enumerate(output.columns)}
@@ -273,9 +280,14 @@ def split(name: str) -> tuple[str, str]:
     return name[:at], name[at:]
 
 
-def identity(row: Sequence[Any], columns: Sequence[Column]) -> Any:
+def naming(columns: Sequence[Column]) -> tuple[int, ...]:
+    """The columns whose values tell a row from others, by index."""
+    return tuple(index for index, column in enumerate(columns) if _names(column))
+
+
+def identity(row: Sequence[Any], naming: Sequence[int]) -> Any:
     """The names in a row, which tell it from others while its numbers change."""
-    return tuple(item for item, column in zip(row, columns, strict=True) if _names(column))
+    return tuple(row[index] for index in naming)
 
 
 _NAMING = ("partition", "port", "pid", "_id", "code", "epoch", "generation")

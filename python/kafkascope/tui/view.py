@@ -8,7 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from kafkascope.cli.output import Output
-from kafkascope.tui.filter import compile_filter
+from kafkascope.tui.filter import compile_filter, narrows
 
 
 class View:
@@ -23,6 +23,8 @@ class View:
         self.filter = ""
         #: Rows that the filter leaves.
         self.matched = len(output.rows)
+        #: What the filter left of which rows: a longer word only looks through these.
+        self._left: tuple[Output, str, Sequence[Sequence[Any]]] = (output, "", output.rows)
         self.cursor = 0
         self.top = 0
         #: Whether keys go here; of other widgets the cursor is not shown.
@@ -63,12 +65,14 @@ class View:
     # What they share.
     def matching(self) -> list[Sequence[Any]]:
         """The rows that the filter leaves."""
-        rows = list(self.output.rows)
+        output, text, left = self._left
+        rows = left if output is self.output and narrows(text, self.filter) else self.output.rows
         if self.filter.strip():
             matches = compile_filter(self.filter, self.output.columns)
             rows = [row for row in rows if matches(row)]
+        self._left = self.output, self.filter, rows
         self.matched = len(rows)
-        return rows
+        return list(rows)
 
     def set_filter(self, text: str) -> None:
         if text != self.filter:
