@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import select
 import shutil
 import subprocess
 import sys
@@ -130,3 +132,39 @@ def test_scripts_of_shells_ask_the_command(shell: str, tmp_path: Path) -> None:
         file = tmp_path / "script"
         file.write_text(source)
         assert subprocess.run([shell, "-n", str(file)], capture_output=True, timeout=30, check=False).returncode == 0
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="no fish here")
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [("px ru", "run\tRun a script once and print its tables."), ("px run px/kafka_da", "px/kafka_data\tKafka requests and responses"), ("px run px/kafka_overview -- --topic order-", "order-dlq\t5 partitions")],
+)
+def test_fish(path: str, server: str, line: str, expected: str) -> None:
+    asked = subprocess.run(["fish", "--no-config", "-c", f'px completion fish | source; complete -C "{line}"'], capture_output=True, text=True, timeout=60, check=False,
+                           env={**os.environ, "PATH": path, "KAFKASCOPE_SERVER": server})  # fmt: skip
+    assert asked.stdout.splitlines() == [expected], asked.stderr
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="no zsh here")
+def test_zsh(path: str, server: str) -> None:
+    """zsh completes only at a terminal: a key is pressed at one."""
+    controller, terminal = pty.openpty()
+    env = {**os.environ, "PATH": path, "KAFKASCOPE_SERVER": server, "TERM": "xterm"}
+    shell = subprocess.Popen(["zsh", "-f", "-i"], stdin=terminal, stdout=terminal, stderr=terminal, env=env, start_new_session=True)
+    os.close(terminal)
+    try:
+        os.write(controller, b"autoload -U compinit; compinit -u; eval \"$(px completion zsh)\"; echo rea''dy\n")
+        _until(controller, b"ready\r\n")
+        os.write(controller, b"px run px/kafka_overview -- --topic order-\t")
+        _until(controller, b"order-dlq")
+    finally:
+        shell.kill()
+        shell.wait()
+        os.close(controller)
+
+
+def _until(terminal: int, wanted: bytes) -> None:
+    seen = b""
+    while wanted not in seen:
+        assert select.select([terminal], [], [], 60)[0], seen
+        seen += os.read(terminal, 4096)
