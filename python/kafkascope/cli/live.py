@@ -13,7 +13,7 @@ from kafkascope.cli.client import server_option
 from kafkascope.cli.errors import WRONG_USE, CommandError
 from kafkascope.cli.library import load, scripts_option
 from kafkascope.cli.progress import progress
-from kafkascope.cli.run import _request, decode_table, parse_arguments
+from kafkascope.cli.run import decode_table, make_request, parse_arguments
 
 #: Who is behind, since when and why; where a server has no such script, the flow.
 FIRST = ("px/kafka_groups", "px/kafka_overview")
@@ -62,7 +62,7 @@ def live(script: str | None, script_args: tuple[str, ...], file: str | None, vis
         # A server that is not there, or a script, is told of before the screen changes.
         scripts = source.scripts()
         if file is not None:
-            request, vis = _request(library, None, file, vis_file, False)
+            request, vis = make_request(library, None, file, vis_file, False)
             name = file.rsplit("/", 1)[-1]
             scripts.append({"name": name, "short": "", "hidden": True, "variables": _variables(vis)})
         else:

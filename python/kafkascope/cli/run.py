@@ -52,7 +52,7 @@ def run(script: str | None, script_args: tuple[str, ...], output: str, file: str
         script = None
     if script is None and file is None:
         raise CommandError("nothing to run: expected the name of a script, or -f FILE", "`px script list` lists the scripts", WRONG_USE)
-    request, vis = _request(library, script, file, vis_file, bool(folders))
+    request, vis = make_request(library, script, file, vis_file, bool(folders))
     if any(arg in ("--help", "-h") for arg in script_args):
         _print_variables(script or file or "", vis)
         return
@@ -100,7 +100,7 @@ def parse_arguments(words: tuple[str, ...]) -> dict[str, str]:
     return args
 
 
-def _request(library: Any, script: str | None, file: str | None, vis_file: str | None, own_folders: bool) -> tuple[dict[str, Any], dict[str, Any] | None]:
+def make_request(library: Any, script: str | None, file: str | None, vis_file: str | None, own_folders: bool) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """What to run, and its vis spec."""
     if file is not None:
         from kafkascope.pxl import vis as visspec
