@@ -377,7 +377,7 @@ mod tests {
     fn memory_by_what_is_free() {
         for (text, status) in [
             ("MemTotal: 9 kB\nMemAvailable:  8000000 kB\n", Status::Ok),
-            ("MemAvailable:  200000 kB\n", Status::Warn),
+            ("MemAvailable:  100000 kB\n", Status::Warn),
             ("", Status::Ok),
         ] {
             assert_eq!(memory(text).status, status, "{text}");
