@@ -11,6 +11,7 @@ import click
 from kafkascope.cli import output as out
 from kafkascope.cli.config import configured
 from kafkascope.cli.errors import FAILED, WRONG_USE, CommandError
+from kafkascope.cli.progress import progress
 from kafkascope.config import Config
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def compact(config: Config) -> None:
     with _open(folder, read_only=False) as kept:
         segments = sum(len(table.segments) for table in kept.observed.values())
         try:
-            kept.compact()
+            with progress("merging segments"):
+                kept.compact()
         except OSError as error:
             raise CommandError(f"{folder} could not be compacted: {error.strerror}", "a merge needs free space for one segment; nothing was lost", FAILED) from error
         fewer = sum(len(table.segments) for table in kept.observed.values())
@@ -106,7 +108,8 @@ def export(config: Config, table: str, file: str, form: str | None, start: str |
         kept, now_ns = _open(_folder(config), read_only=True), time.time_ns()
     with kept:
         try:
-            rows = exporting.export(kept, table, file, form, start_ns=_time(start, now_ns), end_ns=_time(end, now_ns), columns=[c.strip() for c in (columns or "").split(",") if c.strip()])
+            with progress(f"writing {table}"):
+                rows = exporting.export(kept, table, file, form, start_ns=_time(start, now_ns), end_ns=_time(end, now_ns), columns=[c.strip() for c in (columns or "").split(",") if c.strip()])
         except StoreError as error:
             raise CommandError(error.message, error.hint, WRONG_USE) from error
         except BrokenPipeError:
