@@ -15,14 +15,17 @@ export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=overlay
 hub=docker.io/library
 
 base() { # base NAME PACKAGES... : Debian with packages
-  local name=$1 made; shift
+  local image=$1 made; shift
   [ -d "$out/debian/usr" ] || debootstrap --variant=minbase --include=ca-certificates bookworm "$out/debian" http://deb.debian.org/debian >"$out/debian.log"
   made=$(buildah from scratch)
   buildah add -q "$made" "$out/debian" / >/dev/null
   buildah add -q "$made" /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt >/dev/null
   buildah config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$made"
+  # Whom this machine trusts, the image trusts: a proxy's authority, for instance.
+  local trusted=/etc/ssl/certs/ca-certificates.crt name
+  for name in NODE_EXTRA_CA_CERTS SSL_CERT_FILE PIP_CERT CARGO_HTTP_CAINFO; do buildah config --env "$name=$trusted" "$made"; done
   if [ $# -gt 0 ]; then
-    buildah run --network host "$made" -- sh -c "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $* && rm -rf /var/lib/apt/lists/*" >"$out/$name.log" 2>&1
+    buildah run --network host "$made" -- sh -c "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $* && rm -rf /var/lib/apt/lists/*" >"$out/$image.log" 2>&1
   fi
   echo "$made"
 }
@@ -49,7 +52,9 @@ if ! there rust:1.95-bookworm; then
   done_as "$c" rust:1.95-bookworm
 fi
 if ! there maven:3-eclipse-temurin-17; then
-  done_as "$(base maven maven openjdk-17-jdk-headless)" maven:3-eclipse-temurin-17
+  c=$(base maven maven openjdk-17-jdk-headless)
+  [ ! -f /etc/ssl/certs/java/cacerts ] || buildah add -q "$c" /etc/ssl/certs/java/cacerts /etc/ssl/certs/java/cacerts >/dev/null
+  done_as "$c" maven:3-eclipse-temurin-17
 fi
 
 build() { # build NAME MORE...
