@@ -22,7 +22,7 @@ STARTED = "Kafka Server started"
 _START_S = 150
 _JVM = ["-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 #: In front of each line's JSON.
-_COMPLETED = "Completed request:"
+COMPLETED = "Completed request:"
 
 
 def free_ports(n: int) -> list[int]:
@@ -158,8 +158,8 @@ class Cluster:
         """Every entry of the request logs, as the brokers wrote them; complete once they have stopped."""
         for log in sorted(self.folder.glob("node*/requests.log")):
             for line in log.read_text(encoding="utf-8", errors="strict").splitlines():
-                if line.startswith(_COMPLETED):
-                    yield json.loads(line.removeprefix(_COMPLETED))
+                if line.startswith(COMPLETED):
+                    yield json.loads(line.removeprefix(COMPLETED))
 
 
 def environment() -> dict[str, str]:

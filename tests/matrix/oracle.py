@@ -15,8 +15,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-#: A broker of 3.9 logs the name that the field had then; the newest is shown.
-RENAMED = {("TXN_OFFSET_COMMIT", "generationId"): "generationIdOrMemberEpoch"}
+#: An older broker logs the name that a field had then (TxnOffsetCommit, Vote, ListConfigResources); the newest is shown.
+RENAMED = {
+    "generationId": "generationIdOrMemberEpoch",
+    "candidateEpoch": "replicaEpoch",
+    "candidateId": "replicaId",
+    "candidateDirectoryId": "replicaDirectoryId",
+    "clientMetricsResources": "configResources",
+    "name": "resourceName",
+}
 SECRETS = {"salt", "saltedPassword"}
 MASKED = "<masked>"
 ENVELOPE = 58
@@ -33,18 +40,22 @@ def decode(pcap: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def differences(log: Any, ours: Any, path: str) -> list[str]:
-    """Where ``ours`` says something else than the log; fields beside the log's are ours to add."""
+def differences(log: Any, ours: Any, path: str, secrets: Collection[str] = SECRETS) -> list[str]:
+    """Where ``ours`` says something else than the log; fields beside the log's are ours to add, ``secrets`` may be masked."""
     if isinstance(log, dict):
         if not isinstance(ours, dict):
             return [f"{path}: expected an object, found {ours!r}"]
-        return [d for key, value in log.items() for d in (differences(value, ours[key], f"{path}.{key}") if key in ours else [f"{path}.{key}: absent, logged {value!r}"])]
+        found = []
+        for key, value in log.items():
+            shown = key if key in ours else RENAMED.get(key, key)
+            found += differences(value, ours[shown], f"{path}.{shown}", secrets) if shown in ours else [f"{path}.{key}: absent, logged {value!r}"]
+        return found
     if isinstance(log, list):
         if not isinstance(ours, list) or len(ours) != len(log):
             return [f"{path}: expected {len(log)} elements, found {len(ours) if isinstance(ours, list) else ours!r}"]
-        return [d for index, pair in enumerate(zip(log, ours, strict=True)) for d in differences(*pair, f"{path}[{index}]")]
+        return [d for index, pair in enumerate(zip(log, ours, strict=True)) for d in differences(*pair, f"{path}[{index}]", secrets)]
     # The log has these secrets in clear; nobody else should.
-    masked = ours == MASKED and path.rsplit(".", 1)[-1] in SECRETS
+    masked = ours == MASKED and path.rsplit(".", 1)[-1] in secrets
     return [] if masked or log == ours else [f"{path}: logged {log!r}, decoded {ours!r}"]
 
 
@@ -82,18 +93,14 @@ class Verdict:
     wrong: list[str] = field(default_factory=list)
 
 
-def _compare(entry: dict[str, Any], line: dict[str, Any]) -> list[str]:
-    header = entry["requestHeader"]
-    request = dict(entry["request"])
-    for (api, old), new in RENAMED.items():
-        if header["requestApiKeyName"] == api and old in request:
-            request[new] = request.pop(old)
-    wrong = differences(header["clientId"], line["clientId"], "clientId") + differences(request, line["request"], "request")
+def faults(entry: dict[str, Any], line: dict[str, Any], secrets: Collection[str] = SECRETS) -> list[str]:
+    """What of a request and its response is not as logged."""
+    wrong = differences(entry["requestHeader"]["clientId"], line["clientId"], "clientId") + differences(entry["request"], line["request"], "request", secrets)
     # A broker of 3.9 writes an empty text for the answer that acks=0 has not.
     if entry["response"]:
         if line["outcome"] in ("no_response", "truncated"):
             return [f"outcome {line['outcome']}"]
-        wrong += differences(entry["response"], line["response"], "response")
+        wrong += differences(entry["response"], line["response"], "response", secrets)
         if line["outcome"] != "complete":
             wrong.append(f"outcome {line['outcome']}")
     elif line["outcome"] not in ("complete", "no_response"):
@@ -240,7 +247,7 @@ def compare(lines: Iterable[dict[str, Any]], entries: Iterable[dict[str, Any]], 
         else:
             begun.add(key[0])
             line = ours[key].pop(0)
-            wrong = _compare(entry, line)
+            wrong = faults(entry, line)
             if wrong and wrong[0].startswith("outcome") and scene.after_close(line, key[0]):
                 verdict.after_close += 1
             elif wrong:
