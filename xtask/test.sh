@@ -16,6 +16,8 @@ part "lint" xtask/lint.sh
 part "rust" cargo test --workspace --locked -q
 # Without helm, the chart's tests are skipped.
 if helm=$(tests/kubernetes/helm/helm.sh ${KAFKASCOPE_KUBE_BUILD:+build}); then export HELM=$helm; fi
+# Without Prometheus, the tests that scrape with it are skipped.
+if prometheus=$(tests/export/prometheus.sh); then export PATH=$PATH:$prometheus; fi
 part "python" .venv/bin/pytest -n 2 -m "not live and not demo and not browser and not kubernetes and not cluster"
 part "page" xtask/node.sh npm run --silent --prefix web test
 if command -v mvn >/dev/null && command -v javap >/dev/null; then part "schema" python3 xtask/schema/check.py; else skip "schema" "it reads Kafka's jars, which mvn brings, with javap"; fi

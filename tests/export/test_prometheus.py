@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes a server, and its own tool checks the rules. Skips where Debian's package prometheus is not installed."""
+"""A real Prometheus scrapes a server, and its own tool checks the rules. Skips where there is none; ``make test`` brings Debian's (``prometheus.sh``)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from kafkascope.export import kafka
 HERE = Path(__file__).parent
 RULES = Path(kafka.__file__).parent / "rules.yaml"
 pytestmark = [
-    pytest.mark.skipif(shutil.which("prometheus") is None or shutil.which("promtool") is None, reason="prometheus is not installed (Debian: apt-get install prometheus)"),
+    pytest.mark.skipif(shutil.which("prometheus") is None or shutil.which("promtool") is None, reason="there is no prometheus on the path; tests/export/prometheus.sh brings Debian's"),
 ]
 
 
