@@ -233,8 +233,18 @@ def _regex_match(expr: Call, args: list[str]) -> str:
     return f"coalesce(TRY(regexp_full_match({args[1]}, {args[0]}, 's')), false)"
 
 
+#: Bytes that a text may have after a replacement: the engine's limit of memory does not see the texts of rows on their way.
+_MOST_REPLACED = 1 << 20
+
+
 def _replace(expr: Call, args: list[str]) -> str:
-    return f"coalesce(TRY(regexp_replace({args[1]}, {args[0]}, {args[2]}, 'gs')), 'invalid pattern or substitution')"
+    pattern, text, substitution = args
+
+    def replaced(text: str) -> str:
+        done = f"coalesce(TRY(regexp_replace({text}, {pattern}, {substitution}, 'gs')), 'invalid pattern or substitution')"
+        return f"CASE WHEN strlen({text}) * (strlen({substitution}) + 1) > {_MOST_REPLACED} THEN 'text too long for a replacement' ELSE {done} END"
+
+    return replaced(text) if isinstance(expr.args[1], (Column, Literal)) else duckdb_text.bound("replaced_in", text, replaced("replaced_in"))
 
 
 _FORMS: dict[str, str | Callable[[Call, list[str]], str]] = {

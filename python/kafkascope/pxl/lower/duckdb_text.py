@@ -16,7 +16,7 @@ def _text(pattern: str) -> str:
     return "'" + pattern.replace("'", "''") + "'"
 
 
-def _bound(name: str, value: str, body: str) -> str:
+def bound(name: str, value: str, body: str) -> str:
     """``body`` with ``name`` standing for ``value``."""
     return f"list_transform([{value}], lambda {name}: {body})[1]"
 
@@ -35,8 +35,8 @@ def _uri_parse(expr: Call, args: list[str]) -> str:
     texts = [f"""CASE WHEN u['{key}'] <> '' THEN '"{key.replace('bare', 'path')}":' || {f"ltrim(u['{key}'], '0')" if key == "port" else f"to_json(u['{key}'])::VARCHAR"} END"""
              for key in ("scheme", "userInfo", "host", "port", "path", "bare", "query", "fragment")]  # fmt: skip
     json = f"'{{' || concat_ws(',', {', '.join(texts)}) || '}}'"
-    parsed = _bound("u", f"regexp_extract(s, {_text(_URI)}, {names})", json)
-    return _bound("s", args[0], f"CASE WHEN s IS NULL THEN NULL WHEN regexp_matches(s, {_text(_URI)}) THEN {parsed} ELSE 'Failed to parse URI' END")
+    parsed = bound("u", f"regexp_extract(s, {_text(_URI)}, {names})", json)
+    return bound("s", args[0], f"CASE WHEN s IS NULL THEN NULL WHEN regexp_matches(s, {_text(_URI)}) THEN {parsed} ELSE 'Failed to parse URI' END")
 
 
 def _uri_recompose(expr: Call, args: list[str]) -> str:
@@ -69,13 +69,13 @@ def _groups(address: str) -> str:
     side = "CASE WHEN {0} = '' THEN [] ELSE list_transform(string_split({0}, ':'), lambda g: CAST('0x' || g AS BIGINT)) END"
     left, right = f"split_part({address}, '::', 1)", f"split_part({address}, '::', 2)"
     both = "list_concat(list_concat(l, list_transform(range(8 - len(l) - len(r)), lambda z: 0::BIGINT)), r)"
-    filled = _bound("l", side.format(left), _bound("r", side.format(right), both))
+    filled = bound("l", side.format(left), bound("r", side.format(right), both))
     return f"CASE WHEN regexp_full_match({address}, '[0-9A-Fa-f:]*:[0-9A-Fa-f:]*') THEN TRY({filled}) END"
 
 
 def _in_v6(network: str, address: str, bits: str) -> str:
     same = f"list_bool_and(list_transform(range(8), lambda i: n[i + 1] >> greatest(0, 16 - greatest(0, {bits} - 16 * i)) = a[i + 1] >> greatest(0, 16 - greatest(0, {bits} - 16 * i))))"
-    return _bound("n", _groups(network), _bound("a", _groups(address), f"len(n) = 8 AND len(a) = 8 AND {bits} BETWEEN 0 AND 128 AND {same}"))
+    return bound("n", _groups(network), bound("a", _groups(address), f"len(n) = 8 AND len(a) = 8 AND {bits} BETWEEN 0 AND 128 AND {same}"))
 
 
 def _cidrs_contain_ip(expr: Call, args: list[str]) -> str:
@@ -84,7 +84,7 @@ def _cidrs_contain_ip(expr: Call, args: list[str]) -> str:
     v4 = f"{bits} BETWEEN 0 AND 32 AND ({_number(network)}) >> {shift} = ({_number('ip')}) >> {shift}"
     found = f"list_bool_or(list_transform(cidrs, lambda c: coalesce({v4}, false) OR coalesce({_in_v6(network, 'ip', bits)}, false)))"
     listed = f"TRY(CAST(CAST({args[0]} AS JSON) AS VARCHAR[]))"
-    return f"coalesce({_bound('ip', args[1], _bound('cidrs', listed, found))}, false)"
+    return f"coalesce({bound('ip', args[1], bound('cidrs', listed, found))}, false)"
 
 
 # ---- SQL ----
@@ -114,9 +114,9 @@ def _normalize(placeholder: str, numbered: bool, execute: str) -> Form:
         tokens = f"regexp_extract_all(q, {_text(token)})"
         given = f"CASE WHEN executes THEN list_transform(regexp_extract_all(regexp_extract(s, {_text(_EXECUTE)}, 2, 's'), {_text(_PARAMETER)}), lambda p: trim(p)) ELSE []::VARCHAR[] END"
         text = f"CASE WHEN executes THEN regexp_extract(s, {_text(_EXECUTE)}, 1, 's') ELSE s END"
-        inner = _bound("q", text, _bound("tokens", tokens, _bound("given", given, body)))
-        whole = _bound("executes", f"({args[1]} = {execute} AND regexp_matches(s, {_text(_EXECUTE)}, 's'))", inner)
-        return _bound("s", args[0], f"CASE WHEN s IS NULL THEN NULL ELSE {whole} END")
+        inner = bound("q", text, bound("tokens", tokens, bound("given", given, body)))
+        whole = bound("executes", f"({args[1]} = {execute} AND regexp_matches(s, {_text(_EXECUTE)}, 's'))", inner)
+        return bound("s", args[0], f"CASE WHEN s IS NULL THEN NULL ELSE {whole} END")
 
     return form
 
@@ -142,7 +142,7 @@ _BEFORE_CARDS = (
 def _luhn(number: str) -> str:
     """Whether a card number's check digit is right."""
     digits = "list_transform(range(length(d)), lambda i: CAST(substr(reverse(d), i + 1, 1) AS INTEGER) * (1 + i % 2))"
-    return _bound("d", f"regexp_replace({number}, '[^0-9]', '', 'g')", f"list_sum(list_transform({digits}, lambda v: v - 9 * CAST(v > 9 AS INTEGER))) % 10 = 0")
+    return bound("d", f"regexp_replace({number}, '[^0-9]', '', 'g')", f"list_sum(list_transform({digits}, lambda v: v - 9 * CAST(v > 9 AS INTEGER))) % 10 = 0")
 
 
 def _redact(expr: Call, args: list[str]) -> str:
@@ -150,7 +150,7 @@ def _redact(expr: Call, args: list[str]) -> str:
     for pattern, name in _BEFORE_CARDS:
         text = f"regexp_replace({text}, {_text(pattern)}, '<REDACTED_{name}>', 'g')"
     one = f"CASE WHEN {_luhn('card')} THEN replace(text, card, '<REDACTED_CC_NUMBER>') ELSE text END"
-    return _bound("t", text, f"list_reduce(regexp_extract_all(t, {_text(_CARD)}), lambda text, card: {one}, t)")
+    return bound("t", text, f"list_reduce(regexp_extract_all(t, {_text(_CARD)}), lambda text, card: {one}, t)")
 
 
 # ---- request paths ----
@@ -166,13 +166,13 @@ def endpoint(path: str) -> str:
 
 def _predict(expr: Call, args: list[str]) -> str:
     known = f"coalesce(list_contains(TRY(CAST(CAST({args[1]} AS JSON) AS VARCHAR[])), e), false)"
-    return _bound("e", endpoint(args[0]), f"CASE WHEN {known} THEN e ELSE {args[0]} END")
+    return bound("e", endpoint(args[0]), f"CASE WHEN {known} THEN e ELSE {args[0]} END")
 
 
 def _match_endpoint(expr: Call, args: list[str]) -> str:
     same = "len(p) = len(e) AND list_bool_and(list_transform(range(len(p)), lambda i: e[i + 1] IN ('*', p[i + 1])))"
     path, pattern = f"string_split(split_part({args[0]}, '?', 1), '/')", f"string_split({args[1]}, '/')"
-    return f"coalesce({_bound('p', path, _bound('e', pattern, same))}, false)"
+    return f"coalesce({bound('p', path, bound('e', pattern, same))}, false)"
 
 
 FORMS: dict[str, Form] = {
