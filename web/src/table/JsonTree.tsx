@@ -31,6 +31,8 @@ export function JsonTree({ value, name, depth = 3, path = "", places, allPlaced 
   const entries = Array.isArray(value) ? value.map((item, index): [string, unknown] => [String(index), item]) : Object.entries(value);
   const [begin, end] = Array.isArray(value) ? ["[", "]"] : ["{", "}"];
   if (entries.length === 0) return <div className="json-line" {...pointing}><span className="json-text">{key}<span className="muted">{begin}{end}</span></span><Bytes place={place} /></div>;
+  // A part of which nothing is placed, such as what is told of records, is made from bytes that the layout has as one.
+  const split = places !== undefined && entries.some(([child]) => places.has(`${path}/${pointerStep(child)}`));
   const shown = all ? entries : entries.slice(0, MAX_CHILDREN);
   return (
     <div className="json-node">
@@ -41,7 +43,7 @@ export function JsonTree({ value, name, depth = 3, path = "", places, allPlaced 
       </button>
       {open && (
         <div className="json-children">
-          {shown.map(([child, item]) => <JsonTree key={child} name={child} value={item} depth={depth - 1} path={`${path}/${pointerStep(child)}`} {...(places ? { places, allPlaced } : {})} {...(onPoint ? { onPoint } : {})} />)}
+          {shown.map(([child, item]) => <JsonTree key={child} name={child} value={item} depth={depth - 1} path={`${path}/${pointerStep(child)}`} {...(places ? { places, allPlaced: allPlaced && split } : {})} {...(onPoint ? { onPoint } : {})} />)}
           {shown.length < entries.length && <button type="button" className="link" onClick={() => { setAll(true); }}>{entries.length - shown.length} more</button>}
         </div>
       )}
