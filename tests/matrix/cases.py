@@ -50,6 +50,13 @@ def java(version: str, replication: int = 1) -> Callable[[str], list[list[str]]]
     return lambda bootstrap: [[*toolchain.java_client(version, "Client.java"), bootstrap, str(replication), "classic"]]
 
 
+def java_old(bootstrap: str) -> list[list[str]]:
+    """One after another, each with the codecs that it has."""
+    codecs = {"0.9.0.1": ["none", "gzip", "snappy"], "2.3.1": ["none", "gzip", "snappy", "lz4", "zstd"], "3.3.2": ["none", "gzip", "snappy", "lz4", "zstd"]}
+    versions = ("0.9.0.1", "0.10.2.2", "0.11.0.3", "1.0.2", "2.3.1", "3.3.2")
+    return [[*toolchain.java_client(version, "Old.java"), bootstrap, *codecs.get(version, ["none", "gzip", "snappy", "lz4"])] for version in versions]
+
+
 def python(lock: str, source: str, *more: str) -> Callable[[str], list[list[str]]]:
     return lambda bootstrap: [[*toolchain.python_client(lock, source), bootstrap, *more]]
 
@@ -104,6 +111,7 @@ CASES = [
     Case("platformatic", node("platformatic.mjs", "classic", "consumer"), must=(("PRODUCE", 11), ("FETCH", 17), ("CONSUMER_GROUP_HEARTBEAT", 1))),
     Case("java-3.9-on-3.9", java("3.9.2"), broker="3.9.2", must=(("TXN_OFFSET_COMMIT", 4),)),
     Case("java-2.8-on-3.9", java("2.8.2"), broker="3.9.2", must=(("ADD_PARTITIONS_TO_TXN", 3),)),
+    Case("java-old-on-3.9", java_old, broker="3.9.2", must=(("PRODUCE", 1), ("FETCH", 3), ("FETCH", 5), ("OFFSET_COMMIT", 7), ("FETCH", 13), ("METADATA", 2))),
     Case("kafka-python-2016-on-3.9", python("old.txt", "kafka_python_old.py"), broker="3.9.2", must=(("PRODUCE", 1), ("PRODUCE", 2), ("FETCH", 1), ("FETCH", 2))),
     Case("kafka-go-on-3.9", go("kafka-go"), broker="3.9.2", must=(("PRODUCE", 8),)),
     Case("two-brokers", java("4.4.0", 2), nodes=2, must=(("FETCH", 18), ("BROKER_HEARTBEAT", 2))),
