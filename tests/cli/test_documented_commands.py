@@ -42,7 +42,7 @@ ALL = sorted(set(shown()))
 def test_px_takes_it(document: str, line: str) -> None:
     words = shlex.split(re.split(r" (?:\||>|&&|;) ", line)[0], comments=True)[1:]
     command: click.Command = px
-    context = click.Context(px, info_name="px")
+    context = click.Context(px, info_name="px", **px.context_settings)
     while isinstance(command, click.Group) and words and not PLACEHOLDER.fullmatch(words[0]):
         found = command.get_command(context, words.pop(0))
         assert found is not None, line
