@@ -92,8 +92,8 @@ def test_text_is_one_line_each(whole: list[dict[str, Any]]) -> None:
     assert len(lines) == len(whole)
     assert any("Heartbeat v4 client=member-0 74>12 B 9.3 ms group=gm REBALANCE_IN_PROGRESS" in line for line in lines)
     assert any("OffsetCommit v9 client=member-0" in line and "group=gm jm[0-5]" in line for line in lines)
-    # An error that only its code tells of has its name too.
-    assert any("JoinGroup v7 client=jcons" in line and line.endswith("group=g28 MEMBER_ID_REQUIRED") for line in lines)
+    # An error that only its code tells of has its name too; the topics of a member's subscription are its request's.
+    assert any("JoinGroup v7 client=jcons" in line and line.endswith("group=g28 j28 MEMBER_ID_REQUIRED") for line in lines)
 
 
 def test_a_count_ends_it(whole: list[dict[str, Any]]) -> None:
