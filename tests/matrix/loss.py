@@ -24,8 +24,8 @@ from kafkascope import _core as core
 
 HERE = Path(__file__).resolve().parent
 CAPTURES = HERE.parents[1] / "captures/matrix"
-#: Every codec, both group protocols, sessions, long connections, an empty client id, replication.
-NAMES = ("java-4.4", "librdkafka", "sarama", "kafka-go", "two-brokers")
+#: Every codec, both group protocols, sessions, long connections, an empty client id, replication, message sets.
+NAMES = ("java-4.4", "librdkafka", "sarama", "kafka-go", "two-brokers", "java-old-on-3.9")
 TABLE = HERE / "loss.md"
 WHOLE = 262_144
 ETHERNET = 14
