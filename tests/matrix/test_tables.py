@@ -1,0 +1,73 @@
+"""The typed tables beside the brokers' request logs: a model in plain Python says which rows a log must give."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import oracle
+import pyarrow as pa
+import pytest
+from test_recorded import CAPTURES, INDEX, entries
+
+from kafkascope import _core as core
+
+#: Their rows cannot all be there: a broker's log misses what it answered last, or the capture what came first.
+INCOMPLETE = {"broker-killed", "attached-late"}
+COMPLETE = [name for name in INDEX if name not in INCOMPLETE]
+
+
+def rows(pcap: Path, table: str) -> list[dict[str, Any]]:
+    pipeline = core.FilePipeline([str(pcap)])
+    found: list[dict[str, Any]] = []
+    while (tables := pipeline.next()) is not None:
+        if table in tables:
+            found += pa.table(pa.record_batch(tables[table])).to_pylist()
+    return found
+
+
+def topic_of(topic: dict[str, Any]) -> str:
+    """What tells a topic in this version: its id where there is one."""
+    return str(topic.get("topicId") or topic["name"])
+
+
+def answers(response: dict[str, Any] | None, topics: str, partitions: str) -> dict[tuple[str, int], dict[str, Any]]:
+    return {(topic_of(t), p.get("index", p.get("partitionIndex"))): p for t in (response or {}).get(topics, ()) for p in t[partitions]}
+
+
+def produced(entry: dict[str, Any]) -> list[tuple[Any, ...]]:
+    told = answers(entry["response"], "responses", "partitionResponses")
+    return [
+        (oracle.client_port(entry["connection"]), entry["requestHeader"]["clientId"], entry["request"]["acks"], topic_of(topic), p["index"], p["recordsSizeInBytes"], told.get((topic_of(topic), p["index"]), {}).get("errorCode"))
+        for topic in entry["request"]["topicData"]
+        for p in topic["partitionData"]
+    ]
+
+
+def committed(entry: dict[str, Any]) -> list[tuple[Any, ...]]:
+    told = answers(entry["response"], "topics", "partitions")
+    return [
+        (oracle.client_port(entry["connection"]), entry["requestHeader"]["clientId"], entry["request"]["groupId"], topic_of(topic), p["partitionIndex"], p["committedOffset"], told[topic_of(topic), p["partitionIndex"]]["errorCode"])
+        for topic in entry["request"]["topics"]
+        for p in topic["partitions"]
+    ]
+
+
+def unlike(model: Counter[tuple[Any, ...]], found: Counter[tuple[Any, ...]]) -> str:
+    return f"only by the log: {list((model - found).items())[:5]}; only rows: {list((found - model).items())[:5]}"
+
+
+@pytest.mark.parametrize("name", COMPLETE)
+def test_what_was_produced(name: str) -> None:
+    model = Counter(row for e in entries(name) if e["requestHeader"]["requestApiKeyName"] == "PRODUCE" for row in produced(e))
+    found = Counter((r["client_port"], r["client_id"], r["acks"], r["topic_id"] or r["topic"], r["partition"], r["bytes"], r["error_code"]) for r in rows(CAPTURES / f"{name}.pcap.gz", "kafka_produce"))
+    assert model == found, unlike(model, found)
+    assert model
+
+
+@pytest.mark.parametrize("name", COMPLETE)
+def test_what_was_committed(name: str) -> None:
+    model = Counter(row for e in entries(name) if e["requestHeader"]["requestApiKeyName"] in ("OFFSET_COMMIT", "TXN_OFFSET_COMMIT") for row in committed(e))
+    found = Counter((r["client_port"], r["client_id"], r["group_id"], r["topic_id"] or r["topic"], r["partition"], r["offset"], r["error_code"]) for r in rows(CAPTURES / f"{name}.pcap.gz", "kafka_commits"))
+    assert model == found, unlike(model, found)
