@@ -71,3 +71,31 @@ def test_what_was_committed(name: str) -> None:
     model = Counter(row for e in entries(name) if e["requestHeader"]["requestApiKeyName"] in ("OFFSET_COMMIT", "TXN_OFFSET_COMMIT") for row in committed(e))
     found = Counter((r["client_port"], r["client_id"], r["group_id"], r["topic_id"] or r["topic"], r["partition"], r["offset"], r["error_code"]) for r in rows(CAPTURES / f"{name}.pcap.gz", "kafka_commits"))
     assert model == found, unlike(model, found)
+
+
+def known(offset: int | None) -> int | None:
+    """A broker says -1 where it does not know one."""
+    return None if offset == -1 else offset
+
+
+def fetched(entry: dict[str, Any]) -> list[tuple[Any, ...]]:
+    header, response = entry["requestHeader"], entry["response"] or {}
+    return [
+        (oracle.client_port(entry["connection"]), header["clientId"], str(topic.get("topicId") or topic["topic"]), p["partitionIndex"], p["errorCode"], known(p.get("highWatermark")), p["recordsSizeInBytes"])
+        for topic in response.get("responses", ())
+        for p in topic["partitions"]
+    ]
+
+
+@pytest.mark.parametrize("name", COMPLETE)
+def test_what_was_fetched(name: str) -> None:
+    model = Counter(row for e in entries(name) if e["requestHeader"]["requestApiKeyName"] == "FETCH" for row in fetched(e))
+    # The log says no size of what a share group gets, and not all that brokers ask of one another while they end.
+    shares = {oracle.client_port(e["connection"]) for e in entries(name) if e["requestHeader"]["requestApiKeyName"] == "SHARE_FETCH"}
+    told = [r for r in rows(CAPTURES / f"{name}.pcap.gz", "kafka_fetch") if not r["idle"] and r["client_port"] not in shares and r["response_time"] < INDEX[name]["stoppedNs"]]
+    found = Counter((r["client_port"], r["client_id"], r["topic_id"] or r["topic"], r["partition"], r["error_code"], r["high_watermark"], r["bytes"]) for r in told)
+    # A client that closes does not wait for its last Fetch: the log has it or not, and the capture its answer, whole or not.
+    closed = oracle.Scene.of(CAPTURES / f"{name}.pcap.gz", INDEX[name]["ports"], stopped_ns=0).closed
+    wrong = [row for row in (*(model - found), *(found - model)) if row[0] not in closed or row[-1] != 0]
+    assert not wrong, unlike(model, found)
+    assert sum((model & found).values()) >= 0.8 * sum(model.values())
