@@ -37,7 +37,7 @@ def watch(server):
 
 
 class Told:
-    """The newest row of each pod, service, container and node that a watch told."""
+    """The newest row of each pod, service, container, node and namespace that a watch told."""
 
     def __init__(self, watch):
         self.watch = watch
@@ -46,7 +46,7 @@ class Told:
     def take(self):
         for table, rows in self.watch.changes().items():
             for row in rows:
-                key = row.get("pod_name") or row.get("service_name") if table in ("md_pod", "md_service") else row.get("container_id") or row["node_name"]
+                key = row.get("pod_name") or row.get("service_name") if table in ("md_pod", "md_service") else row.get("container_id") or row.get("node_name") or row["namespace"]
                 self.rows[table, key] = row
 
     def wait(self, table, key, until=lambda row: True, timeout_s=5):
@@ -170,6 +170,18 @@ def test_nodes_with_their_address_and_cpus_and_not_their_heartbeats(server, told
     server.admin.request("PATCH", path, body={"status": {"conditions": [{"type": "Ready", "status": "True", "lastHeartbeatTime": "2026-01-01T00:00:00Z"}]}}, **patch)
     time.sleep(0.3)
     assert told.watch.changes() == {}
+    server.delete("/api/v1/nodes/worker-1")
+    assert told.wait("md_node", "worker-1", lambda r: r["stop_time"])["num_cpus"] == 4
+
+
+def test_a_namespace_in_which_nothing_runs(server, ns, told):
+    row = told.wait("md_namespace", ns)
+    assert (row["phase"], row["stop_time"]) == ("Active", 0) and time.time_ns() - row["start_time"] < 60e9
+    # Its content is removed by a controller, which is not here: it stays until someone says that it is empty.
+    server.delete(f"/api/v1/namespaces/{ns}")
+    assert told.wait("md_namespace", ns, lambda r: r["phase"] == "Terminating")["stop_time"] == 0
+    server.admin.request("PUT", f"/api/v1/namespaces/{ns}/finalize", body={"metadata": {"name": ns}, "spec": {"finalizers": []}})
+    assert told.wait("md_namespace", ns, lambda r: r["stop_time"])
 
 
 def test_everything_is_told_again_on_demand_and_only_once(server, ns, watch):

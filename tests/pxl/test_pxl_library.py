@@ -89,6 +89,22 @@ def test_links_lead_to_scripts_that_there_are() -> None:
         assert argument in {v["name"] for v in (LIBRARY.scripts[script].vis or {})["variables"]}
 
 
+@pytest.mark.parametrize(("name", "services"), [("px/cluster", 1), ("px/namespaces", 1)])
+def test_namespaces_in_which_nothing_runs(name: str, services: int) -> None:
+    told = [{"time_": ago(400), "namespace": "idle"}, {"time_": ago(400), "namespace": "px-kafka"}, {"time_": ago(100), "namespace": "gone", "stop_time": ago(100)}]
+    engine = MemoryEngine({**MORE, "md_namespace": told})
+    found = {r.name: r.table.to_pylist() for r in pxl.run(compile_script(name, engine), engine)}["Namespaces"]
+    assert sorted((r["namespace"], r["pod_count"], r["service_count"]) for r in found) == [("idle", 0, 0), ("px-kafka", 1, services)]
+
+
+@pytest.mark.parametrize("name", ["px/cluster", "px/nodes"])
+def test_nodes_on_which_nothing_runs(name: str) -> None:
+    told = [*MORE["md_node"], {"time_": ago(400), "node_name": "n2"}, {"time_": ago(100), "node_name": "n3", "stop_time": ago(100)}]
+    engine = MemoryEngine({**MORE, "md_node": told})
+    found = {r.name: r.table.to_pylist() for r in pxl.run(compile_script(name, engine), engine)}["Nodes"]
+    assert sorted((r["node"], r["pod_count"], r["rss"]) for r in found) == [("n1", 1, 1000), ("n2", 0, 0)]
+
+
 def test_lists_of_the_cluster() -> None:
     found = run("px/cluster")
     assert found["Nodes"] == [{"node": "n1", "cpu_usage": pytest.approx(0.1), "pod_count": 1, "rss": 1000}]

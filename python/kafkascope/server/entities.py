@@ -38,14 +38,15 @@ def _services(engine: Any, _: int) -> str:
 
 
 def _namespaces(engine: Any, _: int) -> str:
-    """Those with a pod, and those with nothing but services."""
+    """Those that an API server tells of, those with a pod, and those with nothing but services."""
+    empty = f"SELECT namespace, 0 AS pods FROM ({engine.scan('md_namespace', None, None, ['namespace', 'stop_time'])}) WHERE stop_time = 0"
     pods = f"SELECT namespace, 1 AS pods FROM ({engine.scan('md_pod', None, None, ['namespace'])})"
     services = f"SELECT namespace, 0 AS pods FROM ({engine.scan('md_service', None, None, ['namespace', 'stop_time'])}) WHERE stop_time = 0"
-    return f"SELECT namespace AS name, sum(pods)::VARCHAR || ' pods' AS detail FROM ({pods} UNION ALL {services}) GROUP BY namespace"
+    return f"SELECT namespace AS name, sum(pods)::VARCHAR || ' pods' AS detail FROM ({empty} UNION ALL {pods} UNION ALL {services}) GROUP BY namespace"
 
 
 def _nodes(engine: Any, _: int) -> str:
-    return f"SELECT node_name AS name, node_ip AS detail FROM ({engine.scan('md_node', None, None, ['node_name', 'node_ip'])})"
+    return f"SELECT node_name AS name, node_ip AS detail FROM ({engine.scan('md_node', None, None, ['node_name', 'node_ip', 'stop_time'])}) WHERE coalesce(stop_time, 0) = 0"
 
 
 def _topics(engine: Any, now_ns: int) -> str:

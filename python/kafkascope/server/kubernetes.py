@@ -1,12 +1,10 @@
-"""What the API server tells, into the store: pods, services and nodes of the whole cluster."""
+"""What the API server tells, into the store: pods, services, nodes and namespaces of the whole cluster."""
 
 from __future__ import annotations
 
 import threading
 import time
 from typing import Any
-
-import pyarrow.compute as pc
 
 from kafkascope.metadata import entities, rows
 from kafkascope.metadata.entities import Rows
@@ -60,13 +58,24 @@ class ClusterFeed:
                 self._store.append(table, rows.build(table, some[first : first + _ROWS_A_BATCH]))
 
     def _gone(self, now_ns: int) -> Rows:
-        """Pods of this cluster's nodes, and their containers, that went while no server listened."""
-        table = self._store.newest["md_pod"].table()
-        table = table.filter(pc.equal(table.column("stop_time"), 0))
+        """What went of this cluster while no server listened, each with now as its end."""
         there, nodes = self.watch.pod_ids, self.watch.nodes
-        pods = [row for row in table.to_pylist() if row["node_name"] in nodes and row["pod_id"] not in there]
+        pods = [row for row in self._running("md_pod") if row["node_name"] in nodes and row["pod_id"] not in there]
         ended = {row["pod_id"] for row in pods}
-        table = self._store.newest["md_container"].table()
-        containers = [row for row in table.to_pylist() if row["pod_id"] in ended and not row["stop_time"]]
-        end: dict[str, Any] = {"time_": now_ns, "stop_time": now_ns}
-        return {"md_container": [{**entities.container_gone(row), **end} for row in containers], "md_pod": [{**entities.pod_gone(row), **end} for row in pods]}
+        containers = [row for row in self._running("md_container") if row["pod_id"] in ended]
+        # Only an API server tells of namespaces and labels nodes: what agents of other hosts told has neither.
+        namespaces = self._running("md_namespace")
+        ours = {row["namespace"] for row in namespaces}
+        there = self.watch.service_ids
+        services = [row for row in self._running("md_service") if row["namespace"] in ours and row["service_id"] not in there]
+        gone_nodes = [row for row in self._running("md_node") if row["labels"] != "{}" and row["node_name"] not in nodes]
+        there = self.watch.namespaces
+        found = {
+            "md_container": [entities.container_gone(row) for row in containers], "md_pod": [entities.pod_gone(row) for row in pods], "md_service": services,
+            "md_node": gone_nodes, "md_namespace": [row for row in namespaces if row["namespace"] not in there],
+        }  # fmt: skip
+        return {table: [{**row, "time_": now_ns, "stop_time": now_ns} for row in gone] for table, gone in found.items()}
+
+    def _running(self, table: str) -> list[dict[str, Any]]:
+        """The rows of what had not ended as far as the store knows."""
+        return [row for row in self._store.newest[table].table().to_pylist() if not row["stop_time"]]

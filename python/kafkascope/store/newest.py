@@ -46,7 +46,8 @@ class NewestRows:
         """Forget what ended before ``time_ns`` (rows with a ``stop_time``)."""
         table = self.table()
         if "stop_time" in table.schema.names and table.num_rows:
-            stop = table.column("stop_time")
+            # A row of a version that did not tell the end has none.
+            stop = pc.fill_null(table.column("stop_time"), 0)
             self._base = table.filter(pc.or_(pc.equal(stop, 0), pc.greater_equal(stop, time_ns)))
 
     @property

@@ -11,12 +11,21 @@ from kafkascope.metadata import entities
 from kafkascope.metadata.entities import Rows
 from kafkascope.metadata.kubernetes import objects
 from kafkascope.metadata.kubernetes.api import Api
+from kafkascope.metadata.kubernetes.changed_rows import ChangedRows
 from kafkascope.metadata.kubernetes.informer import Informer
-from kafkascope.metadata.kubernetes.objects import NodeObject, Owned, PodObject, ServiceObject, SliceObject
+from kafkascope.metadata.kubernetes.objects import (
+    NamespaceObject,
+    NodeObject,
+    Owned,
+    PodObject,
+    ServiceObject,
+    SliceObject,
+)
 from kafkascope.metadata.pods import Pod, Service
 
 PODS, SERVICES, SLICES = "/api/v1/pods", "/api/v1/services", "/apis/discovery.k8s.io/v1/endpointslices"
-NODES, REPLICA_SETS, JOBS = "/api/v1/nodes", "/apis/apps/v1/replicasets", "/apis/batch/v1/jobs"
+NODES, NAMESPACES = "/api/v1/nodes", "/api/v1/namespaces"
+REPLICA_SETS, JOBS = "/apis/apps/v1/replicasets", "/apis/batch/v1/jobs"
 #: Of a place to look an owner up: the kind that stands between a pod and what a user deployed.
 _BETWEEN = {"ReplicaSet": REPLICA_SETS, "Job": JOBS}
 #: A pod, its services, and those of their addresses that lead to it alone.
@@ -24,7 +33,7 @@ _Known = tuple[Pod, list[Service], list[str]]
 
 
 class ClusterWatch:
-    """Follows pods, services, endpoint slices, nodes and owners. ``changes`` gives what to tell; thread-safe.
+    """Follows pods, services, endpoint slices, nodes, namespaces and owners. ``changes`` gives what to tell; thread-safe.
 
     Only what changed is computed again: a cluster of thousands of pods costs what its churn costs.
     """
@@ -37,18 +46,16 @@ class ClusterWatch:
         self._slices: dict[tuple[str, str], dict[str, frozenset[str]]] = {}
         self._owners: dict[tuple[str, str, str], tuple[str, str]] = {}
         self._owned: dict[tuple[str, str, str], set[str]] = {}
-        self._nodes: dict[str, NodeObject] = {}
+        #: What nothing else has a part in: known as rows.
+        self._service_rows, self._node_rows, self._namespace_rows = ChangedRows(), ChangedRows(), ChangedRows()
         #: What is to be computed again.
         self._stale_pods: set[str] = set()
-        self._stale_services: dict[str, Service | None] = {}
-        self._stale_nodes: set[str] = set()
         #: What was told, so that an event that changes nothing tells nothing.
         self._told_pods: dict[str, tuple[dict[str, Any], dict[str, dict[str, Any]]]] = {}
-        self._told_services: dict[str, dict[str, Any]] = {}
         self.events = 0
         self._informers: list[Informer[Any]] = [
             Informer(api, REPLICA_SETS, Owned, self._owner("ReplicaSet"), metadata_only=True, log=log), Informer(api, JOBS, Owned, self._owner("Job"), metadata_only=True, log=log),
-            Informer(api, NODES, NodeObject, self._node, log=log), Informer(api, SERVICES, ServiceObject, self._service, log=log),
+            Informer(api, NODES, NodeObject, self._node, log=log), Informer(api, NAMESPACES, NamespaceObject, self._namespace, log=log), Informer(api, SERVICES, ServiceObject, self._service, log=log),
             Informer(api, SLICES, SliceObject, self._slice, log=log), Informer(api, PODS, PodObject, self._pod, log=log),
         ]  # fmt: skip
 
@@ -83,7 +90,19 @@ class ClusterWatch:
     def nodes(self) -> set[str]:
         """Names of the cluster's nodes."""
         with self._lock:
-            return set(self._nodes)
+            return set(self._node_rows.rows)
+
+    @property
+    def namespaces(self) -> set[str]:
+        """Names of the cluster's namespaces."""
+        with self._lock:
+            return set(self._namespace_rows.rows)
+
+    @property
+    def service_ids(self) -> set[str]:
+        """Uids of the services that are there."""
+        with self._lock:
+            return set(self._service_rows.rows)
 
     @property
     def pod_ids(self) -> set[str]:
@@ -126,7 +145,7 @@ class ClusterWatch:
         with self._lock:
             self.events += 1
             known = self._services.get(namespace, {}).get(uid)
-            self._stale_services[uid] = service
+            self._service_rows.hear(uid, entities.service_row(service) if service is not None else None)
             if service is not None:
                 self._services.setdefault(namespace, {})[uid] = service
             else:
@@ -172,16 +191,16 @@ class ClusterWatch:
         return heard
 
     def _node(self, before: NodeObject | None, now: NodeObject | None) -> None:
+        thing = now or before
+        assert thing is not None
         with self._lock:
-            if now is None:
-                assert before is not None
-                self._nodes.pop(before.metadata.name, None)
-                return
-            known = self._nodes.get(now.metadata.name)
-            self._nodes[now.metadata.name] = now
-            # A node's heartbeat changes it every few seconds, and nothing that is told.
-            if known is None or objects.node_row(known, 0) != objects.node_row(now, 0):
-                self._stale_nodes.add(now.metadata.name)
+            self._node_rows.hear(thing.metadata.name, objects.node_row(now) if now is not None else None)
+
+    def _namespace(self, before: NamespaceObject | None, now: NamespaceObject | None) -> None:
+        thing = now or before
+        assert thing is not None
+        with self._lock:
+            self._namespace_rows.hear(thing.metadata.name, objects.namespace_row(now) if now is not None else None)
 
     # ---- what to tell ----
 
@@ -189,29 +208,26 @@ class ClusterWatch:
         """Rows of what is new, changed or gone since the last call; of what is gone with its end."""
         now = time.time_ns() if now_ns is None else now_ns
         with self._lock:
-            if not (self._stale_pods or self._stale_services or self._stale_nodes):
+            if not (self._stale_pods or self._service_rows or self._node_rows or self._namespace_rows):
                 return {}
             pods, self._stale_pods = self._stale_pods, set()
-            services, self._stale_services = self._stale_services, {}
-            nodes, self._stale_nodes = self._stale_nodes, set()
             current = [(uid, self._now(uid)) for uid in pods]
-            node_rows = [objects.node_row(self._nodes[name], now) for name in nodes if name in self._nodes]
+            found = {"md_service": self._service_rows.take(now), "md_node": self._node_rows.take(now), "md_namespace": self._namespace_rows.take(now)}
         pod_rows: list[dict[str, Any]] = []
         container_rows: list[dict[str, Any]] = []
-        for uid, found in current:
-            self._tell(uid, found, now, pod_rows, container_rows)
-        return {"md_service": self._tell_services(services, now), "md_node": node_rows, "md_container": container_rows, "md_pod": pod_rows}
+        for uid, known in current:
+            self._tell(uid, known, now, pod_rows, container_rows)
+        return {**found, "md_container": container_rows, "md_pod": pod_rows}
 
     def everything(self, now_ns: int | None = None) -> Rows:
         """A row of everything that is there; ``changes`` goes on from it."""
         with self._lock:
             self._stale_pods |= set(self._pods)
-            self._stale_nodes |= set(self._nodes)
-            self._stale_services.update({s.uid: s for some in self._services.values() for s in some.values()})
+            for rows in (self._service_rows, self._node_rows, self._namespace_rows):
+                rows.tell_all()
         # What has gone meanwhile must still be told as gone.
         self._told_pods = {uid: ({}, {key: {} if uid in self._pods else row for key, row in rows.items()}) if uid in self._pods else (pod, rows)
                            for uid, (pod, rows) in self._told_pods.items()}  # fmt: skip
-        self._told_services = {uid: {} if uid in self._stale_services else row for uid, row in self._told_services.items()}
         return self.changes(now_ns)
 
     def _now(self, uid: str) -> _Known | None:
@@ -249,21 +265,6 @@ class ClusterWatch:
         # A container that was started again has another id; the old one has ended.
         container_rows.extend({**entities.container_gone(row), "time_": now, "stop_time": now} for key, row in told_containers.items() if key not in containers and row)
         self._told_pods[uid] = (row, containers)
-
-    def _tell_services(self, services: dict[str, Service | None], now: int) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = []
-        for uid, service in services.items():
-            told = self._told_services.get(uid)
-            if service is None:
-                if self._told_services.pop(uid, None):
-                    assert told is not None
-                    rows.append({**told, "time_": now, "stop_time": now})
-                continue
-            row = entities.service_row(service)
-            if row != told:
-                rows.append({**row, "time_": now})
-                self._told_services[uid] = row
-        return rows
 
 
 def _leave(sets: dict[Any, set[str]], key: Any, uid: str) -> None:

@@ -106,7 +106,7 @@ class PodObject(_Base, frozen=True):
     status: _PodStatus = _PodStatus()
 
 
-# ---- services, endpoint slices, nodes ----
+# ---- services, endpoint slices, nodes, namespaces ----
 
 
 class _ServiceSpec(_Base, frozen=True):
@@ -179,6 +179,15 @@ class NodeObject(_Base, frozen=True):
     status: _NodeStatus = _NodeStatus()
 
 
+class _NamespaceStatus(_Base, frozen=True):
+    phase: str = "Active"
+
+
+class NamespaceObject(_Base, frozen=True):
+    metadata: Meta
+    status: _NamespaceStatus = _NamespaceStatus()
+
+
 # ---- in the tables' terms ----
 
 
@@ -242,11 +251,17 @@ def service(thing: ServiceObject) -> Service:
                    labels=labels(thing.metadata.labels), external_ips=tuple(external))  # fmt: skip
 
 
-def node_row(thing: NodeObject, now_ns: int) -> dict[str, Any]:
-    """A row of ``md_node``."""
+def node_row(thing: NodeObject) -> dict[str, Any]:
+    """A row of ``md_node`` without its time."""
     addresses = {a.type: a.address for a in reversed(thing.status.addresses or [])}
-    return {"time_": now_ns, "node_name": thing.metadata.name, "node_ip": addresses.get("InternalIP") or addresses.get("ExternalIP", ""),
-            "num_cpus": cpus((thing.status.capacity or {}).get("cpu")), "kernel": thing.status.node_info.kernel_version, "labels": json.dumps(thing.metadata.labels or {})}  # fmt: skip
+    return {"node_name": thing.metadata.name, "node_ip": addresses.get("InternalIP") or addresses.get("ExternalIP", ""), "num_cpus": cpus((thing.status.capacity or {}).get("cpu")),
+            "kernel": thing.status.node_info.kernel_version, "labels": json.dumps(thing.metadata.labels or {}), "stop_time": 0}  # fmt: skip
+
+
+def namespace_row(thing: NamespaceObject) -> dict[str, Any]:
+    """A row of ``md_namespace`` without its time."""
+    meta = thing.metadata
+    return {"namespace": meta.name, "phase": thing.status.phase, "start_time": _ns(meta.creation_timestamp), "stop_time": 0, "labels": json.dumps(meta.labels or {})}
 
 
 def cpus(quantity: Any) -> int:
