@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-#: The query engine, the numbers below it, the server, what draws, an HTTP client.
-HEAVY = {"duckdb", "pyarrow", "numpy", "fastapi", "rich.console", "lightkube"}
+#: The query engine, the numbers below it, PxL's compiler, the server, what draws, an HTTP client.
+HEAVY = {"duckdb", "pyarrow", "numpy", "kafkascope.pxl.program", "kafkascope.pxl.lower.duckdb", "fastapi", "rich.console", "lightkube"}
 
 TRY = """
 import json, sys
@@ -32,7 +32,7 @@ def imported(*words: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "words",
-    [("--help",), ("version",), ("run", "--help"), ("script", "list", "-o", "json"), ("run", "px/nothing"), ("run", "px/kafka_topics"), ("get", "pods"), ("completion", "bash", "--words"), ("config", "show")],
+    [("--help",), ("version",), ("run", "--help"), ("script", "list", "-o", "json"), ("run", "px/nothing"), ("run", "px/kafka_topics"), ("get", "pods"), ("completion", "bash", "--words"), ("tail", "-n", "1"), ("config", "show")],
     ids=" ".join,
 )
 def test_light_commands(words: tuple[str, ...]) -> None:
@@ -40,4 +40,4 @@ def test_light_commands(words: tuple[str, ...]) -> None:
 
 
 def test_the_list_of_the_heavy_is_of_what_a_run_on_a_capture_needs() -> None:
-    assert {"duckdb", "pyarrow", "rich.console"} <= imported("run", "px/kafka_topics", "--capture", "captures/demo/px-kafka.pcap.gz")
+    assert {"duckdb", "pyarrow", "kafkascope.pxl.program", "kafkascope.pxl.lower.duckdb", "rich.console"} <= imported("run", "px/kafka_topics", "--capture", "captures/demo/px-kafka.pcap.gz")
