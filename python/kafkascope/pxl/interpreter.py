@@ -40,7 +40,8 @@ from kafkascope.pxl.values import REQUIRED as _REQUIRED
 MAX_STEPS = 50_000
 MAX_DEPTH = 40
 MAX_TEXT = 1 << 26
-_COLUMN = (Ref, Apply, Cast, Context)
+#: What a column can be computed from.
+_VALUE = (Ref, Const, Apply, Cast, Context)
 _BINARY = {"Add": "add", "Sub": "subtract", "Mult": "multiply", "Div": "divide", "Mod": "modulo"}
 _COMPARE = {"Eq": "equal", "NotEq": "notEqual", "Lt": "lessThan", "LtE": "lessThanEqual", "Gt": "greaterThan", "GtE": "greaterThanEqual"}
 _UNARY = {"Not": "logicalNot", "USub": "negate", "Invert": "invert"}
@@ -182,7 +183,7 @@ class Interpreter:
             if not isinstance(frame, Frame):
                 raise error(f"'{target.value.id}' is {kind(frame)}, not a data frame: it has no columns", at)
             name = target.attr if isinstance(target, ast.Attribute) else text_of(self.eval(target.slice, scope), "the column", at)
-            if not isinstance(value, (Const, *_COLUMN)):
+            if not isinstance(value, _VALUE):
                 raise error(f"column '{name}': expected a column or a constant, found {kind(value)}", at)
             scope.names[target.value.id] = frame.assign(name, value, syntax.place(node.value))
             return
@@ -252,7 +253,7 @@ class Interpreter:
         if isinstance(base, Module):
             return base.get(node.attr, at)
         if isinstance(base, Frame):
-            return frames.attribute(base, node.attr) or Ref(node.attr, at)
+            return frames.attribute(base, node.attr) or _column(node, at)
         if isinstance(base, Grouped):
             if node.attr in ("agg", "rolling"):
                 return Method(base, node.attr)
@@ -278,7 +279,7 @@ class Interpreter:
             return base.keep(texts_of(index, "a projection", at), at)
         if isinstance(index, Const) and index.type is DataType.STRING:
             return Ref(index.value, at)
-        if isinstance(index, (Const, *_COLUMN)):
+        if isinstance(index, _VALUE):
             return base.filter(index, at)
         raise error(f"a data frame takes a column's name, a list of names or a condition, found {kind(index)}", at)
 
@@ -319,7 +320,12 @@ class Interpreter:
         return self.eval(node.body if test.value else node.orelse, scope)
 
     def _list(self, node: ast.List | ast.Tuple, scope: Scope) -> Sequence:
-        return Sequence(tuple(self.eval(item, scope) for item in node.elts), syntax.place(node))
+        found: Sequence | None = getattr(node, "constant", None)
+        if found is None:
+            found = Sequence(tuple([self.eval(item, scope) for item in node.elts]), syntax.place(node))
+            if all(isinstance(item, ast.Constant) for item in node.elts):
+                node.constant = found  # type: ignore[union-attr]
+        return found
 
     def _dict(self, node: ast.Dict, scope: Scope) -> Mapping:
         at = syntax.place(node)
@@ -358,7 +364,7 @@ class Interpreter:
         for operand in operands:
             if isinstance(operand, (Frame, Grouped)):
                 raise error("a data frame is not a value", at, "name a column: df.x")
-            if not isinstance(operand, (Const, *_COLUMN)):
+            if not isinstance(operand, _VALUE):
                 raise error(f"an operator takes columns and constants, found {kind(operand)}", at, _OF_NONE if operand is NOTHING else "")
         self.joined += fn == "add"
         return apply(fn, tuple(operands), at)
@@ -409,7 +415,7 @@ class Interpreter:
         for index, arg in enumerate(args):
             if arg is NOTHING and name == "select" and index > 0:
                 continue
-            if not isinstance(arg, (Const, *_COLUMN)):
+            if not isinstance(arg, _VALUE):
                 raise error(f"px.{name} takes columns and constants, found {kind(arg)}", at, _OF_NONE if arg is NOTHING else "")
         self.joined += name in ("add", "replace")
         return apply(name, tuple(args), at)
@@ -448,6 +454,14 @@ class Interpreter:
         finally:
             self._depth -= 1
         return NOTHING
+
+
+def _column(node: ast.Attribute, at: Place) -> Ref:
+    """The column that ``df.x`` names: the same whatever ``df`` is, so kept with the tree as constants are."""
+    found: Ref | None = getattr(node, "column", None)
+    if found is None:
+        found = node.column = Ref(node.attr, at)  # type: ignore[attr-defined]
+    return found
 
 
 def _annotated(function: Function, name: str, value: Any, at: Place) -> Any:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 from kafkascope.pxl.expr import Column, Expr, Schema, show
@@ -292,18 +293,21 @@ def order_of(node: Node) -> tuple[tuple[str, bool], ...]:
 def post_order(roots: Iterable[Node]) -> list[Node]:
     """Every node once, inputs before the nodes that read them."""
     found: list[Node] = []
-    seen: set[int] = set()
-    stack = list(roots)[::-1]
+    entered: set[int] = set()
+    # A node lies here with False until its inputs have been put above it.
+    stack = [(root, False) for root in roots][::-1]
     while stack:
-        node = stack[-1]
-        waiting = [child for child in node.inputs if id(child) not in seen]
-        if waiting:
-            stack.extend(waiting[::-1])
-            continue
-        stack.pop()
-        if id(node) not in seen:
-            seen.add(id(node))
+        node, complete = stack.pop()
+        if complete:
             found.append(node)
+        elif id(node) not in entered:
+            entered.add(id(node))
+            inputs = node.inputs
+            if inputs:
+                stack.append((node, True))
+                stack.extend([(child, False) for child in inputs if id(child) not in entered][::-1])
+            else:
+                found.append(node)
     return found
 
 
@@ -326,7 +330,7 @@ class Graph:
         self._ids: set[int] = set()
         #: The operators that it was ever given: a rule about another one has nothing to do.
         self.kinds: set[type[Node]] = set()
-        self._names: dict[type, tuple[str, ...]] = {}
+        self._fields: dict[type, Callable[[Node], Any]] = {}
         #: Nodes made and parts of expressions bound so far, known ones counted again: what a compilation may use is limited.
         self.made = 0
         self.parts = 0
@@ -336,19 +340,12 @@ class Graph:
         if id(node) in self._ids:
             return node
         kind = type(node)
-        names = self._names.get(kind)
-        if names is None:
-            names = self._names[kind] = tuple(f.name for f in fields(node))
+        values = self._fields.get(kind)
+        if values is None:
+            values = self._fields[kind] = attrgetter(*(f.name for f in fields(node)))
             self.kinds.add(kind)
-        key: tuple[Any, ...] = (kind, *[_identity(getattr(node, name)) for name in names])
+        # Inputs among the values are compared by identity, as all nodes are.
+        key = (kind, values(node))
         found = self._known.setdefault(key, node)
         self._ids.add(id(found))
         return found
-
-
-def _identity(value: Any) -> Any:
-    if isinstance(value, Node):
-        return ("node", id(value))
-    if isinstance(value, tuple) and value and isinstance(value[0], Node):
-        return tuple(("node", id(v)) for v in value)
-    return value

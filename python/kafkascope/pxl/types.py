@@ -15,6 +15,9 @@ class DataType(IntEnum):
     STRING = 5
     TIME64NS = 6
 
+    # An enum's own is the hash of its name, in Python: plans are hashed while they are made.
+    __hash__ = int.__hash__
+
 
 class SemanticType(IntEnum):
     """What a column's values mean: how they are shown and what they link to."""
@@ -46,3 +49,5 @@ class SemanticType(IntEnum):
     HTTP_RESP_STATUS = 1400
     HTTP_RESP_MESSAGE = 1500
     SCRIPT_REFERENCE = 3000
+
+    __hash__ = int.__hash__

@@ -187,21 +187,25 @@ def builtin(name: str, signature: str, run: Callable[..., Any], /, **defaults: A
 
 def match(name: str, parameters: tuple[tuple[str, Any], ...], args: list[Any], keywords: dict[str, Any], at: Place) -> dict[str, Any]:
     """Arguments by parameter name; raises what a reader of the call needs to know."""
-    names = [p for p, _ in parameters]
-    signature = f"{name}({', '.join(p if default is _REQUIRED else f'{p}=…' for p, default in parameters)})"
-    if len(args) > len(names):
-        raise error(f"{name}() takes {len(names)} argument{'s' if len(names) != 1 else ''}, found {len(args)}", at, signature)
-    found = dict(zip(names, args, strict=False))
+    if len(args) > len(parameters):
+        raise error(f"{name}() takes {len(parameters)} argument{'s' if len(parameters) != 1 else ''}, found {len(args)}", at, _signature(name, parameters))
+    known = dict(parameters)
+    found = dict(zip(known, args, strict=False))
     for key, value in keywords.items():
-        if key not in names:
-            raise error(f"{name}() has no argument '{key}'", at, did_you_mean(key, names, signature))
+        if key not in known:
+            raise error(f"{name}() has no argument '{key}'", at, did_you_mean(key, known, _signature(name, parameters)))
         if key in found:
-            raise error(f"{name}() got '{key}' twice", at, signature)
+            raise error(f"{name}() got '{key}' twice", at, _signature(name, parameters))
         found[key] = value
-    missing = [p for p, default in parameters if p not in found and default is _REQUIRED]
+    found = {**known, **found}
+    missing = [p for p, value in found.items() if value is _REQUIRED]
     if missing:
-        raise error(f"{name}() misses the argument{'s' if len(missing) > 1 else ''} {listing(missing)}", at, signature)
-    return {**{p: d for p, d in parameters if d is not _REQUIRED}, **found}
+        raise error(f"{name}() misses the argument{'s' if len(missing) > 1 else ''} {listing(missing)}", at, _signature(name, parameters))
+    return found
+
+
+def _signature(name: str, parameters: tuple[tuple[str, Any], ...]) -> str:
+    return f"{name}({', '.join(p if default is _REQUIRED else f'{p}=…' for p, default in parameters)})"
 
 
 REQUIRED = _REQUIRED

@@ -19,7 +19,6 @@ from kafkascope.pxl.plan import (
     Sort,
     Spread,
     Unnest,
-    Values,
     post_order,
 )
 from kafkascope.pxl.rules.rebuild import over
@@ -72,24 +71,24 @@ def _require(node: Node, needed: dict[int, set[str]]) -> None:
 
 
 def _narrow(node: Node, wanted: set[str], graph: Graph) -> Node:
-    if isinstance(node, Scan):
-        return replace(node, columns=tuple(c for c in node.columns if c.name in wanted))
-    if isinstance(node, Values):
-        return node
+    if isinstance(node, Append):
+        # Parts are matched by position once they have the same columns: a filter's input may have kept more.
+        names = [n for n in node.parts[0].schema if n in wanted]
+        return over(node, tuple(_exactly(part, names, graph) for part in node.parts))
     if isinstance(node, Project):
         items = tuple(i for i in node.items if i[0] in wanted)
         if all(isinstance(e, Column) and e.name == name for name, e in items) and list(node.input.schema.values()) == [e for _, e in items]:
             return node.input
-        return replace(node, items=items)
+        return node if len(items) == len(node.items) else Project(node.input, items)
+    if isinstance(node, Scan):
+        read = tuple(c for c in node.columns if c.name in wanted)
+        return node if len(read) == len(node.columns) else replace(node, columns=read)
     if isinstance(node, Aggregate):
         measures = tuple(m for m in node.measures if m.name in wanted)
-        return replace(node, measures=measures)
-    if isinstance(node, Append):
-        # Parts are matched by position once they have the same columns: a filter's input may have kept more.
-        names = [n for n in node.parts[0].schema if n in wanted]
-        return replace(node, parts=tuple(_exactly(part, names, graph) for part in node.parts))
+        return node if len(measures) == len(node.measures) else Aggregate(node.input, node.keys, measures)
     if isinstance(node, Join):
-        return replace(node, outputs=tuple(o for o in node.outputs if o.name in wanted))
+        outputs = tuple(o for o in node.outputs if o.name in wanted)
+        return node if len(outputs) == len(node.outputs) else replace(node, outputs=outputs)
     return node
 
 

@@ -11,7 +11,7 @@ from kafkascope.pxl.plan import Aggregate, Append, Filter, Join, Limit, Node, Pr
 
 def over(node: Node, inputs: tuple[Node, ...]) -> Node:
     """The operator over other inputs; itself when they are the same."""
-    if all(a is b for a, b in zip(inputs, node.inputs, strict=True)):
+    if inputs == node.inputs:
         return node
     if isinstance(node, Join):
         return replace(node, left=inputs[0], right=inputs[1])
