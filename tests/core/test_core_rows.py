@@ -40,6 +40,21 @@ def test_columns_are_the_catalogues(any_capture: Capture) -> None:
             assert column.nullable or table[column.name].null_count == 0, (name, column.name)
 
 
+@pytest.mark.parametrize("table", ["kafka_produce", "kafka_fetch"])
+def test_one_row_counts_its_request_and_one_each_of_its_topics(any_capture: Capture, table: str) -> None:
+    requests, topics = defaultdict(list), defaultdict(list)
+    for row in any_capture.rows(table):
+        if row.get("idle"):
+            assert not row["first_of_request"] and not row["first_of_topic"]
+            continue
+        request = (row["client_addr"], row["client_port"], row["broker_port"], row["time_"], row["response_time"])
+        requests[request].append((row["first_of_request"], row["bytes"]))
+        topics[*request, row["topic"], row["topic_id"]].append((row["first_of_topic"], row["bytes"]))
+    for rows in (*requests.values(), *topics.values()):
+        (size,) = [size for first, size in rows if first]
+        assert size or not any(size for _, size in rows), "a row with records, if there is one"
+
+
 def test_every_request_is_an_event(any_capture: Capture) -> None:
     events = any_capture.rows("kafka_events.beta")
     seen = Counter(f"{e['req_cmd']}/v{e['api_version']}" for e in events)

@@ -5,6 +5,7 @@ use kafkascope_wire::{fields::f, tape::Object};
 
 use crate::{
     columns::Batches,
+    firsts::First,
     records::{Records, millis},
     rows::KafkaFetch,
     seen::{Seen, typed_row},
@@ -29,7 +30,9 @@ pub(crate) fn write(seen: &Seen, place: Option<&FetchPlace>, state: &mut State, 
         .or_else(|| response.root().int(f::SESSION_ID))
         .unwrap_or(0);
     let mut fetched = place.map(|p| p.partitions.iter()).into_iter().flatten();
-    for topic in response.root().items(f::RESPONSES) {
+    let topics = || response.root().items(f::RESPONSES);
+    let mut of_request = First::of(topics().flat_map(|t| t.items(f::PARTITIONS)));
+    for topic in topics() {
         let key = TopicKey::of(&response, &topic);
         let text = key
             .as_ref()
@@ -40,6 +43,7 @@ pub(crate) fn write(seen: &Seen, place: Option<&FetchPlace>, state: &mut State, 
             (false, ..=-1, Some(key)) => reader(seen, key, state),
             _ => Reader::none(),
         };
+        let mut of_topic = First::of(topic.items(f::PARTITIONS));
         for partition in topic.items(f::PARTITIONS) {
             let fetch_offset = fetched.next().and_then(|p| p.fetch_offset);
             let Some(records) = Records::of(&partition, &response.view) else {
@@ -73,6 +77,8 @@ pub(crate) fn write(seen: &Seen, place: Option<&FetchPlace>, state: &mut State, 
                 max_wait_ms: max_wait_ms,
                 waited: waited(seen.time_ns(), latency, max_wait_ms, newest_ms),
                 response_time: seen.response_ns().unwrap_or_else(|| seen.time_ns()),
+                first_of_request: of_request.mark(records.bytes),
+                first_of_topic: of_topic.mark(records.bytes),
             }));
         }
     }

@@ -15,6 +15,7 @@ mod exchange;
 mod fetch;
 mod fetch_groups;
 pub mod files;
+mod firsts;
 mod group_events;
 mod lines;
 pub mod live;

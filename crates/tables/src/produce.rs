@@ -6,6 +6,7 @@ use kafkascope_wire::{fields::f, tape::Object};
 use crate::{
     Map,
     columns::Batches,
+    firsts::First,
     records::{Records, millis},
     rows::KafkaProduce,
     seen::{Seen, typed_row},
@@ -20,11 +21,14 @@ pub(crate) fn write(seen: &Seen, state: &State, out: &mut Batches) {
     let transactional_id = request.str(&root, f::TRANSACTIONAL_ID);
     let acks = root.int(f::ACKS).unwrap_or(0);
     let answers = answers(seen);
-    for topic in root.items(f::TOPIC_DATA) {
+    let topics = || root.items(f::TOPIC_DATA);
+    let mut of_request = First::of(topics().flat_map(|t| t.items(f::PARTITION_DATA)));
+    for topic in topics() {
         let Some(key) = TopicKey::of(&request, &topic) else {
             continue;
         };
         let text = TopicText::of(&key, state);
+        let mut of_topic = First::of(topic.items(f::PARTITION_DATA));
         for partition in topic.items(f::PARTITION_DATA) {
             let Some(index) = partition.int(f::INDEX) else {
                 continue;
@@ -59,6 +63,8 @@ pub(crate) fn write(seen: &Seen, state: &State, out: &mut Batches) {
                 error_code: error_code,
                 ack_latency: seen.latency_ns(),
                 response_time: seen.response_ns(),
+                first_of_request: of_request.mark(records.bytes),
+                first_of_topic: of_topic.mark(records.bytes),
             }));
         }
     }
