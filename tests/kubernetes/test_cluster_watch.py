@@ -175,13 +175,15 @@ def test_nodes_with_their_address_and_cpus_and_not_their_heartbeats(server, told
 
 
 def test_a_namespace_in_which_nothing_runs(server, ns, told):
-    row = told.wait("md_namespace", ns)
+    name = f"{ns}-idle"
+    server.namespace(name)
+    row = told.wait("md_namespace", name)
     assert (row["phase"], row["stop_time"]) == ("Active", 0) and time.time_ns() - row["start_time"] < 60e9
     # Its content is removed by a controller, which is not here: it stays until someone says that it is empty.
-    server.delete(f"/api/v1/namespaces/{ns}")
-    assert told.wait("md_namespace", ns, lambda r: r["phase"] == "Terminating")["stop_time"] == 0
-    server.admin.request("PUT", f"/api/v1/namespaces/{ns}/finalize", body={"metadata": {"name": ns}, "spec": {"finalizers": []}})
-    assert told.wait("md_namespace", ns, lambda r: r["stop_time"])
+    server.delete(f"/api/v1/namespaces/{name}")
+    assert told.wait("md_namespace", name, lambda r: r["phase"] == "Terminating")["stop_time"] == 0
+    server.admin.request("PUT", f"/api/v1/namespaces/{name}/finalize", body={"metadata": {"name": name}, "spec": {"finalizers": []}})
+    assert told.wait("md_namespace", name, lambda r: r["stop_time"])
 
 
 def test_everything_is_told_again_on_demand_and_only_once(server, ns, watch):

@@ -75,7 +75,9 @@ def call(fn: str, args: list[Expr], schema: Schema, at: Place) -> Expr:
             raise error(f"{fn}() takes one argument, found {len(args)}", at, metadata.signature)
         if args[0].type is not metadata.argument:
             raise error(f"{fn}() takes {metadata.argument.name}, found {args[0].type.name}", at)
-        return metadata.apply(args[0])
+        if len(args) == 2 and args[1].type not in (DataType.TIME64NS, DataType.INT64):
+            raise error(f"{fn}() takes a time as its second argument, found {args[1].type.name}", at, "without one, it is the row's time_")
+        return metadata.apply(args[0], args[1] if len(args) == 2 else _time_of_row(schema))
     spec = SCALARS[fn]
     result = scalars.resolve(spec, [a.type for a in args])
     if result is None:
@@ -97,6 +99,12 @@ def call(fn: str, args: list[Expr], schema: Schema, at: Place) -> Expr:
     else:
         nullable = any(a.nullable for a in args)
     return Call(fn, tuple(args), result, semantic, nullable)
+
+
+def _time_of_row(schema: Schema) -> Expr | None:
+    """When a row's addresses belonged to whom it tells of; None where the frame does not say."""
+    column = schema.get("time_")
+    return column if column is not None and column.type is DataType.TIME64NS else None
 
 
 def _simplify(fn: str, args: list[Expr]) -> Expr | None:
@@ -132,7 +140,7 @@ def context(key: str, schema: Schema, at: Place) -> Expr:
         return call("upid_to_pod_qos", [schema["upid"]], schema, at)
     found = call(f"{source}_to_{name}", [schema[source]], schema, at)
     if name == "pod_name" and source == "upid" and "local_addr" in schema and "time_" in schema:
-        by_address = METADATA["pod_id_to_pod_name"].apply(METADATA["ip_to_pod_id"].apply(schema["local_addr"]))
+        by_address = METADATA["pod_id_to_pod_name"].apply(METADATA["ip_to_pod_id"].apply(schema["local_addr"], _time_of_row(schema)))
         unknown = Call("equal", (found, Literal("", DataType.STRING)), DataType.BOOLEAN)
         return Call("select", (unknown, by_address, found), DataType.STRING, SemanticType.POD_NAME)
     return found
@@ -166,7 +174,7 @@ def _of_host(field: str, otherwise: Literal) -> Any:
 def _nslookup(args: list[Expr], schema: Schema, at: Place) -> Expr:
     if len(args) != 1 or args[0].type is not DataType.STRING:
         raise error("nslookup() takes one address as STRING", at)
-    name = METADATA["service_id_to_service_name"].apply(METADATA["ip_to_service_id"].apply(args[0]))
+    name = METADATA["service_id_to_service_name"].apply(METADATA["ip_to_service_id"].apply(args[0], _time_of_row(schema)))
     return Call("select", (Call("equal", (name, Literal("", DataType.STRING)), DataType.BOOLEAN), args[0], with_semantic(name, SemanticType.NONE)), DataType.STRING)
 
 

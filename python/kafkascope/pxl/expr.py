@@ -44,7 +44,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """``field`` of the metadata row whose key equals ``key``; the type's default when there is none."""
+    """``field`` of the metadata row whose key equals ``key``; the type's default when there is none.
+
+    ``at`` is when the row must have had its key, for keys that are used again; without it, the newest row counts.
+    """
 
     relation: str
     field: str
@@ -52,6 +55,7 @@ class Lookup:
     type: DataType
     semantic: SemanticType = NONE
     nullable: bool = False
+    at: Expr | None = None
 
 
 Expr = Column | Literal | Call | Lookup
@@ -60,7 +64,9 @@ Schema = Mapping[str, Column]
 
 def children(expr: Expr) -> tuple[Expr, ...]:
     """The expressions directly below."""
-    return expr.args if isinstance(expr, Call) else (expr.key,) if isinstance(expr, Lookup) else ()
+    if isinstance(expr, Lookup):
+        return (expr.key,) if expr.at is None else (expr.key, expr.at)
+    return expr.args if isinstance(expr, Call) else ()
 
 
 def walk(expr: Expr) -> Iterator[Expr]:
@@ -72,11 +78,14 @@ def walk(expr: Expr) -> Iterator[Expr]:
 
 def columns(expr: Expr) -> set[str]:
     """Names of the columns that it reads."""
-    if isinstance(expr, Column):
-        return {expr.name}
     found: set[str] = set()
-    for child in children(expr):
-        found |= columns(child)
+    left = [expr]
+    while left:
+        part = left.pop()
+        if isinstance(part, Column):
+            found.add(part.name)
+        else:
+            left += children(part)
     return found
 
 
@@ -92,7 +101,8 @@ def substitute(expr: Expr, replace: Callable[[Column], Expr]) -> Expr:
     if isinstance(expr, Call):
         return Call(expr.fn, tuple(substitute(a, replace) for a in expr.args), expr.type, expr.semantic, expr.nullable)
     if isinstance(expr, Lookup):
-        return Lookup(expr.relation, expr.field, substitute(expr.key, replace), expr.type, expr.semantic)
+        at = None if expr.at is None else substitute(expr.at, replace)
+        return Lookup(expr.relation, expr.field, substitute(expr.key, replace), expr.type, expr.semantic, at=at)
     return expr
 
 
@@ -101,7 +111,7 @@ def with_semantic(expr: Expr, semantic: SemanticType) -> Expr:
     if isinstance(expr, Literal):
         return Literal(expr.value, expr.type, semantic)
     if isinstance(expr, Lookup):
-        return Lookup(expr.relation, expr.field, expr.key, expr.type, semantic)
+        return Lookup(expr.relation, expr.field, expr.key, expr.type, semantic, at=expr.at)
     if isinstance(expr, Call):
         return Call(expr.fn, expr.args, expr.type, semantic, expr.nullable)
     return Column(expr.name, expr.type, semantic, expr.nullable)
@@ -121,5 +131,5 @@ def show(expr: Expr) -> str:
     if isinstance(expr, Literal):
         return repr(expr.value)
     if isinstance(expr, Lookup):
-        return f"{expr.relation}[{show(expr.key)}].{expr.field}"
+        return f"{expr.relation}[{show(expr.key)}{'' if expr.at is None else f' at {show(expr.at)}'}].{expr.field}"
     return f"{expr.fn}({', '.join(show(a) for a in expr.args)})"

@@ -6,15 +6,15 @@ its key, and the field taken there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kafkascope.pxl.expr import Expr, Lookup
 from kafkascope.pxl.types import DataType, SemanticType
 
-#: Metadata relations with the key they are joined by. Several rows of one key (a name used again) count as their newest.
+#: Metadata relations with the key they are joined by. Several rows of one key (a name used again) count as their newest, or as that of a time.
 RELATIONS = {
     "process": "upid", "pod": "pod_id", "pod_by_name": "pod_name", "pod_by_ip": "pod_ip", "pod_by_replicaset": "replicaset_name", "container": "container_id", "container_by_name": "container_name",
-    "service": "service_id", "service_by_name": "service_name", "service_by_ip": "cluster_ip", "node": "node_name",
+    "service": "service_id", "service_by_name": "service_name", "node": "node_name",
 }  # fmt: skip
 
 _FIELDS: dict[str, tuple[DataType, SemanticType]] = {
@@ -39,13 +39,13 @@ class MetadataSpec:
     def signature(self) -> str:
         return f"{self.name}({self.name.split('_to_')[0]})"
 
-    def apply(self, key: Expr) -> Expr:
-        """The look-ups over an argument."""
+    def apply(self, key: Expr, at: Expr | None = None) -> Expr:
+        """The look-ups over an argument; ``at`` is when an address belonged to what is looked up."""
         for relation, field in self.steps:
             kind, semantic = _FIELDS.get(field, (DataType.STRING, SemanticType.NONE))
-            key = Lookup(relation, field, key, kind, semantic)
+            key = Lookup(relation, field, key, kind, semantic, at=at if relation in OF_A_TIME else None)
         if self.semantic is not None and isinstance(key, Lookup):
-            key = Lookup(key.relation, key.field, key.key, key.type, self.semantic)
+            key = replace(key, semantic=self.semantic)
         return key
 
 
@@ -126,6 +126,8 @@ _SEMANTIC = {
     "container_id_to_status": SemanticType.CONTAINER_STATUS,
 }  # fmt: skip
 RELATIONS["ip_service"] = "ip"
+#: Relations of which a key has a row for each stretch of time: an address that another pod or service has had before.
+OF_A_TIME = frozenset({"pod_by_ip", "ip_service"})
 
 
 def _parse() -> dict[str, MetadataSpec]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from kafkascope.pxl import derived
 from kafkascope.pxl.expr import Call, Column, Expr, Literal, Lookup, has_lookup
-from kafkascope.pxl.functions.metadata import RELATIONS
+from kafkascope.pxl.functions.metadata import OF_A_TIME, RELATIONS
 from kafkascope.pxl.lower.duckdb_bodies import Bodies
 from kafkascope.pxl.lower.duckdb_functions import (
     DEFAULTS,
@@ -24,7 +24,7 @@ from kafkascope.pxl.lower.duckdb_functions import (
     literal,
     quoted,
 )
-from kafkascope.pxl.lower.duckdb_metadata import LOOKUPS, PODS_BY
+from kafkascope.pxl.lower.duckdb_metadata import LOOKUPS, PODS_BY, stretch
 from kafkascope.pxl.plan import (
     Aggregate,
     Append,
@@ -216,7 +216,7 @@ class _Lookups:
         self.lowering = lowering
         self.node = node
         self.wraps = id(node) in lowering.nothing
-        self.aliases: dict[tuple[str, Expr], str] = {}
+        self.aliases: dict[tuple[str, Expr, Expr | None], str] = {}
         self.texts: list[str] = []
 
     def sql(self, expr: Expr) -> str:
@@ -236,12 +236,14 @@ class _Lookups:
         if expr.relation == "pod" and isinstance(expr.key, Lookup) and expr.key.relation in PODS_BY and expr.key.field == "pod_id":
             # That row is the pod's already.
             expr = replace(expr.key, field=expr.field, type=expr.type, semantic=expr.semantic)
-        alias = self.aliases.get((expr.relation, expr.key))
+        joined = (expr.relation, expr.key, expr.at)
+        alias = self.aliases.get(joined)
         if alias is None:
-            key = self.sql(expr.key)
-            alias = self.aliases[(expr.relation, expr.key)] = f"m{len(self.aliases)}"
+            key, time = self.sql(expr.key), "" if expr.at is None else self.sql(expr.at)
+            alias = self.aliases[joined] = f"m{len(self.aliases)}"
             view = self.lowering.metadata.setdefault(expr.relation, f"md_of_{expr.relation}")
-            self.texts.append(f" LEFT JOIN {view} AS {alias} ON {alias}.{identifier(RELATIONS[expr.relation])} = {key}")
+            when = stretch(alias, time) if expr.relation in OF_A_TIME else ""
+            self.texts.append(f" LEFT JOIN {view} AS {alias} ON {alias}.{identifier(RELATIONS[expr.relation])} = {key}{when}")
         return f"coalesce({alias}.{identifier(expr.field)}, {DEFAULTS[expr.type]})"
 
     def joins(self) -> str:

@@ -1,4 +1,4 @@
-"""Metadata relations in DuckDB SQL: one row for each key, so that joining them never multiplies rows."""
+"""Metadata relations in DuckDB SQL: one row for each key, or for each stretch of time of a key, so that joining them never multiplies rows."""
 
 from __future__ import annotations
 
@@ -18,21 +18,43 @@ _POD = """pod_id, pod_name, namespace, node_name, pod_ip, status, start_time, st
   CASE WHEN owner_kind = '' THEN '[]' ELSE json_array(json_object('kind', owner_kind, 'name', owner_name))::VARCHAR END AS owner_references"""
 
 
-def _newest(columns: str, view: str, key: str, running_first: str = "start_time", where: str = "") -> str:
+def _newest(columns: str, view: str, key: str, began: str = "start_time") -> str:
     """The row of each key that still runs, or else the newest."""
-    condition = f" AND {where}" if where else ""
-    return (
-        f"SELECT {columns} FROM {view} WHERE {key} <> ''{condition} "
-        f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY stop_time = 0 DESC, {running_first} DESC) = 1"
+    return f"SELECT {columns} FROM {view} WHERE {key} <> '' QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY stop_time = 0 DESC, {began} DESC) = 1"
+
+
+#: The first and the last time of all.
+_EVER, _NEVER = -(2**63 - 1), 2**63 - 1
+
+
+def _by_time(columns: str, view: str, key: str, began: str, where: str = "true") -> str:
+    """Rows of each key with the stretch ``_since`` to ``_until`` in which the key is theirs: the stretches of a key follow one another and leave no time out.
+
+    A key is its owner's until that ends, or until the next that has not ended began: a pod that has completed keeps its address in the API and not on
+    the network. The last owner's stretch goes on, as what it sent last may be seen after its end.
+    """
+    ends = (
+        f"SELECT *, least(CASE stop_time WHEN 0 THEN {_NEVER} ELSE stop_time END, coalesce(lead({began}) OVER (PARTITION BY {key}, stop_time = 0 ORDER BY {began}, time_), {_NEVER})) AS _end "
+        f"FROM {view} WHERE {key} <> '' AND {where}"
     )
+    return (
+        f"SELECT {columns}, coalesce(lag(_end) OVER own, {_EVER}) AS _since, CASE WHEN lead(_end) OVER own IS NULL THEN {_NEVER} ELSE _end END AS _until "
+        f"FROM ({ends}) WINDOW own AS (PARTITION BY {key} ORDER BY _end, {began}, time_)"
+    )
+
+
+def stretch(alias: str, time: str) -> str:
+    """Conditions of a join with a relation whose keys have stretches of time: the one around ``time``, or the last."""
+    return f" AND {alias}._since <= {time} AND {time} < {alias}._until" if time else f" AND {alias}._until = {_NEVER}"
 
 
 #: A pod under each of its addresses: its status names those of a dual stack, and those of services that lead to it alone.
 _ADDRESSES = """(SELECT * REPLACE (unnest(list_concat(
   CASE WHEN contains(status, '"podIPs"') THEN from_json(status->'podIPs', '["VARCHAR"]') ELSE [pod_ip] END,
   CASE WHEN contains(status, '"serviceIPs"') THEN from_json(status->'serviceIPs', '["VARCHAR"]') END)) AS pod_ip) FROM md_pod)"""
-_BY_IP = _newest(_POD, _ADDRESSES, "pod_ip", where="NOT host_network")
-_SERVICE_BY_IP = _newest("cluster_ip, service_id", "md_service", "cluster_ip", "time_")
+_BY_IP = _by_time(_POD, _ADDRESSES, "pod_ip", "start_time", "NOT host_network")
+# Nothing tells when a service began: only ends divide the time.
+_SERVICE_BY_IP = _by_time("cluster_ip AS ip, service_id", "md_service", "cluster_ip", "stop_time")
 
 #: Relations of a pod by something else, with all that ``pod`` has.
 PODS_BY = frozenset({"pod_by_ip", "pod_by_name", "pod_by_replicaset"})
@@ -46,10 +68,8 @@ LOOKUPS = {
     "container_by_name": LookupSql(_newest("*", "md_container", "container_name"), True),
     "service": LookupSql("SELECT * FROM md_service"),
     "service_by_name": LookupSql(_newest("*", "md_service", "service_name", "time_"), True),
-    "service_by_ip": LookupSql(_SERVICE_BY_IP, True),
     # A cluster address first, otherwise the services of the pod that has the address.
     "ip_service": LookupSql(
-        f"SELECT coalesce(s.cluster_ip, p.pod_ip) AS ip, coalesce(s.service_id, p.service_id) AS service_id "
-        f"FROM ({_SERVICE_BY_IP}) AS s FULL OUTER JOIN ({_BY_IP}) AS p ON p.pod_ip = s.cluster_ip", True),
+        f"{_SERVICE_BY_IP} UNION ALL SELECT pod_ip, service_id, _since, _until FROM ({_BY_IP}) WHERE pod_ip NOT IN (SELECT cluster_ip FROM md_service)", True),
     "node": LookupSql("SELECT * FROM md_node"),
 }  # fmt: skip
