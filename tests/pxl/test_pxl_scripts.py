@@ -30,6 +30,8 @@ def ago(seconds: float) -> int:
 BROKER = {"broker_upid": "1:10:100", "broker_addr": "10.0.0.1", "broker_port": 9092, "cluster_id": "c1"}
 ORDER = {**BROKER, "client_upid": "1:20:200", "client_addr": "10.0.0.2", "client_port": 5000, "client_id": "order"}
 INVOICING = {**BROKER, "client_upid": "", "client_addr": "10.0.0.3", "client_port": 5001, "client_id": "invoicing", "replica_id": -1}
+#: The first row of its request.
+FIRST = {"first_of_request": True, "first_of_topic": True}
 EVENT = {
     "upid": "1:10:100", "local_addr": "10.0.0.1", "local_port": 9092, "remote_addr": "10.0.0.2", "remote_port": 5000, "trace_role": 2, "client_id": "order",
     "latency": 2_000_000, "remote_upid": "1:20:200", "outcome": "complete", "declared_bytes": 600, "error_code": 0,
@@ -43,14 +45,14 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     ],
     "kafka_produce": [
         # One request of two partitions, and another.
-        {**ORDER, "time_": ago(100), "topic": "order", "partition": 0, "bytes": 1000, "base_offset": 10, "last_offset": 12, "error_code": 0, "response_time": ago(99)},
+        {**ORDER, **FIRST, "time_": ago(100), "topic": "order", "partition": 0, "bytes": 1000, "base_offset": 10, "last_offset": 12, "error_code": 0, "response_time": ago(99)},
         {**ORDER, "time_": ago(100), "topic": "order", "partition": 1, "bytes": 500, "base_offset": 7, "last_offset": 7, "error_code": 0, "response_time": ago(99)},
-        {**ORDER, "time_": ago(90), "topic": "audit", "topic_id": "x", "partition": 0, "bytes": 30, "base_offset": 1, "last_offset": 1, "error_code": 0, "response_time": ago(89)},
+        {**ORDER, **FIRST, "time_": ago(90), "topic": "audit", "topic_id": "x", "partition": 0, "bytes": 30, "base_offset": 1, "last_offset": 1, "error_code": 0, "response_time": ago(89)},
     ],
     "kafka_fetch": [
-        {**INVOICING, "time_": ago(60), "topic": "order", "partition": 0, "bytes": 1000, "first_offset": 11, "last_offset": 12, "response_time": ago(49)},
-        {**INVOICING, "time_": ago(45), "topic": "order", "partition": 0, "bytes": 0, "response_time": ago(44)},
-        {**INVOICING, "client_id": "broker-2", "replica_id": 2, "time_": ago(45), "topic": "order", "partition": 0, "bytes": 77, "response_time": ago(44)},
+        {**INVOICING, **FIRST, "time_": ago(60), "topic": "order", "partition": 0, "bytes": 1000, "first_offset": 11, "last_offset": 12, "response_time": ago(49)},
+        {**INVOICING, **FIRST, "time_": ago(45), "topic": "order", "partition": 0, "bytes": 0, "response_time": ago(44)},
+        {**INVOICING, **FIRST, "client_id": "broker-2", "replica_id": 2, "time_": ago(45), "topic": "order", "partition": 0, "bytes": 77, "response_time": ago(44)},
     ],
     "kafka_group_events": [
         {"time_": ago(40), "group_id": "invoicing", "event": "join", "member_id": "m1", "generation": 3, "error_code": 0, "duration": 3 * S, "protocol": "classic",
