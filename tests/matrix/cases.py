@@ -46,8 +46,8 @@ def java_current(bootstrap: str) -> list[list[str]]:
     return [client, [*toolchain.java_client("4.4.0", "Share.java"), bootstrap, "100"]]
 
 
-def java(version: str, replication: int = 1) -> Callable[[str], list[list[str]]]:
-    return lambda bootstrap: [[*toolchain.java_client(version, "Client.java"), bootstrap, str(replication), "classic"]]
+def java(version: str, replication: int = 1, protocols: Sequence[str] = ("classic",)) -> Callable[[str], list[list[str]]]:
+    return lambda bootstrap: [[*toolchain.java_client(version, "Client.java"), bootstrap, str(replication), *protocols]]
 
 
 def java_old(bootstrap: str) -> list[list[str]]:
@@ -95,6 +95,8 @@ SASL: dict[str, object] = {
 }
 #: A transaction that has timed out is aborted soon.
 IMPATIENT: dict[str, object] = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": 500}
+#: Consumers read from the replica of their rack.
+RACKS: dict[str, object] = {"broker.rack": "rack-{node}", "replica.selector.class": "org.apache.kafka.common.replica.RackAwareReplicaSelector"}
 
 
 CASES = [
@@ -105,10 +107,12 @@ CASES = [
     Case("kafka-python", python("current.txt", "kafka_python.py"), quick=True, must=(("FETCH", 12), ("JOIN_GROUP", 7))),
     Case("aiokafka", python("current.txt", "aiokafka_client.py"), must=(("PRODUCE", 7), ("FETCH", 11), ("API_VERSIONS", 0))),
     Case("franz-go", go("franz-go", "classic", "consumer"), quick=True, must=(("PRODUCE", 13), ("FETCH", 18), ("CONSUMER_GROUP_HEARTBEAT", 1))),
+    Case("franz-go-groups", go("franz-go", "range", "round-robin", "sticky", "cooperative-sticky", "share"), must=(("JOIN_GROUP", 9), ("SYNC_GROUP", 5), ("SHARE_FETCH", 2))),
     Case("sarama", go("sarama"), must=(("FETCH", 12), ("JOIN_GROUP", 7))),
     Case("kafka-go", go("kafka-go"), must=(("PRODUCE", 8), ("FETCH", 10), ("METADATA", 6))),
     Case("kafkajs", node("kafkajs.mjs"), must=(("PRODUCE", 7), ("FETCH", 11), ("END_TXN", 1))),
     Case("platformatic", node("platformatic.mjs", "classic", "consumer"), must=(("PRODUCE", 11), ("FETCH", 17), ("CONSUMER_GROUP_HEARTBEAT", 1))),
+    Case("java-4.0-on-4.0", java("4.0.2", protocols=("classic", "consumer")), broker="4.0.2", must=(("PRODUCE", 12), ("FETCH", 17), ("CONSUMER_GROUP_HEARTBEAT", 1))),
     Case("java-3.9-on-3.9", java("3.9.2"), broker="3.9.2", must=(("TXN_OFFSET_COMMIT", 4),)),
     Case("java-2.8-on-3.9", java("2.8.2"), broker="3.9.2", must=(("ADD_PARTITIONS_TO_TXN", 3),)),
     Case("java-old-on-3.9", java_old, broker="3.9.2", must=(("PRODUCE", 1), ("FETCH", 3), ("FETCH", 5), ("OFFSET_COMMIT", 7), ("FETCH", 13), ("METADATA", 2))),
@@ -121,8 +125,13 @@ CASES = [
     Case("transactions", java_program("Transactions.java"), settings=IMPATIENT, must=(("END_TXN", 5), ("WRITE_TXN_MARKERS", 2), ("LIST_TRANSACTIONS", 2), ("DESCRIBE_PRODUCERS", 0))),
     Case("transactions-v1", java_program("Transactions.java", jars="3.9.2"), settings=IMPATIENT, must=(("END_TXN", 4), ("ADD_PARTITIONS_TO_TXN", 3))),
     Case("topic-recreated", java_program("Recreated.java"), settings={"auto.create.topics.enable": False}, must=(("FETCH", 18), ("DELETE_TOPICS", 6))),
-    Case("streams", java_program("Streams.java", "classic", jars="4.4.0-streams"), must=(("JOIN_GROUP", 9), ("SYNC_GROUP", 5))),
-    Case("streams-1071", java_program("Streams.java", "streams", jars="4.4.0-streams"), must=(("STREAMS_GROUP_HEARTBEAT", 1),)),
+    Case("streams", java_program("Streams.java", "classic", "at_least_once", jars="4.4.0-streams"), must=(("JOIN_GROUP", 9), ("SYNC_GROUP", 5))),
+    Case("streams-1071", java_program("Streams.java", "streams", "at_least_once", jars="4.4.0-streams"), must=(("STREAMS_GROUP_HEARTBEAT", 1),)),
+    Case("streams-eos", java_program("Streams.java", "classic", "exactly_once_v2", jars="4.4.0-streams"), must=(("TXN_OFFSET_COMMIT", 6), ("END_TXN", 5))),
+    Case("mirror-maker", java_program("Mirror.java", jars="4.3.1-mirror"), must=(("JOIN_GROUP", 9), ("SYNC_GROUP", 5))),
+    Case("throttled", java_program("Throttled.java"), must=(("ALTER_CLIENT_QUOTAS", 1), ("DESCRIBE_CLIENT_QUOTAS", 1), ("PRODUCE", 13), ("FETCH", 18))),
+    Case("nearest-replica", java_program("Nearest.java"), nodes=2, settings=RACKS, must=(("FETCH", 18),)),
+    Case("many-partitions", java_program("Wide.java", "300", "10"), must=(("CREATE_TOPICS", 7), ("METADATA", 13), ("DESCRIBE_TOPIC_PARTITIONS", 0))),
     Case("broker-killed", java_program("Steady.java", "2", "24"), nodes=2, meanwhile=killed_and_restarted, must=(("FETCH", 18), ("ALTER_PARTITION", 3))),
     Case("attached-late", java_program("Steady.java", "1", "15"), unseen_s=8, must=(("PRODUCE", 13), ("FETCH", 18), ("CONSUMER_GROUP_HEARTBEAT", 1))),
 ]

@@ -15,12 +15,11 @@ from typing import Any
 from toolchain import HERE, cache, jars, java
 
 from kafkascope.demo import jars as demo_jars
+from kafkascope.demo.broker import JVM, SMALL, STARTED, write_properties
 from kafkascope.demo.paths import paths
 
 CLUSTER_ID = "kafkascopeMatrix000000"
-STARTED = "Kafka Server started"
 _START_S = 150
-_JVM = ["-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 #: In front of each line's JSON.
 COMPLETED = "Completed request:"
 
@@ -34,7 +33,10 @@ def free_ports(n: int) -> list[int]:
 
 
 class Cluster:
-    """``nodes`` brokers of one version on loopback; the first is the controller too. ``start`` them, ``stop`` them, read ``requests``."""
+    """``nodes`` brokers of one version on loopback; the first is the controller too. ``start`` them, ``stop`` them, read ``requests``.
+
+    ``{node}`` in one of ``settings`` is the broker's number, from 1.
+    """
 
     def __init__(self, version: str, nodes: int, folder: Path, settings: Mapping[str, object] | None = None) -> None:
         self.version = version
@@ -72,26 +74,15 @@ class Cluster:
             "inter.broker.listener.name": name,
             "log.dirs": "data",
             "num.partitions": 3,
-            "num.network.threads": 2,
-            "num.io.threads": 4,
-            "offsets.topic.replication.factor": 1,
-            "offsets.topic.num.partitions": 4,
-            "transaction.state.log.replication.factor": 1,
-            "transaction.state.log.min.isr": 1,
-            "transaction.state.log.num.partitions": 2,
-            "share.coordinator.state.topic.replication.factor": 1,
-            "share.coordinator.state.topic.min.isr": 1,
-            "share.coordinator.state.topic.num.partitions": 2,
-            "group.initial.rebalance.delay.ms": 0,
-            # The default dedupe buffer alone would need 128 MB of heap.
-            "log.cleaner.dedupe.buffer.size": 8_388_608,
-            **self._more,
+            **SMALL,
+            **{key: str(value).replace("{node}", str(node)) for key, value in self._more.items()},
         }
 
     def _java(self, *more: str) -> list[str]:
-        config = HERE / "brokers" / self.version
-        logging = f"-Dlog4j.configuration=file:{config / 'log4j.properties'}" if self.version.startswith("3.") else f"-Dlog4j2.configurationFile={config / 'log4j2.properties'}"
-        return [java(), *_JVM, logging, "-cp", f"{self.jars}/*", *more]
+        # From 4.0 on, brokers log with Log4j 2.
+        old = self.version.startswith("3.")
+        logging = f"-Dlog4j.configuration=file:{HERE / 'brokers' / self.version / 'log4j.properties'}" if old else f"-Dlog4j2.configurationFile={HERE / 'brokers/log4j2.properties'}"
+        return [java(), *JVM, logging, "-cp", f"{self.jars}/*", *more]
 
     def _format(self, node: int, folder: Path) -> None:
         """Formatting takes a JVM of its own, and gives the same every time but for ports."""
@@ -108,7 +99,7 @@ class Cluster:
         for node in range(1, len(self.ports) + 1):
             folder = self._folder(node)
             folder.mkdir(parents=True)
-            (folder / "server.properties").write_text("".join(f"{key}={value}\n" for key, value in self._settings(node).items()))
+            write_properties(folder, self._settings(node))
             self._format(node, folder)
             self._brokers.append(self._launch(node))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import oracle
 import pytest
-from test_clients import rows_of_file
+from live_rows import rows_of_file
 
 CAPTURES = Path(__file__).resolve().parents[2] / "captures"
 #: One of each kind is damaged, too: the rest would say no more.

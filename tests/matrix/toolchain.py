@@ -74,14 +74,18 @@ def jars(folder: Path) -> Path:
 
 
 def java() -> str:
-    """Runs source files as well, so it is a JDK's."""
-    tool("javac", "openjdk-17-jdk-headless")
     return tool("java", "openjdk-17-jdk-headless")
 
 
 def java_client(version: str, source: str) -> list[str]:
     """The command of a client's Java program against kafka-clients ``version``."""
-    return [java(), "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", f"{jars(CLIENTS / 'java' / version)}/*", str(CLIENTS / "java" / source)]
+    folder = CLIENTS / "java"
+    libraries = jars(folder / version)
+    into, complete = _made(f"java/{version}", [folder / name for name in (source, "Clients.java", "Metrics.java")])
+    if not complete:
+        _run([tool("javac", "openjdk-17-jdk-headless"), "-nowarn", "-cp", f"{libraries}/*", "-sourcepath", folder, "-d", into, folder / source], folder)
+        (into / ".complete").touch()
+    return [java(), "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", f"{libraries}/*:{into}", Path(source).stem]
 
 
 def python_client(lock: str, source: str) -> list[str]:

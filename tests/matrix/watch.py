@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from kafkascope import _core as core
 
-EVENTS = "kafka_events.beta"
+EVENTS, LOSS = "kafka_events.beta", "kafka_loss"
 #: tcpdump hands packets over with this delay at most.
 _SETTLE_S = 1.6
 
@@ -29,6 +29,8 @@ class Pipeline:
         self._ports = set(ports)
         self._ended = threading.Event()
         self.rows: list[dict[str, Any]] = []
+        #: Of ``kafka_loss``, whichever connection they are of.
+        self.losses: list[dict[str, Any]] = []
         self.stats: dict[str, int] = {}
         self._thread = threading.Thread(target=self._poll, name=source)
         self._thread.start()
@@ -37,6 +39,9 @@ class Pipeline:
         if EVENTS in batches:
             table = pa.table(pa.record_batch(batches[EVENTS]))
             self.rows += [row for row in table.to_pylist() if row["local_port"] in self._ports or row["remote_port"] in self._ports]
+
+        if LOSS in batches:
+            self.losses += pa.table(pa.record_batch(batches[LOSS])).to_pylist()
 
     def _poll(self) -> None:
         while not self._ended.is_set():

@@ -15,7 +15,25 @@ from kafkascope.demo.errors import DemoError
 HERE = Path(__file__).resolve().parent
 #: Printed when the broker serves.
 STARTED = "Kafka Server started"
-_JVM = ["-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.net.preferIPv4Stack=true"]
+#: Options of a JVM that is up in seconds and stays small.
+JVM = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+_IPV4 = "-Djava.net.preferIPv4Stack=true"
+#: Settings of a broker that is up in seconds, stays small, and keeps Kafka's own topics without replicas.
+SMALL: Mapping[str, object] = {
+    "num.network.threads": 2,
+    "num.io.threads": 4,
+    "offsets.topic.replication.factor": 1,
+    "offsets.topic.num.partitions": 4,
+    "transaction.state.log.replication.factor": 1,
+    "transaction.state.log.min.isr": 1,
+    "transaction.state.log.num.partitions": 2,
+    "share.coordinator.state.topic.replication.factor": 1,
+    "share.coordinator.state.topic.min.isr": 1,
+    "share.coordinator.state.topic.num.partitions": 2,
+    "group.initial.rebalance.delay.ms": 0,
+    # The default dedupe buffer alone would need 128 MB of heap.
+    "log.cleaner.dedupe.buffer.size": 8_388_608,
+}
 
 
 def cluster_id(seed: bytes | None = None) -> str:
@@ -39,23 +57,16 @@ def settings(*, host: str, advertised: str, port: int, controller_port: int, dat
         "inter.broker.listener.name": "PLAINTEXT",
         "log.dirs": data,
         "num.partitions": 5,
-        "num.network.threads": 2,
-        "num.io.threads": 4,
-        "offsets.topic.replication.factor": 1,
-        "offsets.topic.num.partitions": 4,
-        "transaction.state.log.replication.factor": 1,
-        "transaction.state.log.min.isr": 1,
-        "transaction.state.log.num.partitions": 2,
-        "share.coordinator.state.topic.replication.factor": 1,
-        "share.coordinator.state.topic.min.isr": 1,
-        "share.coordinator.state.topic.num.partitions": 2,
-        "group.initial.rebalance.delay.ms": 0,
-        # The default dedupe buffer alone would need 128 MB of heap.
-        "log.cleaner.dedupe.buffer.size": 8_388_608,
+        **SMALL,
         "log.retention.bytes": 67_108_864,
         "log.segment.bytes": 16_777_216,
         **(more or {}),
     }
+
+
+def write_properties(folder: Path, properties: Mapping[str, object]) -> None:
+    """``server.properties`` in ``folder``."""
+    (folder / "server.properties").write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
 
 
 @dataclass(frozen=True)
@@ -86,10 +97,10 @@ class Broker:
     def prepare(self, properties: Mapping[str, object]) -> None:
         """Write the settings and format the data folder when it is new. Raises ``DemoError``."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "server.properties").write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
+        write_properties(self.folder, properties)
         if (Path(str(properties["log.dirs"])) / "meta.properties").exists():
             return
-        command = [self.java, "-Xmx128m", *_JVM[2:], self._logging(), "-cp", self.classpath, "kafka.tools.StorageTool", "format", "-t", self.cluster_id, "-c", "server.properties"]
+        command = [self.java, "-Xmx128m", *JVM[2:], _IPV4, self._logging(), "-cp", self.classpath, "kafka.tools.StorageTool", "format", "-t", self.cluster_id, "-c", "server.properties"]
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=120, check=False)
         if done.returncode != 0:
             raise DemoError(f"the broker's data folder could not be formatted: {(done.stdout + done.stderr).strip()[-300:]}", "is the disk full?")
@@ -98,7 +109,7 @@ class Broker:
         """The broker's command, to be run in ``folder``. The first start of a Java makes its class-data archive when it ends."""
         archive = self.archive
         cds = [f"-XX:SharedArchiveFile={archive}", "-Xlog:cds=off", "-Xlog:cds+dynamic=off"] if archive.exists() else []
-        return [self.java, *_JVM, *cds, self._logging(), "-cp", self.classpath, "kafka.Kafka", "server.properties"]
+        return [self.java, *JVM, _IPV4, *cds, self._logging(), "-cp", self.classpath, "kafka.Kafka", "server.properties"]
 
     def make_archive(self, properties: Mapping[str, object]) -> None:
         """Run the broker once until it serves, to archive its classes: later starts take half the time."""
@@ -108,7 +119,7 @@ class Broker:
         self.prepare(properties)
         scratch = archive.with_suffix(".new")
         archive.parent.mkdir(parents=True, exist_ok=True)
-        command = [self.java, *_JVM, f"-XX:ArchiveClassesAtExit={scratch}", "-Xlog:cds=off", "-Xlog:cds+dynamic=off", self._logging(), "-cp", self.classpath, "kafka.Kafka",
+        command = [self.java, *JVM, _IPV4, f"-XX:ArchiveClassesAtExit={scratch}", "-Xlog:cds=off", "-Xlog:cds+dynamic=off", self._logging(), "-cp", self.classpath, "kafka.Kafka",
                    "server.properties"]  # fmt: skip
         with subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
             assert process.stdout is not None

@@ -23,7 +23,6 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.serialization.StringDeserializer;
-import org.apache.kafka.common.serialization.StringSerializer;
 
 /** Everything that clients of 2.8 and newer have in common: Client BOOTSTRAP REPLICATION GROUP_PROTOCOL... */
 public class Client {
@@ -33,18 +32,6 @@ public class Client {
   static String bootstrap;
   static int produced;
   static int consumed;
-
-  static Properties config(String clientId, String... more) {
-    Properties config = new Properties();
-    config.put("bootstrap.servers", bootstrap);
-    config.put("client.id", clientId);
-    for (int i = 0; i < more.length; i += 2) config.put(more[i], more[i + 1]);
-    return config;
-  }
-
-  static KafkaProducer<String, String> producer(String clientId, String... more) {
-    return new KafkaProducer<>(config(clientId, more), new StringSerializer(), new StringSerializer());
-  }
 
   static void send(KafkaProducer<String, String> producer) throws Exception {
     for (int i = 0; i < RECORDS; i++) {
@@ -58,19 +45,19 @@ public class Client {
 
   static void produce() throws Exception {
     for (String codec : CODECS) {
-      try (KafkaProducer<String, String> p = producer("idempotent-" + codec, "compression.type", codec, "enable.idempotence", "true", "acks", "all")) {
+      try (KafkaProducer<String, String> p = Clients.producer(bootstrap, "idempotent-" + codec, "compression.type", codec, "enable.idempotence", "true", "acks", "all")) {
         send(p);
       }
     }
     for (String acks : new String[] {"0", "1", "all"}) {
-      try (KafkaProducer<String, String> p = producer("acks-" + acks, "acks", acks, "enable.idempotence", "false")) {
+      try (KafkaProducer<String, String> p = Clients.producer(bootstrap, "acks-" + acks, "acks", acks, "enable.idempotence", "false")) {
         send(p);
       }
     }
   }
 
   static KafkaConsumer<String, String> consumer(String group, String... more) {
-    Properties config = config("reader-" + group, more);
+    Properties config = Clients.config(bootstrap, "reader-" + group, more);
     config.put("group.id", group);
     config.put("auto.offset.reset", "earliest");
     config.put("enable.auto.commit", "false");
@@ -98,7 +85,7 @@ public class Client {
 
   /** Reads in a group and commits with each transaction; every third is aborted. */
   static void transactions() throws Exception {
-    try (KafkaProducer<String, String> p = producer("transactional", "transactional.id", "tx-matrix");
+    try (KafkaProducer<String, String> p = Clients.producer(bootstrap, "transactional", "transactional.id", "tx-matrix");
         KafkaConsumer<String, String> c = consumer("group-tx", "isolation.level", "read_committed")) {
       p.initTransactions();
       for (int i = 0; i < 3; i++) {
@@ -145,7 +132,7 @@ public class Client {
     bootstrap = args[0];
     List<String> protocols = new ArrayList<>(Arrays.asList(args).subList(2, args.length));
     List<String> groups = new ArrayList<>();
-    try (Admin admin = Admin.create(config("admin"))) {
+    try (Admin admin = Admin.create(Clients.config(bootstrap, "admin"))) {
       before(admin, Short.parseShort(args[1]));
       produce();
       for (String protocol : protocols) {
@@ -155,7 +142,6 @@ public class Client {
       transactions();
       after(admin, groups);
     }
-    System.out.println("{\"produced\": " + produced + ", \"consumed\": " + consumed / protocols.size() + "}");
-    System.exit(0);
+    Clients.report(produced, consumed / protocols.size());
   }
 }

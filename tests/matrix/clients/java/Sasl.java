@@ -18,11 +18,7 @@ import org.apache.kafka.common.serialization.StringSerializer;
 public class Sasl {
   static Properties config(String bootstrap, String clientId, String mechanism, String user, String password) {
     String module = mechanism.equals("PLAIN") ? "plain.PlainLoginModule" : "scram.ScramLoginModule";
-    Properties config = new Properties();
-    config.put("bootstrap.servers", bootstrap);
-    config.put("client.id", clientId);
-    config.put("security.protocol", "SASL_PLAINTEXT");
-    config.put("sasl.mechanism", mechanism);
+    Properties config = Clients.config(bootstrap, clientId, "security.protocol", "SASL_PLAINTEXT", "sasl.mechanism", mechanism);
     config.put("sasl.jaas.config", "org.apache.kafka.common.security." + module + " required username=\"" + user + "\" password=\"" + password + "\";");
     return config;
   }
@@ -66,7 +62,6 @@ public class Sasl {
       while (consumed < produced && System.currentTimeMillis() < end) consumed += consumer.poll(Duration.ofMillis(200)).count();
       consumer.commitSync();
     }
-    System.out.println("{\"produced\": " + produced + ", \"consumed\": " + consumed + "}");
-    System.exit(0);
+    Clients.report(produced, consumed);
   }
 }

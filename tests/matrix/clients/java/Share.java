@@ -14,9 +14,7 @@ import org.apache.kafka.common.serialization.StringDeserializer;
 /** A share group (KIP-932) that accepts, releases and rejects: Share BOOTSTRAP WANTED. */
 public class Share {
   public static void main(String[] args) throws Exception {
-    Properties config = new Properties();
-    config.put("bootstrap.servers", args[0]);
-    config.put("client.id", "share");
+    Properties config = Clients.config(args[0], "share");
     try (Admin admin = Admin.create(config)) {
       var group = new ConfigResource(ConfigResource.Type.GROUP, "group-share");
       var earliest = new AlterConfigOp(new ConfigEntry("share.auto.offset.reset", "earliest"), AlterConfigOp.OpType.SET);
@@ -39,7 +37,6 @@ public class Share {
         consumer.commitSync();
       }
     }
-    System.out.println("{\"produced\": " + wanted + ", \"consumed\": " + done + "}");
-    System.exit(0);
+    Clients.report(wanted, done);
   }
 }

@@ -1,17 +1,13 @@
 import java.time.Duration;
 import java.util.Collections;
-import java.util.Properties;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.MemberToRemove;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.RemoveMembersFromConsumerGroupOptions;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
-import org.apache.kafka.common.serialization.StringDeserializer;
-import org.apache.kafka.common.serialization.StringSerializer;
 
 /** Static members (KIP-345): one comes back as itself, one is fenced by its double, one is removed by hand: Static BOOTSTRAP PROTOCOL. */
 public class Static {
@@ -19,20 +15,8 @@ public class Static {
   static String protocol;
   static int consumed;
 
-  static Properties config(String clientId) {
-    Properties config = new Properties();
-    config.put("bootstrap.servers", bootstrap);
-    config.put("client.id", clientId);
-    return config;
-  }
-
   static KafkaConsumer<String, String> member(String clientId, String instance) {
-    Properties config = config(clientId);
-    if (!protocol.equals("classic")) config.put("group.protocol", protocol);
-    config.put("group.id", "group-static-" + protocol);
-    config.put("group.instance.id", instance);
-    config.put("auto.offset.reset", "earliest");
-    KafkaConsumer<String, String> member = new KafkaConsumer<>(config, new StringDeserializer(), new StringDeserializer());
+    var member = Clients.consumer(bootstrap, clientId, "group.protocol", protocol, "group.id", "group-static-" + protocol, "group.instance.id", instance);
     member.subscribe(Collections.singletonList("matrix"));
     return member;
   }
@@ -55,9 +39,9 @@ public class Static {
     bootstrap = args[0];
     protocol = args[1];
     int produced = 60;
-    try (Admin admin = Admin.create(config("admin"))) {
+    try (Admin admin = Admin.create(Clients.config(bootstrap, "admin"))) {
       admin.createTopics(Collections.singleton(new NewTopic("matrix", 4, (short) 1))).all().get();
-      try (KafkaProducer<String, String> producer = new KafkaProducer<>(config("writer"), new StringSerializer(), new StringSerializer())) {
+      try (var producer = Clients.producer(bootstrap, "writer")) {
         for (int i = 0; i < produced; i++) producer.send(new ProducerRecord<>("matrix", "key-" + i, "value"));
       }
       KafkaConsumer<String, String> one = member("first", "instance-1");
@@ -79,7 +63,6 @@ public class Static {
       admin.describeConsumerGroups(Collections.singleton("group-static-" + protocol)).all().get();
       poll(1_000, twin);
     }
-    System.out.println("{\"produced\": " + produced + ", \"consumed\": " + consumed + "}");
-    Runtime.getRuntime().halt(0);
+    Clients.report(produced, consumed);
   }
 }

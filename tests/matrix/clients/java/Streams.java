@@ -4,29 +4,18 @@ import java.util.List;
 import java.util.Properties;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.Serdes;
-import org.apache.kafka.common.serialization.StringDeserializer;
-import org.apache.kafka.common.serialization.StringSerializer;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.state.Stores;
 
-/** Counts words with a repartition and a changelog topic, in two threads with warm standbys: Streams BOOTSTRAP PROTOCOL. */
+/** Counts words with a repartition and a changelog topic, in two threads with warm standbys: Streams BOOTSTRAP PROTOCOL GUARANTEE. */
 public class Streams {
   static final int LINES = 40;
 
-  static Properties config(String bootstrap, String clientId) {
-    Properties config = new Properties();
-    config.put("bootstrap.servers", bootstrap);
-    config.put("client.id", clientId);
-    return config;
-  }
-
-  static KafkaStreams application(String bootstrap, String protocol, String instance) throws Exception {
+  static KafkaStreams application(String bootstrap, String protocol, String guarantee, String instance) throws Exception {
     StreamsBuilder builder = new StreamsBuilder();
     builder.<String, String>stream("lines")
         .flatMapValues(line -> Arrays.asList(line.split(" ")))
@@ -35,7 +24,7 @@ public class Streams {
         .toStream()
         .mapValues(String::valueOf)
         .to("counts");
-    Properties config = config(bootstrap, "words-" + instance);
+    Properties config = Clients.config(bootstrap, "words-" + instance, "processing.guarantee", guarantee);
     config.put("application.id", "words-" + protocol);
     config.put("application.server", "127.0.0.1:" + (instance.equals("a") ? 9001 : 9002));
     config.put("group.protocol", protocol);
@@ -52,18 +41,15 @@ public class Streams {
 
   public static void main(String[] args) throws Exception {
     String bootstrap = args[0];
-    try (Admin admin = Admin.create(config(bootstrap, "admin"))) {
+    try (Admin admin = Admin.create(Clients.config(bootstrap, "admin"))) {
       admin.createTopics(List.of(new NewTopic("lines", 2, (short) 1), new NewTopic("counts", 2, (short) 1))).all().get();
     }
-    try (var producer = new KafkaProducer<>(config(bootstrap, "writer"), new StringSerializer(), new StringSerializer())) {
+    try (var producer = Clients.producer(bootstrap, "writer")) {
       for (int i = 0; i < LINES; i++) producer.send(new ProducerRecord<>("lines", "key-" + i, "one two-" + i + " three"));
     }
-    Properties reads = config(bootstrap, "reader");
-    reads.put("group.id", "group-counts");
-    reads.put("auto.offset.reset", "earliest");
     int counts = 0;
-    try (var first = application(bootstrap, args[1], "a"); var second = application(bootstrap, args[1], "b");
-        var consumer = new KafkaConsumer<>(reads, new StringDeserializer(), new StringDeserializer())) {
+    try (var first = application(bootstrap, args[1], args[2], "a"); var second = application(bootstrap, args[1], args[2], "b");
+        var consumer = Clients.consumer(bootstrap, "reader", "group.id", "group-counts", "isolation.level", "read_committed")) {
       first.start();
       consumer.subscribe(List.of("counts"));
       long end = System.currentTimeMillis() + 20_000;
@@ -72,7 +58,6 @@ public class Streams {
       end = System.currentTimeMillis() + 8_000;
       while (System.currentTimeMillis() < end) consumer.poll(Duration.ofMillis(300));
     }
-    System.out.println("{\"produced\": " + LINES + ", \"consumed\": " + counts + "}");
-    System.exit(0);
+    Clients.report(LINES, counts);
   }
 }

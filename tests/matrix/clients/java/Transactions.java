@@ -1,35 +1,21 @@
 import java.time.Duration;
 import java.util.Collections;
-import java.util.Properties;
 import org.apache.kafka.clients.admin.AbortTransactionSpec;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.ProducerState;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.serialization.StringDeserializer;
-import org.apache.kafka.common.serialization.StringSerializer;
 
 /** Transactions that end in every way: committed, aborted, fenced, timed out, aborted by hand, left open: Transactions BOOTSTRAP. */
 public class Transactions {
   static final TopicPartition ONLY = new TopicPartition("matrix", 0);
   static String bootstrap;
 
-  static Properties config(String clientId) {
-    Properties config = new Properties();
-    config.put("bootstrap.servers", bootstrap);
-    config.put("client.id", clientId);
-    return config;
-  }
-
   static KafkaProducer<String, String> begun(String clientId, String id, int timeoutMs) {
-    Properties config = config(clientId);
-    config.put("transactional.id", id);
-    config.put("transaction.timeout.ms", String.valueOf(timeoutMs));
-    KafkaProducer<String, String> producer = new KafkaProducer<>(config, new StringSerializer(), new StringSerializer());
+    var producer = Clients.producer(bootstrap, clientId, "transactional.id", id, "transaction.timeout.ms", String.valueOf(timeoutMs));
     producer.initTransactions();
     send(producer);
     return producer;
@@ -42,11 +28,8 @@ public class Transactions {
   }
 
   static int read() {
-    Properties config = config("reader");
-    config.put("isolation.level", "read_committed");
-    config.put("auto.offset.reset", "earliest");
     int read = 0;
-    try (KafkaConsumer<String, String> consumer = new KafkaConsumer<>(config, new StringDeserializer(), new StringDeserializer())) {
+    try (var consumer = Clients.consumer(bootstrap, "reader", "isolation.level", "read_committed")) {
       consumer.assign(Collections.singleton(ONLY));
       consumer.seekToBeginning(Collections.singleton(ONLY));
       for (int i = 0; i < 8; i++) read += consumer.poll(Duration.ofMillis(200)).count();
@@ -58,7 +41,7 @@ public class Transactions {
     bootstrap = args[0];
     int committed = 0;
     int consumed;
-    try (Admin admin = Admin.create(config("admin"))) {
+    try (Admin admin = Admin.create(Clients.config(bootstrap, "admin"))) {
       admin.createTopics(Collections.singleton(new NewTopic("matrix", 1, (short) 1))).all().get();
       try (KafkaProducer<String, String> producer = begun("steady", "tx-steady", 60_000)) {
         producer.commitTransaction();
@@ -89,7 +72,6 @@ public class Transactions {
       admin.describeTransactions(Collections.singleton("tx-left-open")).all().get();
       admin.fenceProducers(Collections.singleton("tx-by-hand")).all().get();
     }
-    System.out.println("{\"produced\": " + committed + ", \"consumed\": " + consumed + "}");
-    Runtime.getRuntime().halt(0);
+    Clients.report(committed, consumed);
   }
 }

@@ -1,4 +1,4 @@
-// franz-go: franz-go BOOTSTRAP GROUP_PROTOCOL...
+// franz-go: franz-go BOOTSTRAP GROUP...; a group is "classic", "consumer" (KIP-848), "share" (KIP-932) or the name of a balancer
 package main
 
 import (
@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 const (
@@ -90,6 +91,13 @@ func transactions(ctx context.Context) {
 	}
 }
 
+var balancers = map[string]kgo.GroupBalancer{
+	"range":              kgo.RangeBalancer(),
+	"round-robin":        kgo.RoundRobinBalancer(),
+	"sticky":             kgo.StickyBalancer(),
+	"cooperative-sticky": kgo.CooperativeStickyBalancer(),
+}
+
 func consume(protocol string, wanted int) (seen int) {
 	options := []kgo.Opt{
 		kgo.ConsumerGroup("group-" + protocol), kgo.ConsumeTopics(topic), kgo.DisableAutoCommit(),
@@ -97,6 +105,10 @@ func consume(protocol string, wanted int) (seen int) {
 	}
 	if protocol == "consumer" {
 		options = append(options, kgo.WithContext(context.WithValue(context.Background(), "opt_in_kafka_next_gen_balancer_beta", true))) //nolint:staticcheck
+	}
+	balancer, balanced := balancers[protocol]
+	if balanced {
+		options = append(options, kgo.Balancers(balancer), kgo.HeartbeatInterval(300*time.Millisecond))
 	}
 	c := client(options...)
 	defer c.Close()
@@ -106,7 +118,61 @@ func consume(protocol string, wanted int) (seen int) {
 		seen += c.PollFetches(ctx).NumRecords()
 		must(c.CommitUncommittedOffsets(ctx))
 	}
+	if balanced {
+		second := client(options...)
+		poll(2500*time.Millisecond, c, second)
+		second.LeaveGroup()
+		poll(1500*time.Millisecond, c)
+		second.Close()
+	}
 	return seen
+}
+
+func poll(length time.Duration, members ...*kgo.Client) {
+	for end := time.Now().Add(length); time.Now().Before(end); {
+		for _, member := range members {
+			ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+			member.PollFetches(ctx)
+			cancel()
+		}
+	}
+}
+
+func fromEarliest(ctx context.Context, c *kgo.Client, group string) {
+	config := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
+	config.Name, config.Value = "share.auto.offset.reset", kmsg.StringPtr("earliest")
+	resource := kmsg.NewIncrementalAlterConfigsRequestResource()
+	resource.ResourceType, resource.ResourceName = kmsg.ConfigResourceTypeGroupConfig, group
+	resource.Configs = append(resource.Configs, config)
+	request := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	request.Resources = append(request.Resources, resource)
+	_, err := request.RequestWith(ctx, c)
+	must(err)
+}
+
+// Accepts, releases at the first time, and rejects.
+func share(wanted int) (done int) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	c := client(kgo.ClientID("share"), kgo.ShareGroup("group-share"), kgo.ConsumeTopics(topic))
+	defer c.Close()
+	fromEarliest(ctx, c, "group-share")
+	for done < wanted && ctx.Err() == nil {
+		c.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
+			switch {
+			case r.Offset%10 == 3 && r.DeliveryCount() == 1:
+				r.Ack(kgo.AckRelease)
+				return
+			case r.Offset%10 == 7:
+				r.Ack(kgo.AckReject)
+			default:
+				r.Ack(kgo.AckAccept)
+			}
+			done++
+		})
+	}
+	must(c.FlushAcks(ctx))
+	return done
 }
 
 func main() {
@@ -116,7 +182,11 @@ func main() {
 	transactions(ctx)
 	seen := sent
 	for _, protocol := range os.Args[2:] {
-		seen = min(seen, consume(protocol, sent))
+		if protocol == "share" {
+			seen = min(seen, share(sent))
+		} else {
+			seen = min(seen, consume(protocol, sent))
+		}
 	}
 	must(json.NewEncoder(os.Stdout).Encode(map[string]int{"produced": sent, "consumed": seen}))
 }
