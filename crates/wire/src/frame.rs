@@ -5,7 +5,7 @@ use crate::{message::Message, view::Hole};
 /// What a session may keep; each limit has a counter.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Captured bytes kept of one message; the rest becomes a hole.
+    /// Captured bytes kept of one message, and the last few KiB of it; the rest becomes a hole.
     pub message_bytes: usize,
     /// Requests that wait for their responses, and the bytes they hold.
     pub pending: usize,
@@ -32,6 +32,8 @@ impl Default for Limits {
 
 /// No broker takes a larger request unless configured to, and no client a larger response.
 const MAX_SIZE: i32 = 1 << 30;
+/// The end of a message beyond `Limits::message_bytes` is kept as well: behind its records are the last fields.
+const TAIL: u32 = 4 << 10;
 /// Enough of a message to tell whether the stream is in step.
 const HEAD: u32 = 8;
 
@@ -136,13 +138,11 @@ impl Framer {
         }
         self.message.last_ns = time_ns;
         let keep = n.min(limits.message_bytes.saturating_sub(self.message.data.len()));
-        self.make_room(keep, limits);
-        self.message.data.extend_from_slice(&bytes[..keep]);
-        self.remaining -= keep as u32;
-        if keep < n {
-            self.cut_bytes += (n - keep) as u64;
-            self.push_hole((n - keep) as u32);
-        }
+        self.keep(&bytes[..keep], limits);
+        let cut = (n - keep).min(self.remaining.saturating_sub(TAIL) as usize);
+        self.cut_bytes += cut as u64;
+        self.push_hole(cut as u32);
+        self.keep(&bytes[keep + cut..n], limits);
         *bytes = &bytes[n..];
         if !self.judged && self.message.data.len() >= HEAD.min(self.message.declared) as usize {
             self.judged = true;
@@ -155,12 +155,19 @@ impl Framer {
         }
     }
 
+    fn keep(&mut self, bytes: &[u8], limits: &Limits) {
+        self.make_room(bytes.len(), limits);
+        self.message.data.extend_from_slice(bytes);
+        self.remaining -= bytes.len() as u32;
+    }
+
     /// Grows by what has come, so that a size that lies costs little, and in large steps, so that a long message is not copied
     /// again and again.
     fn make_room(&mut self, more: usize, limits: &Limits) {
         let data = &mut self.message.data;
         if data.capacity() - data.len() < more {
-            let rest = (self.remaining as usize).min(limits.message_bytes - data.len());
+            let most = limits.message_bytes + TAIL as usize;
+            let rest = (self.remaining as usize).min(most - data.len());
             data.reserve_exact(rest.min((7 * data.len()).max(more)));
         }
     }

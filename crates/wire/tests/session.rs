@@ -277,21 +277,33 @@ fn a_connection_may_open_with_a_token_of_kerberos() {
 }
 
 #[test]
-fn a_message_beyond_the_limit_keeps_its_beginning() {
+fn a_message_beyond_the_limit_keeps_its_beginning_and_its_end() {
     let limits = kafkascope_wire::Limits {
         message_bytes: 100,
         ..Default::default()
     };
     let mut log = Log::default();
     let mut s = Session::with_limits(Some(true), true, limits);
-    s.data(true, 1, &produce(1, "me", 1, 1000), &mut log.sink());
+    let sent = produce(1, "me", 1, 10_000);
+    for segment in sent.chunks(1448) {
+        s.data(true, 1, segment, &mut log.sink());
+    }
     s.close(2, &mut log.sink());
     let Item::Exchange(e) = &log.items[1] else {
         panic!()
     };
     let message = e.request.as_ref().unwrap();
-    assert_eq!((message.data.len(), message.lost), (100, 0));
-    assert_eq!(s.counters().cut_bytes, u64::from(message.declared) - 100);
+    assert_eq!(message.lost, 0);
+    assert_eq!(message.holes.len(), 1);
+    assert_eq!(message.holes[0].at, 100);
+    let kept = message.data.len();
+    assert_eq!(message.data[..100], sent[4..104]);
+    assert_eq!(message.data[100..], sent[sent.len() - (kept - 100)..]);
+    assert!((1000..5000).contains(&kept), "{kept}");
+    assert_eq!(
+        s.counters().cut_bytes,
+        u64::from(message.declared) - kept as u64
+    );
 }
 
 #[test]
