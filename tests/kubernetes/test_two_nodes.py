@@ -116,6 +116,8 @@ def test_the_name_of_a_topic_that_one_node_learned_reaches_the_other(two):
 
 
 def test_pods_of_both_nodes_are_known_by_their_addresses(two):
+    two.tell(two.b, "kafka_produce", two.produced("broker", 9))
+    assert eventually(lambda: (9,) in two.query("kafka_produce", "base_offset"))
     text = ("import px\ndf = px.DataFrame('kafka_produce', start_time='-5m')\ndf.client = px.pod_id_to_pod_name(px.ip_to_pod_id(df.client_addr))\n"
             "df.broker = px.pod_id_to_pod_name(px.ip_to_pod_id(df.broker_addr))\ndf.node = px.pod_id_to_node_name(px.ip_to_pod_id(df.broker_addr))\n"
             "px.display(df.groupby(['client', 'broker', 'node']).agg(n=('time_', px.count)), 'out')\n")  # fmt: skip

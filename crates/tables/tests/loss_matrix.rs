@@ -30,6 +30,9 @@ const CONTEXT: &[&str] = &[
     "captured_bytes",
     "declared_bytes",
     "outcome",
+    // which of the rows that are left counts their request
+    "first_of_request",
+    "first_of_topic",
 ];
 /// A row that was read completely has the same bodies, but for names that only other packets tell.
 const BODIES: &[&str] = &["req_body", "resp"];
