@@ -2,7 +2,9 @@
 //!
 //! Input: a byte for what is known of the ends, then operations of kind, length (two bytes) and, for data, bytes.
 
-use kafkascope_wire::{Exchange, Item, Limits, Message, Session, Tape, decode, session::Missing};
+use kafkascope_wire::{
+    Direction, Exchange, Item, Limits, Message, Session, Tape, decode, session::Missing,
+};
 
 use crate::input::Input;
 
@@ -80,13 +82,11 @@ impl Told {
     }
 
     fn exchange(&mut self, exchange: &Exchange) {
-        use kafkascope_wire::Direction::{Request, Response};
         assert!(exchange.request.is_some() || exchange.response.is_some());
-        for (message, direction, at) in [
-            (&exchange.request, Request, exchange.request_body_at),
-            (&exchange.response, Response, exchange.response_body_at),
-        ] {
-            let Some(message) = message else { continue };
+        for direction in [Direction::Request, Direction::Response] {
+            let Some((message, at)) = exchange.message(direction) else {
+                continue;
+            };
             whole(message);
             self.bytes += message.data.len() as u64;
             decode(

@@ -252,6 +252,22 @@ def uring_recv(talk):
         talk.answer(ANSWER)
 
 
+def ask_three(talk):
+    """Three requests, which another process answers."""
+    for _ in range(3):
+        talk.client.sendall(METADATA)
+        exactly(talk.client, len(ANSWER))
+        talk.sent, talk.answered = talk.sent + METADATA, talk.answered + ANSWER
+
+
+def answer_three(server):
+    """What that process does, to its end."""
+    for _ in range(3):
+        exactly(server, len(METADATA))
+        server.sendall(ANSWER)
+    os._exit(0)
+
+
 def handed_on(talk):
     """A server that forks: another process goes on with the connection, by a copy of its descriptor."""
     plain(talk)
@@ -259,14 +275,8 @@ def handed_on(talk):
     if not child:
         copy = talk.server.dup()
         talk.server.close()
-        for _ in range(3):
-            exactly(copy, len(METADATA))
-            copy.sendall(ANSWER)
-        os._exit(0)
-    for _ in range(3):
-        talk.client.sendall(METADATA)
-        exactly(talk.client, len(ANSWER))
-        talk.sent, talk.answered = talk.sent + METADATA, talk.answered + ANSWER
+        answer_three(copy)
+    ask_three(talk)
     os.waitpid(child, 0)
 
 
@@ -277,16 +287,9 @@ def passed_on(talk):
     if not child:
         talk.server.close()
         _, descriptors, _, _ = socket.recv_fds(there, 1, 1)
-        server = socket.socket(fileno=descriptors[0])
-        for _ in range(3):
-            exactly(server, len(METADATA))
-            server.sendall(ANSWER)
-        os._exit(0)
+        answer_three(socket.socket(fileno=descriptors[0]))
     socket.send_fds(here, [b"x"], [talk.server.fileno()])
-    for _ in range(3):
-        talk.client.sendall(METADATA)
-        exactly(talk.client, len(ANSWER))
-        talk.sent, talk.answered = talk.sent + METADATA, talk.answered + ANSWER
+    ask_three(talk)
     os.waitpid(child, 0)
 
 

@@ -30,10 +30,7 @@ impl Reading {
 /// Decodes one message of an exchange; `None` when it is not there, or nobody knows what it is.
 pub(crate) fn read(exchange: &Exchange, direction: Direction, tape: &mut Tape) -> Option<Reading> {
     tape.nodes.clear();
-    let (message, at) = match direction {
-        Direction::Request => (exchange.request.as_ref()?, exchange.request_body_at),
-        Direction::Response => (exchange.response.as_ref()?, exchange.response_body_at),
-    };
+    let (message, at) = exchange.message(direction)?;
     if exchange.raw_sasl {
         return Some(Reading::complete(None));
     }

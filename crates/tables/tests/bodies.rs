@@ -14,20 +14,10 @@ fn bodies(capture: &str, style: Style) -> Vec<(i16, i16, Direction, String)> {
     let mut out = Vec::new();
     let mut tape = Tape::default();
     for exchange in exchanges(capture) {
-        let sides = [
-            (
-                Direction::Request,
-                &exchange.request,
-                exchange.request_body_at,
-            ),
-            (
-                Direction::Response,
-                &exchange.response,
-                exchange.response_body_at,
-            ),
-        ];
-        for (direction, message, at) in sides {
-            let Some(message) = message else { continue };
+        for direction in [Direction::Request, Direction::Response] {
+            let Some((message, at)) = exchange.message(direction) else {
+                continue;
+            };
             let (key, version) = (exchange.api_key, exchange.api_version);
             if decode(key, version, direction, &message.view(), at, &mut tape) != Outcome::Complete
             {

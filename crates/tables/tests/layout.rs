@@ -45,19 +45,10 @@ fn read_whole(exchanges: &[Exchange]) -> Vec<Read<'_>> {
     let mut out = Vec::new();
     let mut tape = Tape::default();
     for exchange in exchanges {
-        for (direction, message, at) in [
-            (
-                Direction::Request,
-                &exchange.request,
-                exchange.request_body_at,
-            ),
-            (
-                Direction::Response,
-                &exchange.response,
-                exchange.response_body_at,
-            ),
-        ] {
-            let Some(message) = message else { continue };
+        for direction in [Direction::Request, Direction::Response] {
+            let Some((message, at)) = exchange.message(direction) else {
+                continue;
+            };
             let (key, version) = (exchange.api_key, exchange.api_version);
             let outcome = decode(key, version, direction, &message.view(), at, &mut tape);
             if outcome != Outcome::Complete || version < 0 {

@@ -42,10 +42,23 @@ pub fn decode(
 /// The version that the body is written in: a broker that does not know the version of an ApiVersions request answers with
 /// version 0 and error 35 (KIP-511).
 pub fn body_version(api_key: i16, version: i16, direction: Direction, view: &View, at: u32) -> i16 {
-    let refused = api_key == API_VERSIONS
+    let error_code = || Cursor::new(view, at).i16().ok();
+    if is_refusal(api_key, direction, error_code) {
+        0
+    } else {
+        version
+    }
+}
+
+/// Whether a body is the answer, in version 0, to an ApiVersions request of a version that the broker does not know (KIP-511).
+pub fn is_refusal(
+    api_key: i16,
+    direction: Direction,
+    error_code: impl FnOnce() -> Option<i16>,
+) -> bool {
+    api_key == API_VERSIONS
         && direction == Direction::Response
-        && Cursor::new(view, at).i16() == Ok(UNSUPPORTED_VERSION);
-    if refused { 0 } else { version }
+        && error_code() == Some(UNSUPPORTED_VERSION)
 }
 
 /// `whole`: bytes behind the last field are a fault.

@@ -3,6 +3,7 @@
 use crate::{
     apis,
     cursor::{Cursor, Fault},
+    decode::Direction,
     view::View,
 };
 
@@ -34,14 +35,14 @@ pub fn request<'v>(view: &View<'v>) -> Option<RequestHeader<'v>> {
         client_id: None,
         body_at: 8,
     };
-    if api_key == CONTROLLED_SHUTDOWN && api_version == 0 {
+    if !has_client_id(api_key, api_version) {
         return Some(header);
     }
     header.client_id = match c.i16().ok()? {
         -1 => None,
         n => Some(c.take(usize::try_from(n).ok()?).ok()?),
     };
-    if is_flexible(api_key, api_version) {
+    if has_tags(api_key, api_version, Direction::Request) {
         // Who asked for what is known even where these were not captured; the body's outcome tells of them.
         let _ = skip_tags(&mut c);
     }
@@ -57,11 +58,22 @@ pub fn correlation_id(view: &View) -> Option<i32> {
 /// Where the body of a response begins; `None` when the header was not captured whole.
 pub fn response_body_at(api_key: i16, api_version: i16, view: &View) -> Option<u32> {
     let mut c = Cursor::new(view, 4);
-    // A client reads this response before it knows what the broker can do.
-    if api_key != API_VERSIONS && is_flexible(api_key, api_version) {
+    if has_tags(api_key, api_version, Direction::Response) {
         skip_tags(&mut c).ok()?;
     }
     (c.at >= 4).then_some(c.at)
+}
+
+/// Whether a request's header tells a client id.
+pub fn has_client_id(api_key: i16, api_version: i16) -> bool {
+    (api_key, api_version) != (CONTROLLED_SHUTDOWN, 0)
+}
+
+/// Whether a message's header ends with tagged fields (KIP-482).
+pub fn has_tags(api_key: i16, api_version: i16, direction: Direction) -> bool {
+    // A client reads the response to ApiVersions before it knows what the broker can do.
+    let plain = api_key == API_VERSIONS && direction == Direction::Response;
+    !plain && is_flexible(api_key, api_version)
 }
 
 fn is_flexible(api_key: i16, version: i16) -> bool {

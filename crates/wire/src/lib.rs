@@ -25,7 +25,7 @@ mod proof;
 mod requests;
 mod window;
 
-pub use decode::{Direction, body_version, decode};
+pub use decode::{Direction, body_version, decode, is_refusal};
 pub use frame::Limits;
 pub use message::{Exchange, Item, Message, Protocol, Side};
 pub use outcome::Outcome;

@@ -1,5 +1,6 @@
 //! What a session delivers: requests with their responses, and what it could not read.
 
+use crate::decode::Direction;
 use crate::view::{Hole, View};
 
 /// The two ends of a session, whichever connected first on the wire.
@@ -52,6 +53,17 @@ pub struct Exchange {
     pub no_reply: bool,
     /// A SASL v0 token (`api_key` 36, version -1): the message is opaque bytes and has no header.
     pub raw_sasl: bool,
+}
+
+impl Exchange {
+    /// The message of one direction, where it was seen, and where its body begins in it.
+    pub fn message(&self, direction: Direction) -> Option<(&Message, u32)> {
+        let (message, body_at) = match direction {
+            Direction::Request => (&self.request, self.request_body_at),
+            Direction::Response => (&self.response, self.response_body_at),
+        };
+        message.as_ref().map(|message| (message, body_at))
+    }
 }
 
 /// What the bytes of a connection are taken for.

@@ -107,29 +107,27 @@ impl Plan {
         let compact = flexible && !field.plain;
         let nullable = field.nullable.has(version);
         let length = |plain: u32| if compact { 1 } else { plain };
-        let size = field
+        let mut size = field
             .ty
             .fixed_size()
             .unwrap_or_else(|| length(field.ty.plain_prefix()));
-        let (read, size) = match field.ty {
-            Type::Bool => (Read::Bool, size),
-            Type::Int8 => (Read::Int8, size),
-            Type::Int16 => (Read::Int16, size),
-            Type::Int32 => (Read::Int32, size),
-            Type::Int64 => (Read::Int64, size),
-            Type::Uint16 => (Read::Uint16, size),
-            Type::Uint32 => (Read::Uint32, size),
-            Type::Float64 => (Read::Float64, size),
-            Type::Uuid => (Read::Uuid, size),
-            Type::String => (Read::String, size),
-            Type::Bytes => (Read::Bytes, size),
-            Type::Records => (Read::Records, size),
+        let read = match field.ty {
+            Type::Bool => Read::Bool,
+            Type::Int8 => Read::Int8,
+            Type::Int16 => Read::Int16,
+            Type::Int32 => Read::Int32,
+            Type::Int64 => Read::Int64,
+            Type::Uint16 => Read::Uint16,
+            Type::Uint32 => Read::Uint32,
+            Type::Float64 => Read::Float64,
+            Type::Uuid => Read::Uuid,
+            Type::String => Read::String,
+            Type::Bytes => Read::Bytes,
+            Type::Records => Read::Records,
             Type::Struct => {
-                let (index, size) = self.add_struct(&field.children, version, flexible);
-                (
-                    Read::Struct(index),
-                    if nullable && !field.array { 1 } else { size },
-                )
+                let (index, least) = self.add_struct(&field.children, version, flexible);
+                size = if nullable && !field.array { 1 } else { least };
+                Read::Struct(index)
             }
         };
         if !field.array {

@@ -32,20 +32,11 @@ impl Seeds {
     }
 
     fn exchange(&mut self, exchange: &Exchange) {
-        let both = [
-            (
-                Direction::Request,
-                &exchange.request,
-                exchange.request_body_at,
-            ),
-            (
-                Direction::Response,
-                &exchange.response,
-                exchange.response_body_at,
-            ),
-        ];
-        for (n, (direction, message, at)) in both.into_iter().enumerate() {
-            let (Some(api), Some(message)) = (apis::api(exchange.api_key), message) else {
+        let both = [Direction::Request, Direction::Response];
+        for (n, direction) in both.into_iter().enumerate() {
+            let (Some(api), Some((message, at))) =
+                (apis::api(exchange.api_key), exchange.message(direction))
+            else {
                 continue;
             };
             if message.data.len() > 4000

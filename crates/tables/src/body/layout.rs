@@ -10,15 +10,12 @@ use std::fmt;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use kafkascope_wire::fields::{self, f};
 use kafkascope_wire::schema::{FieldDef, Type};
-use kafkascope_wire::{Direction, apis};
+use kafkascope_wire::{Direction, apis, header, is_refusal};
 use serde_json::{Map, Value};
 
 use super::{keys, secrets};
 
 const METADATA: i16 = 3;
-const CONTROLLED_SHUTDOWN: i16 = 7;
-const API_VERSIONS: i16 = 18;
-const UNSUPPORTED_VERSION: i64 = 35;
 
 /// A message whose body is known as JSON.
 #[derive(Clone, Copy, Debug)]
@@ -81,9 +78,8 @@ pub fn layout(message: &Laid) -> Result<Vec<Place>, LayoutError> {
     if body.contains_key("omitted_bytes") {
         return Err(LayoutError::NotABody("too long to be kept".into()));
     }
-    let refused = message.api_key == API_VERSIONS
-        && message.direction == Direction::Response
-        && body.get("error_code").and_then(Value::as_i64) == Some(UNSUPPORTED_VERSION);
+    let error_code = || i16::try_from(body.get("error_code")?.as_i64()?).ok();
+    let refused = is_refusal(message.api_key, message.direction, error_code);
     let version = if refused { 0 } else { message.api_version };
     let api = apis::api(message.api_key)
         .filter(|api| api.versions.has(version))
@@ -154,14 +150,13 @@ impl Walk {
             self.leaf((*path).into(), (*kafka_type).into(), Some(*size));
         }
         if self.direction == Direction::Request {
-            if self.api_key == CONTROLLED_SHUTDOWN && self.version == 0 {
+            if !header::has_client_id(self.api_key, self.version) {
                 return;
             }
             let size = client_id.map(|id| 2 + id.len() as u64);
             self.leaf("header/client_id".into(), "nullable string".into(), size);
         }
-        // a client reads the answer to ApiVersions before it knows what the broker can do
-        if self.flexible && (self.direction == Direction::Request || self.api_key != API_VERSIONS) {
+        if header::has_tags(self.api_key, self.version, self.direction) {
             self.leaf(
                 "header/_tagged_fields".into(),
                 "tagged fields".into(),
