@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,8 @@ def otlp(captures: tuple[str, ...], endpoint: str, headers: tuple[str, ...], eve
     from kafkascope.export.families import Family
 
     given = _headers(headers)
-    while True:
+
+    def send() -> str:
         if captures:
             families, start_ns, now_ns = _of_captures(captures, "kafka_exporter,kafka_lag_exporter")
         else:
@@ -74,17 +76,10 @@ def otlp(captures: tuple[str, ...], endpoint: str, headers: tuple[str, ...], eve
             uptime = next((f.samples[0][1] for f in families if isinstance(f, Family) and f.name == "kafkascope_uptime_seconds"), 0.0)
             start_ns = now_ns - int(uptime * 1e9)
         data = sender.metrics(families, now_ns=now_ns, start_ns=start_ns)
-        try:
-            sender.push(data, endpoint=endpoint, headers=given)
-        except sender.ExportError as error:
-            if every is None:
-                raise CommandError(str(error), "is a collector with an OTLP/HTTP receiver there?", NOTHING_THERE) from error
-            click.echo(f"px: {error}", err=True)
-        else:
-            click.echo(f"px: {sender.count(data)} data points sent to {endpoint}", err=True)
-        if every is None or captures:
-            return
-        time.sleep(every)
+        sender.push(data, endpoint=endpoint, headers=given)
+        return f"{sender.count(data)} data points sent to {endpoint}"
+
+    _repeat(send, every, once=bool(captures))
 
 
 @export.command()
@@ -102,31 +97,25 @@ def spans(captures: tuple[str, ...], endpoint: str, headers: tuple[str, ...], si
     """
     from kafkascope.client import Client, ClientError
     from kafkascope.export import spans as sender
-    from kafkascope.export.otlp import ExportError
 
     given = _headers(headers)
     server = Server()
+    window = "-3650d" if captures else f"-{since + (every or 0):.0f}s"
     sent_ns = 0
-    while True:
-        window = "-3650d" if captures else f"-{since + (every or 0):.0f}s"
+
+    def send() -> str:
+        nonlocal sent_ns
         try:
             with Client(capture=captures) if captures else Client(server.token or None, server.url) as client:
                 produced, consumed = ([dict(row) for row in client.prepare_script(text.replace("{since}", window)).results(name)] for text, name in ((sender.PRODUCED, "produced"), (sender.CONSUMED, "consumed")))
         except ClientError as error:
             raise CommandError(str(error), "", NOTHING_THERE) from error
         found = [span for span in sender.spans(produced, consumed) if span.end_time > sent_ns]
-        try:
-            sender.push(found, endpoint=endpoint, headers=given)
-        except ExportError as error:
-            if every is None:
-                raise CommandError(str(error), "is a collector with an OTLP/HTTP receiver there?", NOTHING_THERE) from error
-            click.echo(f"px: {error}", err=True)
-        else:
-            sent_ns = max((span.end_time for span in found), default=sent_ns)
-            click.echo(f"px: {len(found)} spans sent to {endpoint}", err=True)
-        if every is None or captures:
-            return
-        time.sleep(every)
+        sender.push(found, endpoint=endpoint, headers=given)
+        sent_ns = max((span.end_time for span in found), default=sent_ns)
+        return f"{len(found)} spans sent to {endpoint}"
+
+    _repeat(send, every, once=bool(captures))
 
 
 @export.command()
@@ -159,6 +148,22 @@ def rules() -> None:
     from kafkascope import export as package
 
     click.echo((Path(package.__file__).parent / "rules.yaml").read_text(encoding="utf-8"), nl=False)
+
+
+def _repeat(send: Callable[[], str], every: float | None, *, once: bool) -> None:
+    """Send, and say what was sent, ``every`` so many seconds; without that, a collector that does not take it is an error."""
+    from kafkascope.export.otlp import ExportError
+
+    while True:
+        try:
+            click.echo(f"px: {send()}", err=True)
+        except ExportError as error:
+            if every is None:
+                raise CommandError(str(error), "is a collector with an OTLP/HTTP receiver there?", NOTHING_THERE) from error
+            click.echo(f"px: {error}", err=True)
+        if once or every is None:
+            return
+        time.sleep(every)
 
 
 def _headers(headers: tuple[str, ...]) -> dict[str, str]:
