@@ -59,17 +59,15 @@ class ClusterFeed:
 
     def _gone(self, now_ns: int) -> Rows:
         """What went of this cluster while no server listened, each with now as its end."""
-        there, nodes = self.watch.pod_ids, self.watch.nodes
-        pods = [row for row in self._running("md_pod") if row["node_name"] in nodes and row["pod_id"] not in there]
+        pod_ids, nodes, service_ids, there = self.watch.pod_ids, self.watch.nodes, self.watch.service_ids, self.watch.namespaces
+        pods = [row for row in self._running("md_pod") if row["node_name"] in nodes and row["pod_id"] not in pod_ids]
         ended = {row["pod_id"] for row in pods}
         containers = [row for row in self._running("md_container") if row["pod_id"] in ended]
         # Only an API server tells of namespaces and labels nodes: what agents of other hosts told has neither.
         namespaces = self._running("md_namespace")
         ours = {row["namespace"] for row in namespaces}
-        there = self.watch.service_ids
-        services = [row for row in self._running("md_service") if row["namespace"] in ours and row["service_id"] not in there]
+        services = [row for row in self._running("md_service") if row["namespace"] in ours and row["service_id"] not in service_ids]
         gone_nodes = [row for row in self._running("md_node") if row["labels"] != "{}" and row["node_name"] not in nodes]
-        there = self.watch.namespaces
         found = {
             "md_container": [entities.container_gone(row) for row in containers], "md_pod": [entities.pod_gone(row) for row in pods], "md_service": services,
             "md_node": gone_nodes, "md_namespace": [row for row in namespaces if row["namespace"] not in there],

@@ -240,10 +240,15 @@ class ClusterWatch:
         # By the selector at once; by its slices too, as a service without a selector has only those.
         behind = [s for s in self._services.get(pod.namespace, {}).values() if s.selects(pod) or (not s.selector and self._serves(s, uid))]
         behind.sort(key=lambda s: s.full_name)
-        return pod, behind, [s.cluster_ip for s in behind if s.cluster_ip and self._behind((s.namespace, s.name)) == {uid}]
+        return pod, behind, [s.cluster_ip for s in behind if s.cluster_ip and self._is_alone_behind(s, uid)]
 
     def _serves(self, service: Service, uid: str) -> bool:
-        return uid in self._behind((service.namespace, service.name))
+        return any(uid in pods for pods in self._slices.get((service.namespace, service.name), {}).values())
+
+    def _is_alone_behind(self, service: Service, uid: str) -> bool:
+        # Asked for every pod of a service of thousands: the first slice tells.
+        slices = self._slices.get((service.namespace, service.name), {}).values()
+        return any(slices) and all(pods <= {uid} for pods in slices)
 
     def _behind(self, service: tuple[str, str]) -> set[str]:
         """Uids of the pods that a service's endpoint slices name."""
