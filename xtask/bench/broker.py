@@ -7,7 +7,8 @@ import socket
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from confluent_kafka import Producer
@@ -55,14 +56,18 @@ def running() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def steady_load(address: str) -> Iterator[None]:
-    """A record every 10 ms in the background."""
+def steady_load(address: str, rate: int = 100, settings: Mapping[str, object] | None = None) -> Iterator[None]:
+    """``rate`` records of 100 bytes a second in the background, by a producer with these settings."""
     stop = threading.Event()
 
     def run() -> None:
-        producer = Producer({"bootstrap.servers": address, "client.id": "steady"})
-        while not stop.wait(0.01):
-            producer.produce(TOPIC, b"x" * 100)
+        producer = Producer({"bootstrap.servers": address, "client.id": "steady", **(settings or {})})
+        began, sent = time.monotonic(), 0
+        while not stop.wait(0.002):
+            while sent < (time.monotonic() - began) * rate:
+                with contextlib.suppress(BufferError):
+                    producer.produce(TOPIC, bytes(100))
+                sent += 1
             producer.poll(0)
         producer.flush(10)
 

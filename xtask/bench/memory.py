@@ -72,8 +72,8 @@ def serve(peer: socket.socket) -> None:
 
 def memory(pid: int) -> dict[str, int]:
     """MiB of a process by kind."""
-    lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
-    return {kind: int(lines[kind].split()[0]) >> 10 for kind in KINDS}
+    found = proc.memory_mib(pid)
+    return {kind: found[kind] for kind in KINDS}
 
 
 def main() -> None:

@@ -33,6 +33,12 @@ def own_cpu_s() -> float:
     return sum(u.ru_utime + u.ru_stime for u in used)
 
 
+def memory_mib(pid: int) -> dict[str, int]:
+    """Memory of a process by kind, as smaps_rollup names them: Rss, Pss, Anonymous and more."""
+    lines = [line.split() for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]]
+    return {kind.rstrip(":"): int(kib) >> 10 for kind, kib, *_ in lines}
+
+
 def children(pid: int) -> list[int]:
     """Process ids of the children that run."""
     return [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
