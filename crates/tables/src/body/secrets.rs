@@ -43,8 +43,30 @@ const SENSITIVE: &[&str] = &[
     "truststore",
     "apikey",
     "api.key",
-    "auth",
+    "basic.auth",
+    "authorization",
+    "user.info",
 ];
+
+/// Ends of names that tell about a secret and hold none, as `delegation.token.max.lifetime.ms` and `ssl.keystore.type`.
+const ABOUT: &[&str] = &[
+    ".ms",
+    ".seconds",
+    ".class",
+    ".type",
+    ".file",
+    ".location",
+    ".url",
+    ".algorithm",
+    ".iterations",
+    ".length",
+    ".enable",
+    ".enabled",
+    ".client.id",
+];
+
+/// ConfigResource.Type of Kafka's Java client: a logger, whose value is a level.
+const BROKER_LOGGER: i64 = 8;
 
 /// Whether the value of `nodes[i]` must not be shown.
 pub fn hides(api_key: i16, nodes: &[Node], i: usize, view: &View) -> bool {
@@ -62,23 +84,47 @@ pub fn hides(api_key: i16, nodes: &[Node], i: usize, view: &View) -> bool {
         return false;
     }
     match api_key {
-        // Brokers leave sensitive values out of what they describe; a set of values is judged by name.
-        32 | 33 | 44 => {
-            let name = nodes[..i]
-                .iter()
-                .rev()
-                .find(|n| n.field == f::NAME && matches!(n.value, Value::Str { .. }));
-            name.and_then(|n| view.str(n.value))
-                .is_none_or(|name| is_sensitive(&name))
-        }
+        32 => withheld(nodes, i).unwrap_or_else(|| named_like_a_secret(nodes, i, view)),
+        33 | 44 => named_like_a_secret(nodes, i, view),
         _ => true,
     }
+}
+
+/// Who describes a configuration says of each value whether it is sensitive; `None` where the message was cut before that.
+fn withheld(nodes: &[Node], i: usize) -> Option<bool> {
+    let said = |node: &Node| match (node.field, node.value) {
+        (f::IS_SENSITIVE, Value::Bool(said)) => Some(said),
+        _ => None,
+    };
+    // It stands behind a configuration's value, and before its synonyms with theirs.
+    let inside_synonym = nodes[..i]
+        .iter()
+        .rev()
+        .find(|n| matches!(n.value, Value::Struct))
+        .is_some_and(|n| n.field == f::SYNONYMS);
+    if inside_synonym {
+        nodes[..i].iter().rev().find_map(said)
+    } else {
+        nodes[i..]
+            .iter()
+            .take_while(|n| !matches!(n.value, Value::End))
+            .find_map(said)
+    }
+}
+
+fn named_like_a_secret(nodes: &[Node], i: usize, view: &View) -> bool {
+    let before = |field: FieldId| nodes[..i].iter().rev().find(move |n| n.field == field);
+    let is_logger =
+        before(f::RESOURCE_TYPE).is_some_and(|n| matches!(n.value, Value::Int(BROKER_LOGGER)));
+    let name = before(f::NAME).and_then(|n| view.str(n.value));
+    !is_logger && name.is_none_or(|name| is_sensitive(&name))
 }
 
 /// Whether a configuration of this name may hold a secret.
 pub fn is_sensitive(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    SENSITIVE.iter().any(|part| name.contains(part)) || name.ends_with(".key")
+    let holds_one = SENSITIVE.iter().any(|part| name.contains(part)) || name.ends_with(".key");
+    holds_one && !ABOUT.iter().any(|end| name.ends_with(end))
 }
 
 #[cfg(test)]
@@ -111,6 +157,18 @@ mod tests {
             ("ssl.keystore.key", true),
             ("listener.name.x.scram-sha-256.sasl.jaas.config", true),
             ("SASL.OAUTHBEARER.CLIENT.SECRET", true),
+            ("ssl.truststore.certificates", true),
+            ("ssl.keystore.certificate.chain", true),
+            ("delegation.token.secret.key", true),
+            ("sasl.oauthbearer.assertion.private.key.passphrase", true),
+            ("basic.auth.user.info", true),
+            ("ssl.keystore.type", false),
+            ("ssl.client.auth", false),
+            ("sasl.oauthbearer.scope.claim.name", false),
+            ("sasl.oauthbearer.token.endpoint.url", false),
+            ("delegation.token.max.lifetime.ms", false),
+            ("password.encoder.iterations", false),
+            ("authorizer.class.name", false),
             ("share.auto.offset.reset", false),
         ] {
             assert_eq!(is_sensitive(name), sensitive, "{name}");
