@@ -102,7 +102,34 @@ def test_nodes_on_which_nothing_runs(name: str) -> None:
     told = [*MORE["md_node"], {"time_": ago(400), "node_name": "n2"}, {"time_": ago(100), "node_name": "n3", "stop_time": ago(100)}]
     engine = MemoryEngine({**MORE, "md_node": told})
     found = {r.name: r.table.to_pylist() for r in pxl.run(compile_script(name, engine), engine)}["Nodes"]
-    assert sorted((r["node"], r["pod_count"], r["rss"]) for r in found) == [("n1", 1, 1000), ("n2", 0, 0)]
+    assert sorted((r["node"], r["pod_count"], r["rss"], r["cpu_usage"]) for r in found) == [("n1", 1, 1000, pytest.approx(0.1)), ("n2", 0, None, None)]
+
+
+HTTP = {"upid": "1:20:200", "trace_role": 2, "remote_addr": "10.0.0.3", "req_path": "/", "resp_status": 200, "latency": 7, "time_": ago(30)}
+
+
+@pytest.mark.parametrize(
+    ("rows", "latency", "requests", "errors"),
+    [
+        ([], None, None, None),
+        # HTTP was captured, of another pod: this service had no requests, and what none took is unknown.
+        ([HTTP], None, 0, None),
+        ([{**HTTP, "upid": "1:10:100"}], 7, pytest.approx(1 / 20e9), 0),
+    ],
+)
+@pytest.mark.parametrize("name", ["px/cluster", "px/namespace"])
+def test_http_that_nobody_captured_is_unknown_and_not_0(name: str, rows: list[dict[str, Any]], latency: Any, requests: Any, errors: Any) -> None:
+    engine = MemoryEngine({**MORE, "http_events": rows})
+    found = {r.name: r.table.to_pylist() for r in pxl.run(compile_script(name, engine), engine)}
+    (service,) = found["Services" if name == "px/cluster" else "Service List"]
+    assert (service["http_latency_in"], service["http_req_throughput_in"], service["http_error_rate_in"]) == (latency, requests, errors)
+
+
+def test_connections_that_nobody_captured_are_unknown() -> None:
+    engine = MemoryEngine({**MORE, "conn_stats": []})
+    found = {r.name: r.table.to_pylist() for r in pxl.run(compile_script("px/cluster", engine), engine)}
+    (service,) = found["Services"]
+    assert (service["inbound_conns"], service["outbound_conns"]) == (None, None)
 
 
 def test_lists_of_the_cluster() -> None:
