@@ -231,6 +231,56 @@ def test_one_group() -> None:
     assert {r["event"] for r in found["Events"]} == {"join", "sync"}
 
 
+def of_two_clusters() -> MemoryEngine:
+    """A group `g` that reads a topic `t` in the clusters A and B; one more row is from before A was known."""
+    kafka = {"upid": "1:10:100", "trace_role": 2}
+    produce = {**CLIENT, "topic": "t", "partition": 0, "client_id": "p", "time_": ago(40)}
+    fetch = {**CLIENT, "topic": "t", "partition": 0, "group_id": "g", "replica_id": -1, "time_": ago(30), "response_time": ago(30), "first_offset": 5, "last_offset": 5, "records": 1}
+    event = {**CLIENT, "group_id": "g", "event": "joined", "time_": ago(35)}
+    lag = {"group_id": "g", "topic": "t", "partition": 0, "time_": ago(10)}
+    verdict = {"group_id": "g", "kind": "classic", "state": "Stable"}
+    return MemoryEngine(
+        {
+            "kafka_events.beta": [{**kafka, "time_": ago(40)}],
+            "kafka_produce": [{**produce, "cluster_id": "", "bytes": 1, "last_offset": 0}, {**produce, "cluster_id": "A", "bytes": 10, "last_offset": 1}, {**produce, "cluster_id": "B", "bytes": 100, "last_offset": 99}],
+            "kafka_fetch": [{**fetch, "cluster_id": "A", "bytes": 10, "client_id": "a", "max_timestamp": ago(35)}, {**fetch, "cluster_id": "B", "bytes": 100, "client_id": "b", "max_timestamp": ago(80)}],
+            "kafka_group_events": [{**event, "cluster_id": "A", "member_id": "ma"}, {**event, "cluster_id": "B", "member_id": "mb"}],
+            "kafka_lag": [{**lag, "cluster_id": "A", "lag": 1, "status": "OK"}, {**lag, "cluster_id": "B", "lag": 7, "status": "ERR"}],
+            "kafka_group_lag": [
+                {**verdict, "cluster_id": "A", "time_": ago(100), "lag": 1, "status": "OK", "reason": "All is well."},
+                {**verdict, "cluster_id": "A", "time_": ago(10), "lag": 1, "status": "OK", "reason": "All is well."},
+                {**verdict, "cluster_id": "B", "time_": ago(100), "lag": 1, "status": "OK", "reason": "All is well."},
+                {**verdict, "cluster_id": "B", "time_": ago(10), "lag": 7, "status": "ERR", "reason": "It stopped."},
+            ],
+        }
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cluster", "lags", "members", "delay", "readers"), [("", [1, 7], ["ma", "mb"], 50 * S, ["a", "b"]), ("A", [1], ["ma"], 5 * S, ["a"]), ("B", [7], ["mb"], 50 * S, ["b"]), ("C", [], [], None, [])]
+)
+def test_a_group_and_a_topic_of_one_name_in_two_clusters(cluster: str, lags: list[int], members: list[str], delay: int | None, readers: list[str]) -> None:
+    engine = of_two_clusters()
+    found = {r.name: r.table.to_pylist() for r in pxl.run(compile_script("px/kafka_group", engine, group_id="g", cluster=cluster), engine)}
+    assert sorted(r["lag"] for r in found["Group"]) == sorted(r["lag"] for r in found["Committed Offsets"]) == lags
+    assert sorted(r["member_id"] for r in found["Members"]) == sorted(r["member_id"] for r in found["Events"]) == members
+    assert sorted(r["client_id"] for r in found["Consumed"]) == readers
+    assert max((r["delay"] for r in found["Delay"]), default=None) == delay
+    found = {r.name: r.table.to_pylist() for r in pxl.run(compile_script("px/kafka_topic", engine, topic="t", cluster=cluster), engine)}
+    assert sorted(r["lag"] for r in found["Lag"]) == lags
+    assert sorted(r["client_id"] for r in found["Consumers"]) == readers
+    assert max((r["delay"] for r in found["Delay"]), default=None) == delay
+    # What was produced before its cluster was known may be of any.
+    assert [r["bytes_produced_total"] for r in found["Producers"]] == [1 + (0 if cluster in ("B", "C") else 10) + (0 if cluster in ("A", "C") else 100)]
+
+
+@pytest.mark.parametrize(("args", "verdicts"), [({}, [("B", "ERR"), ("B", "OK")]), ({"cluster": "A"}, []), ({"group": "other"}, []), ({"group": "g", "cluster": "B"}, [("B", "ERR"), ("B", "OK")])])
+def test_verdicts_that_changed(args: dict[str, str], verdicts: list[tuple[str, str]]) -> None:
+    engine = of_two_clusters()
+    (found,) = pxl.run(compile_script("px/kafka_verdicts", engine, **args), engine)
+    assert [(r["cluster"], r["status"]) for r in found.table.to_pylist()] == verdicts
+
+
 def test_partitions_tell_the_verdict_on_their_group() -> None:
     found = run("px/kafka_lag", group="invoicing")["Partitions"]
     assert {(r["partition"], r["status"], r["group_verdict"]) for r in found} == {(0, "OK", "WARN: It falls behind."), (1, "UNKNOWN", "WARN: It falls behind.")}
