@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kafkascope import absent
 from kafkascope.agent import heap
 from kafkascope.agent import log as lines
 from kafkascope.agent.agent import Agent, Settings, open_pipeline
@@ -50,6 +51,7 @@ def agent(config: Config, server_socket: str | None, interfaces: tuple[str, ...]
       sudo px agent --send-to kafkascope.example:8766 --buffer /var/lib/kafkascope-agent
     """
     heap.keep_small()
+    absent.settle()
     logger = lines.set_up(log or ("text" if sys.stderr.isatty() else "json"))
     address = server_socket or location(config["agent.send_to"])
     if not address:

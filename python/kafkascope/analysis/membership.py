@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kafkascope.analysis import rebalance_epochs, rebalances
+from kafkascope.analysis.grouped import grouped
 from kafkascope.analysis.rebalance_state import Group, Row
 
 SECOND = 1_000_000_000
@@ -139,7 +140,7 @@ class Memberships:
                 "g": pc.struct_field(found, "g"), "m": pc.struct_field(found, "m"),
             }
         ).filter(pc.and_(pc.is_valid(pc.struct_field(found, "g")), pc.equal(pc.fill_null(events["error_code"], -1), 0)))  # fmt: skip
-        for row in table.group_by(["c", "api", "g", "m"]).aggregate([("ts", "max")]).to_pylist():
+        for row in grouped(table, ["c", "api", "g", "m"], ("ts", "max")):
             # A name as it stands in JSON.
             info = self.of(row["c"], json.loads(f'"{row["g"]}"') if "\\" in row["g"] else row["g"])
             info.kind = info.kind or HEARTBEATS[row["api"]]
@@ -150,7 +151,7 @@ class Memberships:
     def take_traffic(self, commits: pa.Table, fetch: pa.Table) -> None:
         """Rows of ``kafka_commits`` and ``kafka_fetch``: they tell who uses a group without members, and who reads."""
         done = commits.filter(pc.and_(pc.not_equal(commits["group_id"], ""), pc.is_in(pc.fill_null(commits["error_code"], 0), pa.array([0]))))
-        for row in done.group_by(["cluster_id", "group_id", "member_id", "client_id", "client_addr"]).aggregate([("time_", "max"), ("generation", "max")]).to_pylist():
+        for row in grouped(done, ["cluster_id", "group_id", "member_id", "client_id", "client_addr"], ("time_", "max"), ("generation", "max")):
             info = self.of(row["cluster_id"], row["group_id"])
             info.last_ns = max(info.last_ns, row["time__max"])
             if row["member_id"]:
@@ -159,7 +160,7 @@ class Memberships:
                 # Offsets committed from outside of any membership, as a consumer that assigns itself does.
                 info.kind = "simple"
         read = fetch.filter(pc.and_(pc.not_equal(fetch["group_id"], ""), pc.less(fetch["replica_id"], 0)))
-        for row in read.group_by(["cluster_id", "group_id", "client_id", "client_addr"]).aggregate([("time_", "max")]).to_pylist():
+        for row in grouped(read, ["cluster_id", "group_id", "client_id", "client_addr"], ("time_", "max")):
             info = self.of(row["cluster_id"], row["group_id"])
             info.last_ns = max(info.last_ns, row["time__max"])
             self._heard(info, f"{row['client_id']} {row['client_addr']}", row["time__max"], info.readers)

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from kafkascope.analysis import judge, lag, told, transactions
 from kafkascope.analysis.findings.finding import Finding
+from kafkascope.analysis.grouped import grouped
 from kafkascope.analysis.membership import HEARTBEATS, Memberships
 from kafkascope.analysis.tracker import SECOND, Tracker
 from kafkascope.analysis.traffic import EVENT_COLUMNS, Traffic
@@ -138,6 +139,14 @@ class Monitor:
 
     def take(self, tables: Mapping[str, pa.Table], now_ns: int) -> None:
         """Rows of all the tables of ``NEEDED``, in any order within a table."""
+        if any(table.num_rows for table in tables.values()):
+            self._take_rows(tables)
+        self.tracker.forget_idle(now_ns - IDLE_NS)
+        self.memberships.forget_idle(now_ns - IDLE_NS)
+        self.memberships.settle(now_ns)
+        self.tracker.tidy(now_ns)
+
+    def _take_rows(self, tables: Mapping[str, pa.Table]) -> None:
         tables = self._in_the_cluster(tables)
         names, events = tables["kafka_topic_names"], tables["kafka_events.beta"]
         self.tracker.learn_topics(zip(names["topic_id"].to_pylist(), names["topic"].to_pylist(), strict=True))
@@ -161,10 +170,6 @@ class Monitor:
         self.watch.take_produce(produce)
         self.watch.take_transaction_ends(ended)
         self.watch.take_throttled(events.filter(pc.greater(pc.fill_null(events["throttle_ms"], 0), 0)))
-        self.tracker.forget_idle(now_ns - IDLE_NS)
-        self.memberships.forget_idle(now_ns - IDLE_NS)
-        self.memberships.settle(now_ns)
-        self.tracker.tidy(now_ns)
 
     def know_clusters(self, tables: Mapping[str, pa.Table]) -> None:
         """The clusters in rows that are still to come: of a recording they are known from the start."""
@@ -203,10 +208,8 @@ class Monitor:
         verdicts = judge.groups(self.tracker, judged)
         sums = {
             (row["cluster_id"], row["group_id"]): row
-            for row in table.group_by(["cluster_id", "group_id"]).aggregate(
-                [("topic", "count_distinct"), ("partition", "count"), ("lag", "count"), ("lag", "sum"), ("lag", "max"), ("lag_seconds", "max"), ("trend", "sum"),
-                 ("time_to_drain", "max"), ("time_to_drain", "count"), ("lag_seconds_at_least", "any")]
-            ).to_pylist()
+            for row in grouped(table, ["cluster_id", "group_id"], ("topic", "count_distinct"), ("partition", "count"), ("lag", "count"), ("lag", "sum"), ("lag", "max"),
+                               ("lag_seconds", "max"), ("trend", "sum"), ("time_to_drain", "max"), ("time_to_drain", "count"), ("lag_seconds_at_least", "any"))
         }  # fmt: skip
         wrong: dict[tuple[str, str], list[Finding]] = {}
         for finding in findings:

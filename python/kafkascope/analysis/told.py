@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from kafkascope.analysis.sql import query
 
 _LIST_OFFSETS, _DELETE_TOPICS, _DELETE_GROUPS, _OFFSET_DELETE = 2, 20, 42, 47
 #: The requests that are read here.
 APIS = (_LIST_OFFSETS, _DELETE_TOPICS, _DELETE_GROUPS, _OFFSET_DELETE)
+_ASKING = pa.array([_LIST_OFFSETS], pa.int64())
+_DELETING = pa.array([_DELETE_TOPICS, _DELETE_GROUPS, _OFFSET_DELETE], pa.int64())
 
 #: What ``ends`` yields; ``lag.Rows`` takes it.
 ENDS = pa.schema(
@@ -38,6 +41,7 @@ _COLUMNS = ["time_", "cluster_id", "req_cmd", "req_body", "resp", "latency"]
 
 def ends(events: pa.Table) -> pa.Table:
     """The ends of logs that somebody asked for, among rows of ``kafka_events.beta``; ends of committed transactions are no ends of logs."""
+    events = _of(events, _ASKING)
     if events.num_rows == 0:
         return ENDS.empty_table()
     return query(_ENDS, {"api": _LIST_OFFSETS}, events=events.select(_COLUMNS)).cast(ENDS)
@@ -45,10 +49,16 @@ def ends(events: pa.Table) -> pa.Table:
 
 def deletions(events: pa.Table) -> pa.Table:
     """Topics, groups and offsets of groups that were deleted, among rows of ``kafka_events.beta``."""
+    events = _of(events, _DELETING)
     if events.num_rows == 0:
         return DELETIONS.empty_table()
     params = {"topics": _DELETE_TOPICS, "groups": _DELETE_GROUPS, "offsets": _OFFSET_DELETE}
     return query(_DELETIONS, params, events=events.select(_COLUMNS)).cast(DELETIONS)
+
+
+def _of(events: pa.Table, apis: pa.Array) -> pa.Table:
+    """Planning a query costs more than looking whether there is anything for it."""
+    return events.filter(pc.is_in(events["req_cmd"], apis))
 
 
 # A body that was cut short in capture is no JSON and tells nothing.

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kafkascope.analysis.grouped import grouped
 from kafkascope.analysis.ranges import OffsetRanges
 from kafkascope.analysis.tracker import Tracker
 from kafkascope.pxl.lower.names import KAFKA_ERRORS
@@ -79,13 +80,13 @@ class Traffic:
             return
         failed = pc.greater(pc.fill_null(pc.not_equal(events["error_code"], 0), False).cast(pa.int8()), 0)
         table = events.append_column("failed", failed.cast(pa.int64()))
-        for row in table.group_by(["client_id", "req_cmd_name"]).aggregate([("time_", "count"), ("failed", "sum"), ("throttle_ms", "sum")]).to_pylist():
+        for row in grouped(table, ["client_id", "req_cmd_name"], ("time_", "count"), ("failed", "sum"), ("throttle_ms", "sum")):
             client = self.clients.get((row["client_id"], row["req_cmd_name"])) or self._client(row["client_id"], row["req_cmd_name"])
             client.requests += row["time__count"]
             client.errors += row["failed_sum"]
             client.throttled_s += (row["throttle_ms_sum"] or 0) / 1000
         wrong = table.filter(failed)
-        for row in wrong.group_by(["req_cmd_name", "error_code"]).aggregate([("time_", "count")]).to_pylist():
+        for row in grouped(wrong, ["req_cmd_name", "error_code"], ("time_", "count")):
             key = (row["req_cmd_name"], KAFKA_ERRORS.get(row["error_code"], str(row["error_code"])))
             self.errors[key] = self.errors.get(key, 0) + row["time__count"]
         encoded = table["req_cmd_name"].combine_chunks().dictionary_encode()
@@ -113,12 +114,12 @@ class Traffic:
     def take_rows(self, tracker: Tracker, produce: pa.Table, fetch: pa.Table) -> None:
         """Rows of ``kafka_produce`` and ``kafka_fetch``, after the tracker took them."""
         good = produce.filter(pc.equal(pc.fill_null(produce["error_code"], 0), 0))
-        for row in good.group_by(["cluster_id", "topic", "topic_id"]).aggregate([("bytes", "sum"), ("records", "sum")]).to_pylist():
+        for row in grouped(good, ["cluster_id", "topic", "topic_id"], ("bytes", "sum"), ("records", "sum")):
             topic = self._topic(row["cluster_id"] or tracker.only_cluster, tracker.topic_name(row["topic"], row["topic_id"]))
             topic.produced_bytes += row["bytes_sum"] or 0
             topic.produced_records += row["records_sum"] or 0
         read = fetch.filter(pc.and_(pc.less(fetch["replica_id"], 0), pc.and_(pc.equal(fetch["error_code"], 0), pc.greater(fetch["bytes"], 0))))
-        for row in read.group_by(["cluster_id", "topic", "topic_id"]).aggregate([("bytes", "sum"), ("records", "sum")]).to_pylist():
+        for row in grouped(read, ["cluster_id", "topic", "topic_id"], ("bytes", "sum"), ("records", "sum")):
             topic = self._topic(row["cluster_id"] or tracker.only_cluster, tracker.topic_name(row["topic"], row["topic_id"]))
             topic.consumed_bytes += row["bytes_sum"] or 0
             topic.consumed_records += row["records_sum"] or 0

@@ -23,6 +23,7 @@ from kafkascope.analysis.findings import (
     uncommitted,
 )
 from kafkascope.analysis.findings.finding import SECOND, Finding
+from kafkascope.analysis.grouped import grouped
 from kafkascope.analysis.membership import Memberships
 from kafkascope.analysis.tracker import Tracker
 
@@ -67,7 +68,7 @@ class Watch:
             good = consumers.filter(pc.equal(consumers["error_code"], 0))
             clients = {client for _, _, client, _, _ in self._failing}
             good = good.filter(pc.is_in(good["client_id"], pa.array(list(clients), pa.string())))
-            for row in good.group_by(["cluster_id", "client_addr", "client_id", "topic", "topic_id", "partition"]).aggregate([("response_time", "max")]).to_pylist():
+            for row in grouped(good, ["cluster_id", "client_addr", "client_id", "topic", "topic_id", "partition"], ("response_time", "max")):
                 known = self._failing.get(_failing_key(row))
                 if known is not None and known.last <= row["response_time_max"]:
                     del self._failing[_failing_key(row)]
@@ -86,7 +87,7 @@ class Watch:
         """Rows of ``kafka_produce``: the first record of each open transaction in each partition."""
         mine = produce.filter(pc.and_(pc.is_valid(produce["transactional_id"]), pc.greater_equal(pc.fill_null(produce["base_offset"], -1), 0)))
         keys = ["cluster_id", "transactional_id", "topic", "topic_id", "partition", "client_id"]
-        for row in mine.group_by(keys).aggregate([("base_offset", "min"), ("time_", "min")]).to_pylist():
+        for row in grouped(mine, keys, ("base_offset", "min"), ("time_", "min")):
             transactions = self._open.setdefault((row["cluster_id"], row["transactional_id"]), {})
             place = (row["topic"] or row["topic_id"], row["partition"])
             if place not in transactions:
@@ -167,7 +168,7 @@ class Watch:
     def _left_alone(self, memberships: Memberships, partitions: pa.Table, now_ns: int) -> Iterator[Finding]:
         left: dict[tuple[str, str], int] = {}
         behind = pc.coalesce(partitions["lag"], partitions["read_lag"])
-        for row in pa.table({"c": partitions["cluster_id"], "g": partitions["group_id"], "n": behind}).group_by(["c", "g"]).aggregate([("n", "sum")]).to_pylist():
+        for row in grouped(pa.table({"c": partitions["cluster_id"], "g": partitions["group_id"], "n": behind}), ["c", "g"], ("n", "sum")):
             left[row["c"], row["g"]] = row["n_sum"] or 0
         for (cluster, group), count in left.items():
             info = memberships.groups.get((cluster, group)) if count > 0 else None

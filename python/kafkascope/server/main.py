@@ -68,7 +68,7 @@ def serve(config: Config, fd: int, ingest: Ingest, api: Api | None, *, data: str
 
     ``ready`` is called when queries are answered. Ends the process when it cannot begin.
     """
-    from kafkascope import pxl
+    from kafkascope import absent, pxl
     from kafkascope.alerts import rules
     from kafkascope.export.selection import Selection
     from kafkascope.scripts import Library, ScriptError
@@ -79,6 +79,7 @@ def serve(config: Config, fd: int, ingest: Ingest, api: Api | None, *, data: str
     from kafkascope.store import Store
     from kafkascope.store.errors import StoreError
 
+    absent.settle()
     _log_to_stderr()
     with contextlib.ExitStack() as closing:
         try:
