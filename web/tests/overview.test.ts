@@ -37,6 +37,12 @@ test("a finding names topic and time; without one the oldest unread record does"
   expect(behindSince(one("g", "WARN", 9, 10, 0, null, 2, ""), 1_000_000)).toBe(990_000);
 });
 
+test("a finding is of the group in its cluster, not of another cluster's of that name", () => {
+  const several = table("Groups", [column("cluster"), column("group"), column("status")], [["A", "g", "OK"], ["B", "g", "ERR"]]);
+  const findings = table("Findings", [column("since", "TIME64NS"), column("group"), column("topic"), column("cluster")], [["1764088121250000000", "g", "order", "B"]]);
+  expect(groupsOf(several, findings).map((group) => [group.cluster, group.since])).toEqual([["A", null], ["B", 1764088121250]]);
+});
+
 test("of a namespace only the rebalances of its groups are kept; other tables stay", () => {
   const result: RunResult = { script: "", args: {}, executedAt: 0, compileMs: 0, durationMs: 0, widgets: [], messages: [], tables: [table("Rebalances", [column("group"), column("reason")], [["a", "x"], ["b", "y"]]), table("Other", [column("topic")], [["t"]])] };
   expect(keepRows(result, "group", new Set<Cell>(["b"])).tables.map((each) => [each.numRows, each.rows])).toEqual([[1, [["b", "y"]]], [1, [["t"]]]]);
@@ -45,7 +51,7 @@ test("of a namespace only the rebalances of its groups are kept; other tables st
 describe("the start page out of several scripts", () => {
   const feed = (script: string | null, ...tables: ResultTable[]): Feed => ({ script, error: null, result: { script: script ?? "", args: {}, executedAt: 5, compileMs: 1, durationMs: 2, tables, widgets: [], messages: [{ level: "info", text: "same" }] } as RunResult });
   const none: Feed = { script: null, result: null, error: null };
-  const all = (given: Partial<Record<FeedName, Feed>>): Record<FeedName, Feed> => ({ groups: none, topics: none, flow: none, brokers: none, clients: none, errors: none, rebalances: none, ...given });
+  const all = (given: Partial<Record<FeedName, Feed>>): Record<FeedName, Feed> => ({ groups: none, topics: none, flow: none, brokers: none, clients: none, errors: none, rebalances: none, verdicts: none, alerts: none, ...given });
   const topics = table("Topics", [column("topic"), column("produce_rate", "FLOAT64"), column("last_seen", "TIME64NS")], [["order", 1, "5"]]);
 
   test("leaves out what is not there, and says of each part where it is from", () => {

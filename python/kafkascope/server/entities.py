@@ -1,7 +1,8 @@
-"""Names that an argument may take: pods, services, namespaces, nodes, topics, groups, clients."""
+"""Names that an argument may take: pods, services, namespaces, nodes, clusters, topics, groups, clients."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from kafkascope.server.errors import ApiError
@@ -49,16 +50,21 @@ def _nodes(engine: Any, _: int) -> str:
     return f"SELECT node_name AS name, node_ip AS detail FROM ({engine.scan('md_node', None, None, ['node_name', 'node_ip', 'stop_time'])}) WHERE coalesce(stop_time, 0) = 0"
 
 
-def _topics(engine: Any, now_ns: int) -> str:
+def _distinct(engine: Any, now_ns: int, column: str, tables: Sequence[str]) -> str:
     start = now_ns - LOOK_BACK_NS
-    parts = [f"SELECT topic AS name, '' AS detail FROM ({engine.scan(table, start, None, ['topic'])}) GROUP BY topic" for table in ("kafka_produce", "kafka_fetch", "kafka_topic_names")]
-    return " UNION ALL ".join(parts)
+    return " UNION ALL ".join(f"SELECT {column} AS name, '' AS detail FROM ({engine.scan(table, start, None, [column])}) GROUP BY {column}" for table in tables)
+
+
+def _clusters(engine: Any, now_ns: int) -> str:
+    return _distinct(engine, now_ns, "cluster_id", ("kafka_produce", "kafka_fetch", "kafka_commits", "kafka_group_events"))
+
+
+def _topics(engine: Any, now_ns: int) -> str:
+    return _distinct(engine, now_ns, "topic", ("kafka_produce", "kafka_fetch", "kafka_topic_names"))
 
 
 def _groups(engine: Any, now_ns: int) -> str:
-    start = now_ns - LOOK_BACK_NS
-    parts = [f"SELECT group_id AS name, '' AS detail FROM ({engine.scan(table, start, None, ['group_id'])}) GROUP BY group_id" for table in ("kafka_group_events", "kafka_commits", "kafka_fetch")]
-    return " UNION ALL ".join(parts)
+    return _distinct(engine, now_ns, "group_id", ("kafka_group_events", "kafka_commits", "kafka_fetch"))
 
 
 def _clients(engine: Any, now_ns: int) -> str:
@@ -66,4 +72,4 @@ def _clients(engine: Any, now_ns: int) -> str:
     return f"SELECT client_id AS name, trim(software_name || ' ' || software_version) AS detail FROM ({scan})"
 
 
-_SOURCES = {"pod": _pods, "service": _services, "namespace": _namespaces, "node": _nodes, "topic": _topics, "group": _groups, "client": _clients}
+_SOURCES = {"pod": _pods, "service": _services, "namespace": _namespaces, "node": _nodes, "cluster": _clusters, "topic": _topics, "group": _groups, "client": _clients}

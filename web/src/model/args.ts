@@ -27,6 +27,7 @@ export function toSend(variables: readonly Variable[], args: Args): Args {
 
 const BY_TYPE: Record<string, string> = { PX_NAMESPACE: "namespace", PX_POD: "pod", PX_SERVICE: "service", PX_NODE: "node" };
 const BY_NAME: [RegExp, string][] = [
+  [/^cluster$/, "cluster"],
   [/^topic/, "topic"],
   [/group/, "group"],
   [/^(producer|consumer|client(_id)?)$/, "client"],

@@ -1,10 +1,9 @@
 /** What every part of the page may need: where it is, what it can go to, the clock. */
 import { createContext, useContext, useEffect, useState } from "react";
-import type { ScriptSummary } from "../api";
-import { ENTITY_SCRIPTS } from "./values";
+import type { Cell, Column, ScriptSummary } from "../api";
 import { variableFor } from "./args";
-import { linkPlace, type Place } from "./location";
-import type { Column } from "../api";
+import { type Args, linkPlace, type Place } from "./location";
+import { ENTITY_SCRIPTS } from "./values";
 
 export interface PageContext {
   place: Place;
@@ -50,11 +49,18 @@ const KAFKA_SCRIPTS: Record<string, { script: string; arg: string }> = {
   client_id: { script: "px/kafka_client", arg: "client_id" },
 };
 
-export function kafkaPlace(page: PageContext, column: Column, value: string): Place | null {
+/** A place of Kafka's, in the cluster where it is known: two clusters may have groups and topics of one name. */
+export function clusterPlace(page: PageContext, script: string, args: Args, cluster: Cell | undefined): Place {
+  const id = typeof cluster === "string" && cluster !== "" ? cluster : (page.place.args.cluster ?? "");
+  const takes = page.scripts.find((each) => each.name === script)?.variables.some((variable) => variable.name === "cluster");
+  return linkPlace(page.place, script, id !== "" && takes === true ? { ...args, cluster: id } : args);
+}
+
+export function kafkaPlace(page: PageContext, column: Column, value: string, cluster?: Cell): Place | null {
   const target = column.type === "STRING" ? KAFKA_SCRIPTS[column.name] : undefined;
   if (!target || value === "" || !page.scripts.some((script) => script.name === target.script)) return null;
   if (page.place.script === target.script && page.place.args[target.arg] === value) return null;
-  return linkPlace(page.place, target.script, { [target.arg]: value });
+  return clusterPlace(page, target.script, { [target.arg]: value }, cluster);
 }
 
 /** The time, every second; one timer per user of it, and none while the page is hidden. */

@@ -1,9 +1,9 @@
 /** The first thing on the start page: who is behind, since when and why; or that nobody is. */
 import type { ReactNode } from "react";
 import type { ErrorBody, Status } from "../api";
-import { usePage } from "../model/context";
+import { clusterPlace, usePage } from "../model/context";
 import { coverageSummary, nobodyReports } from "../model/coverage";
-import { duration, grouped, visible } from "../model/format";
+import { duration, grouped, middle, visible } from "../model/format";
 import { linkPlace } from "../model/location";
 import { clockTime } from "../model/zone";
 import { PlaceLink } from "../table/CellView";
@@ -49,15 +49,20 @@ function lines({ status, failure, groups, executedAt, traffic, pending }: Props)
   }
   return (
     <>
-      {worst.slice(0, SHOWN).map((group, index) => <Line key={`${group.cluster}/${group.name}`} group={group} executedAt={executedAt} first={index === 0} />)}
+      {worst.slice(0, SHOWN).map((group, index) => <Line key={`${group.cluster}/${group.name}`} group={group} several={severalClusters(groups)} executedAt={executedAt} first={index === 0} />)}
       {worst.length > SHOWN && <MoreLine count={worst.length - SHOWN} />}
       {about}
     </>
   );
 }
 
+const severalClusters = (groups: readonly Group[]): boolean => new Set(groups.map((group) => group.cluster)).size > 1;
+
+/** Which of the clusters, where there are several. */
+const Where = ({ group, several }: { group: Group; several: boolean }) => (several && group.cluster !== "" ? <span className="muted">in <bdi>{visible(middle(group.cluster, 24))}</bdi> </span> : null);
+
 /** The first says why; the others have it in the table. */
-function Line({ group, executedAt, first }: { group: Group; executedAt: number; first: boolean }) {
+function Line({ group, several, executedAt, first }: { group: Group; several: boolean; executedAt: number; first: boolean }) {
   const page = usePage();
   const since = behindSince(group, executedAt);
   const has = (script: string) => page.scripts.some((each) => each.name === script);
@@ -65,20 +70,20 @@ function Line({ group, executedAt, first }: { group: Group; executedAt: number; 
   return (
     <p className="answer" data-testid="answer" data-group={group.name}>
       <span className={`state-${group.verdict?.state ?? "unknown"}`}><i className="dot" /> <b className="answer-word">{group.verdict?.word}</b></span>{" "}
-      {has("px/kafka_group") ? <PlaceLink place={linkPlace(page.place, "px/kafka_group", { group_id: group.name })} text={name} title="why" /> : <b>{name}</b>}{" "}
-      {visible(sentence(group))}{since !== null && <span className="muted" title={group.since === null ? "the oldest record it has not read is from then" : "it was found then"}>, since {clockTime(since)}</span>}
+      {has("px/kafka_group") ? <PlaceLink place={clusterPlace(page, "px/kafka_group", { group_id: group.name }, group.cluster)} text={name} title="why" /> : <b>{name}</b>}{" "}
+      <Where group={group} several={several} />{visible(sentence(group))}{since !== null && <span className="muted" title={group.since === null ? "the oldest record it has not read is from then" : "it was found then"}>, since {clockTime(since)}</span>}
       {first && group.reason !== "" && <span className="answer-reason muted">{visible(group.reason)}</span>}
     </p>
   );
 }
 
-/** What is known of one group, on its own page. */
-export function GroupAnswer({ groups, name, executedAt }: { groups: readonly Group[]; name: string; executedAt: number }) {
-  const mine = groups.filter((group) => group.name === name);
+/** What is known of one group, on its own page; of each cluster's where several have one of that name. */
+export function GroupAnswer({ groups, name, cluster, executedAt }: { groups: readonly Group[]; name: string; cluster: string; executedAt: number }) {
+  const mine = groups.filter((group) => group.name === name && (cluster === "" || group.cluster === cluster));
   return mine.length === 0 ? null : (
     <section className="answer-block" aria-label="answer" aria-live="polite">
-      {mine.map((group) => (isBehind(group.verdict) ? <Line key={group.cluster} group={group} executedAt={executedAt} first />
-        : <p key={group.cluster} className="answer" data-testid="answer" data-group={group.name}><span className={`state-${group.verdict?.state ?? "unknown"}`}><i className="dot" /> <b className="answer-word">{group.verdict?.word}</b></span> {group.lag === null ? "how far it is behind is not known" : group.lag === 0 ? "nothing is left to read" : `${grouped(group.lag)} record${group.lag === 1 ? " is" : "s are"} left to read`}</p>))}
+      {mine.map((group) => (isBehind(group.verdict) ? <Line key={group.cluster} group={group} several={severalClusters(mine)} executedAt={executedAt} first />
+        : <p key={group.cluster} className="answer" data-testid="answer" data-group={group.name}><span className={`state-${group.verdict?.state ?? "unknown"}`}><i className="dot" /> <b className="answer-word">{group.verdict?.word}</b></span> <Where group={group} several={severalClusters(mine)} />{group.lag === null ? "how far it is behind is not known" : group.lag === 0 ? "nothing is left to read" : `${grouped(group.lag)} record${group.lag === 1 ? " is" : "s are"} left to read`}</p>))}
     </section>
   );
 }

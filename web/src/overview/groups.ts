@@ -1,5 +1,5 @@
 /** Consumer groups as people ask for them: who is behind, since when, and why. */
-import type { ResultTable } from "../api";
+import type { Cell, ResultTable } from "../api";
 import { duration, grouped, significant, timeMs, toNumber } from "../model/format";
 import { groupVerdict, isBehind, type Verdict } from "../model/verdict";
 import { reader } from "./columns";
@@ -28,19 +28,22 @@ export function groupsOf(table: ResultTable | null, findings: ResultTable | null
   const found = findingsOf(findings);
   const read = reader(table);
   const name = table.columns.find((column) => GROUP_COLUMN.test(column.name))?.name ?? "group";
+  const finding = (row: readonly Cell[]) => found.get(groupKey(read(row, "cluster"), read(row, name)));
   return table.rows.map((row) => ({
-    since: found.get(String(read(row, name) ?? ""))?.since ?? null,
+    since: finding(row)?.since ?? null,
     name: String(read(row, name) ?? ""), cluster: String(read(row, "cluster") ?? ""), verdict: groupVerdict(read(row, "status"), secondsOf(table, row, "lag_seconds"), toNumber(read(row, "trend"))), lag: toNumber(read(row, "lag")), lagSeconds: secondsOf(table, row, "lag_seconds"), trend: toNumber(read(row, "trend")),
-    drainSeconds: secondsOf(table, row, "time_to_drain"), topics: found.get(String(read(row, name) ?? ""))?.topics ?? topicsText(read(row, "topics")), reason: String(read(row, "reason") ?? ""), members: toNumber(read(row, "members")),
+    drainSeconds: secondsOf(table, row, "time_to_drain"), topics: finding(row)?.topics ?? topicsText(read(row, "topics")), reason: String(read(row, "reason") ?? ""), members: toNumber(read(row, "members")),
   })); // prettier-ignore
 }
+
+const groupKey = (cluster: Cell, group: Cell): string => JSON.stringify([cluster ?? "", group ?? ""]);
 
 function findingsOf(table: ResultTable | null): Map<string, { since: number | null; topics: string }> {
   const found = new Map<string, { since: number | null; topics: Set<string> }>();
   if (!table) return new Map();
   const read = reader(table);
   for (const row of table.rows) {
-    const group = String(read(row, "group") ?? "");
+    const group = groupKey(read(row, "cluster"), read(row, "group"));
     const since = timeMs(read(row, "since"));
     const known = found.get(group) ?? { since: null, topics: new Set<string>() };
     if (since !== null && since > 0) known.since = Math.min(known.since ?? since, since);

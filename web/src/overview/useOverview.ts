@@ -15,6 +15,8 @@ const FEEDS = {
   clients: ["px/kafka_clients"],
   errors: ["px/kafka_errors"],
   rebalances: ["px/kafka_rebalances", "px/kafka_consumer_rebalancing"],
+  verdicts: ["px/kafka_verdicts"],
+  alerts: ["px/kafka_alerts"],
 } as const;
 
 export type FeedName = keyof typeof FEEDS;
@@ -35,21 +37,25 @@ export interface OverviewData {
 /** Between runs elsewhere than on the start page, where only the rail's count of groups and the marks in charts need them. */
 const RAIL_MS = 15_000;
 
-/** `charts` is the time window of the time charts on the page, whose marks need the rebalances; `null` where there are none. */
+/** `charts` is the time window of the time charts on the page, whose marks need what happened in it; `null` where there are none. */
 export function useOverview(place: Place, home: boolean, scripts: readonly ScriptSummary[] | null, intervalMs: number, charts: string | null): OverviewData {
   const asked = { place, scripts, start: place.args.start_time };
   const slower = intervalMs === 0 ? 0 : Math.max(intervalMs * 2, 5000);
   const beside = intervalMs === 0 ? 0 : Math.max(intervalMs, RAIL_MS);
+  const inCharts = { ...asked, start: charts ?? undefined };
   const groups = useFeed("groups", asked, true, home ? intervalMs : beside);
   const topics = useFeed("topics", asked, home, intervalMs);
   const flow = useFeed("flow", asked, home, slower);
   const brokers = useFeed("brokers", asked, home, slower);
   const clients = useFeed("clients", asked, home, slower);
   const errors = useFeed("errors", asked, home, slower);
-  const rebalances = useFeed("rebalances", home ? asked : { ...asked, start: charts ?? undefined }, home || charts !== null, home ? slower : beside);
+  const rebalances = useFeed("rebalances", home ? asked : inCharts, home || charts !== null, home ? slower : beside);
+  const verdicts = useFeed("verdicts", inCharts, charts !== null, beside);
+  const alerts = useFeed("alerts", inCharts, charts !== null, beside);
   const inNamespace = useMemo(() => ofGroups(rebalances.feed, place.args.namespace ? groups.feed.result : null), [rebalances.feed.result, rebalances.feed.error, place.args.namespace, groups.feed.result]); // eslint-disable-line react-hooks/exhaustive-deps -- a feed is its result and its error
-  const all = { groups, topics, flow, brokers, clients, errors, rebalances: { ...rebalances, feed: inNamespace } };
-  const lives = Object.values(all).filter((each) => each.feed.script !== null).map((each) => each.live);
+  const shown = { groups, topics, flow, brokers, clients, errors, rebalances: { ...rebalances, feed: inNamespace } };
+  const all = { ...shown, verdicts, alerts };
+  const lives = Object.values(shown).filter((each) => each.feed.script !== null).map((each) => each.live);
   // One script that fails is told where it would stand; the page fails when none answers.
   const first = lives.every((each) => each.error !== null) ? lives[0] : undefined;
   const received = lives.map((each) => each.receivedAt).filter((at) => at > 0);

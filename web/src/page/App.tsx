@@ -138,7 +138,9 @@ export function App() {
   const shownVis = vis ?? text?.vis ?? null;
   const narrow = open.move && matchMedia("(max-width: 760px)").matches;
   const error = scriptsFailure ?? (runnable ? live.error : null);
-  const marks = useMemo(() => (charts === null ? NO_MARKS : marksOnPage(marksOf(overview.feeds.rebalances.result, overview.feeds.groups.result), place.args, result)), [charts, overview.feeds.rebalances.result, overview.feeds.groups.result, place.args, result]);
+  const [rebalances, verdicts, findings, alerts] = (["rebalances", "verdicts", "groups", "alerts"] as const).map((name) => overview.feeds[name].result);
+  const happened = useMemo(() => marksOf({ rebalances, verdicts, findings, alerts }), [rebalances, verdicts, findings, alerts]);
+  const marks = useMemo(() => (charts === null ? NO_MARKS : marksOnPage(happened, place.args, result)), [charts, happened, place.args, result]);
   const behindCount = useMemo(() => behind(groupsOf(groupsSeen)).length, [groupsSeen]);
 
   return (
@@ -153,7 +155,7 @@ export function App() {
           <Rail status={status} behind={behindCount} groups={groupsSeen?.rows.length ?? null} />
           <main data-testid="main" tabIndex={-1} aria-busy={live.loading}>
             {!home && <PageHead short={catalogue ? "" : (summary?.short ?? "")} />}
-            {script === "px/kafka_group" && groupsSeen && <GroupAnswer groups={groupsOf(groupsSeen, tableWith(overview.feeds.groups.result, "since", "group", "topic"))} name={place.args.group_id ?? ""} executedAt={overview.feeds.groups.result?.executedAt ?? 0} />}
+            {script === "px/kafka_group" && groupsSeen && <GroupAnswer groups={groupsOf(groupsSeen, tableWith(overview.feeds.groups.result, "since", "group", "topic"))} name={place.args.group_id ?? ""} cluster={place.args.cluster ?? ""} executedAt={overview.feeds.groups.result?.executedAt ?? 0} />}
             {home && !scriptsFailure && <Overview data={overview} status={status} failure={statusFailure} />}
             {catalogue && scripts && <Catalogue />}
             {summary && <UnknownArguments place={place} variables={variables} />}

@@ -14,6 +14,8 @@ interface Props {
   api?: Cell | undefined;
   /** How far the request was read, where the table says it. */
   outcome?: Cell | undefined;
+  /** The cluster of the row, where the table has one: links into it lead there. */
+  cluster?: Cell | undefined;
   /** Seconds behind and records per second of the row, where the cell is a group's status. */
   lagSeconds?: Cell | undefined;
   trend?: Cell | undefined;
@@ -40,7 +42,7 @@ export const CellView = memo(function CellView(props: Props) {
     const state = column.semanticType === "HTTP_RESP_STATUS" ? httpState(Number(value)) : column.name === "error_code" && Number(value) !== 0 ? "bad" : latencyState(value, column, props.api);
     return <span className={state === "warn" || state === "bad" ? `state-${state}` : undefined} title={exact(value, column)}>{text}</span>;
   }
-  return <TextCell value={text} column={column} />;
+  return <TextCell value={text} column={column} cluster={props.cluster} />;
 });
 
 /** The column has 0 where there was no response to wait for. */
@@ -66,12 +68,12 @@ function httpState(code: number): string {
 /** Columns in which the empty text stands for what is not known. */
 const EMPTY_IS_UNKNOWN = new Set(["software_name", "software_version", "cluster", "cluster_id"]);
 
-function TextCell({ value, column }: { value: string; column: Column }) {
+function TextCell({ value, column, cluster }: { value: string; column: Column; cluster: Cell | undefined }) {
   const page = usePage();
   const place = entityPlace(page, column, value);
   const shown = visible(value.length > 400 ? `${value.slice(0, 400)}…` : value);
   if (place) return <PlaceLink place={place} text={shown} title={value} />;
-  const narrowed = argumentPlace(page, column, value) ?? kafkaPlace(page, column, value);
+  const narrowed = argumentPlace(page, column, value) ?? kafkaPlace(page, column, value, cluster);
   if (narrowed) return <PlaceLink place={narrowed} text={shown} title={narrowed.script === page.place.script ? `only ${value}` : value} />;
   if (value === "") return EMPTY_IS_UNKNOWN.has(column.name) ? <span className="muted" title="not known: what would tell it was not seen, such as the start of the connection">{UNKNOWN}</span> : null;
   // A row that is not whole says so where it is read.

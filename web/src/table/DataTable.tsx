@@ -51,6 +51,7 @@ export function DataTable({ table: given, name, filter: typed, gutter, hidden, o
   const scales = useMemo(() => columns.map((column, at) => (isQuantiles(column) ? Math.max(...rows.map((row) => quantiles(row[at] ?? null)?.p99 ?? 0), 0) : undefined)), [columns, rows]);
   const place = (name: string) => columns.findIndex((column) => column.name === name);
   const [apiAt, outcomeAt, lagAt, trendAt] = [place("req_cmd"), place("outcome"), place("lag_seconds"), place("trend")];
+  const clusterAt = Math.max(place("cluster"), place("cluster_id"));
   const selectedAt = selected ? positions.get(selected.key) : undefined;
   const selectedRow = selectedAt === undefined ? undefined : rows[order[selectedAt] ?? -1];
 
@@ -112,7 +113,7 @@ export function DataTable({ table: given, name, filter: typed, gutter, hidden, o
               >
                 {shown.map((at) => [columns[at] as Column, at] as const).map(([column, at]) => (
                   <div key={column.name} role="gridcell" className={`td${isNumeric(column) ? " num" : ""}`} data-column={column.name}>
-                    <CellView value={row[at] ?? null} column={column} api={row[apiAt]} outcome={row[outcomeAt]} {...(column.name === "status" ? { lagSeconds: row[lagAt], trend: row[trendAt] } : {})} scale={scales[at]} percentile={percentile} onPercentile={setPercentile} />
+                    <CellView value={row[at] ?? null} column={column} api={row[apiAt]} outcome={row[outcomeAt]} cluster={row[clusterAt]} {...(column.name === "status" ? { lagSeconds: row[lagAt], trend: row[trendAt] } : {})} scale={scales[at]} percentile={percentile} onPercentile={setPercentile} />
                   </div>
                 ))}
               </div>

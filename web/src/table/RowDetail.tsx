@@ -56,7 +56,7 @@ export function RowDetail({ columns, row, gone, onClose, onNarrow }: Props) {
             <dt>{onNarrow && filterable(column, value) ? <button type="button" className="narrow" title={`show only rows with this ${column.name}`} onClick={() => { onNarrow(`${column.name}=${/[\s"]/.test(String(value)) ? `"${String(value)}"` : String(value)}`); }}>{column.name}</button> : column.name}</dt>
             <dd>{column.type === "STRING" && nestedJson(value) !== undefined && !isReference(column) && !isStatus(column) && !isQuantiles(column)
               ? <JsonTree value={nestedJson(value)} />
-              : value === "" ? <span className="muted">(empty string)</span> : <CellView value={value} column={column} api={api} outcome={cell("outcome") ?? undefined} />}</dd>
+              : value === "" ? <span className="muted">(empty string)</span> : <CellView value={value} column={column} api={api} outcome={cell("outcome") ?? undefined} cluster={cell("cluster") ?? cell("cluster_id")} />}</dd>
           </div>
         ))}
       </dl>
