@@ -27,6 +27,7 @@ CASES = {
     "a follower": ({"replica_id": 2}, [{}], ("", "unknown")),
     "told by two agents": ({}, [{}, {"first_time": 30, "time_": 70}, {"first_time": 40, "time_": 120}], ("g", "process")),
     "told in two stretches": ({}, [{"time_": 40}, {"first_time": 41, "group_id": "h"}], ("h", "process")),
+    "one that was not certain": ({"group_source": "ambiguous"}, [{}], ("g", "process")),
     "ambiguous": ({}, [{"group_id": "", "group_source": "ambiguous"}], ("", "ambiguous")),
     "nothing told": ({}, [], ("", "unknown")),
 }

@@ -1,11 +1,14 @@
 //! Which group a Fetch reads for. The request does not say; the same process's group requests do.
 
+mod client;
+
 use std::sync::Arc;
 
+use client::{Client, Heard, Membership, Waiting};
 use kafkascope_wire::fields::f;
 
 use crate::{
-    Call, Ends, Map, TopicKey,
+    Call, Ends, TopicKey,
     bounded::Bounded,
     clients::Actor,
     clusters::ClusterRef,
@@ -21,8 +24,6 @@ const GROUPS: usize = 256;
 const WAITING: usize = 1000;
 const TOPICS: usize = 1000;
 const MEMBERS: usize = 100;
-/// A member heartbeats every few seconds; one that was silent for this long has gone.
-const SILENCE_NS: i64 = 600_000_000_000;
 
 /// How the group of a Fetch is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub enum GroupSource {
     Exact,
     /// The client's process, or its address and client id, belongs to one group that reads the topic.
     Process,
-    /// It belongs to several.
+    /// It belongs to several, or another of its groups may not have been heard yet.
     Ambiguous,
     Unknown,
 }
@@ -55,14 +56,6 @@ pub struct Reader {
     pub source: GroupSource,
 }
 
-/// How well a group's known topics fit one topic; the order is the preference.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Fit {
-    Other,
-    Possible,
-    Reads,
-}
-
 /// The group of fetches that were seen before anything told it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LateGroup {
@@ -72,34 +65,6 @@ pub struct LateGroup {
     pub first_ns: i64,
     pub last_ns: i64,
     pub reader: Reader,
-}
-
-struct Membership {
-    client_id: String,
-    group: Arc<str>,
-    /// The members by id; nobody for one who only commits or asks for offsets.
-    members: Vec<String>,
-    topics: Vec<TopicKey>,
-    seen_ns: i64,
-    /// When it joined; `None` for one that is older than the capture.
-    since_ns: Option<i64>,
-    /// When its last member left: what was asked before that was asked for the group.
-    left_ns: Option<i64>,
-}
-
-/// Fetches of a topic whose group nothing has told yet.
-struct Waiting {
-    client_id: String,
-    first_ns: i64,
-    last_ns: i64,
-}
-
-#[derive(Default)]
-struct Client {
-    memberships: Vec<Membership>,
-    waiting: Map<TopicKey, Vec<Waiting>>,
-    /// What was known of two clusters is now known of one.
-    merged: bool,
 }
 
 pub(crate) struct Readers {
@@ -123,8 +88,11 @@ impl Readers {
     pub fn rekey(&mut self, root: impl Fn(ClusterRef) -> ClusterRef) {
         let all: Vec<_> = self.clients.drain().collect();
         for ((cluster, actor), client) in all {
-            let merged = self.clients.entry((root(cluster), actor), Client::default);
+            let same = || Client::new(client.first_ns, client.heard);
+            let merged = self.clients.entry((root(cluster), actor), same);
             merged.merged = true;
+            merged.first_ns = merged.first_ns.min(client.first_ns);
+            merged.heard = merged.heard.min(client.heard);
             merged.memberships.extend(client.memberships);
             for (topic, waiting) in client.waiting {
                 merged.waiting.entry(topic).or_default().extend(waiting);
@@ -141,9 +109,10 @@ impl Readers {
         late: &mut Vec<LateGroup>,
     ) {
         let mut new = self.learn_membership(call, cluster);
-        if call.api_key == 1 {
-            let client = self.clients.get(&(cluster, Actor::of(&call.ends)));
-            new |= client.is_some_and(|c| std::mem::take(&mut c.merged));
+        if call.api_key != 0
+            && let Some(client) = self.clients.get(&(cluster, Actor::of(&call.ends)))
+        {
+            new |= std::mem::take(&mut client.merged) | client.hears(call.time_ns);
         }
         if new {
             self.answer(call, cluster, topics, late);
@@ -224,7 +193,9 @@ impl Readers {
         let client_id = call.client_id.unwrap_or_default();
         let known = &mut self
             .clients
-            .entry((cluster, Actor::of(&call.ends)), Client::default)
+            .entry((cluster, Actor::of(&call.ends)), || {
+                Client::first_seen(call)
+            })
             .memberships;
         let mut new = false;
         let membership = match known
@@ -302,12 +273,11 @@ impl Readers {
         let Some(client) = self.clients.get(&(cluster, actor)) else {
             return;
         };
-        let memberships = &client.memberships;
-        client.waiting.retain(|topic, waiting| {
+        let mut all_waiting = std::mem::take(&mut client.waiting);
+        all_waiting.retain(|topic, waiting| {
             waiting.retain(|w| {
-                let reader =
-                    group_among(memberships, actor, &w.client_id, topic, topics, w.last_ns);
-                if reader.source == GroupSource::Unknown {
+                let answer = client.group_of(actor, &w.client_id, topic, topics, w.last_ns);
+                if answer.may_change {
                     return true;
                 }
                 late.push(LateGroup {
@@ -315,15 +285,16 @@ impl Readers {
                     topic: topic.clone(),
                     first_ns: w.first_ns,
                     last_ns: w.last_ns,
-                    reader,
+                    reader: answer.reader,
                 });
                 false
             });
             !waiting.is_empty()
         });
+        client.waiting = all_waiting;
     }
 
-    /// The group of a Fetch; one that is unknown is remembered until it is known.
+    /// The group of a Fetch; one that is not certain is remembered until it is.
     pub fn group_of(
         &mut self,
         ends: &Ends,
@@ -335,13 +306,15 @@ impl Readers {
     ) -> Reader {
         let actor = Actor::of(ends);
         let client_id = client_id.unwrap_or_default();
-        let client = self.clients.entry((cluster, actor), Client::default);
-        let reader = group_among(&client.memberships, actor, client_id, topic, topics, now_ns);
-        if reader.source == GroupSource::Unknown {
+        let client = self
+            .clients
+            .entry((cluster, actor), || Client::new(now_ns, Heard::Little));
+        let answer = client.group_of(actor, client_id, topic, topics, now_ns);
+        if answer.may_change {
             let room = client.waiting.len() < WAITING || client.waiting.contains_key(topic);
             if !room {
                 self.forgotten += 1;
-                return reader;
+                return answer.reader;
             }
             let waiting = client.waiting.entry(topic.clone()).or_default();
             if let Some(same) = waiting.iter_mut().find(|w| w.client_id == client_id) {
@@ -356,72 +329,7 @@ impl Readers {
                 self.forgotten += 1;
             }
         }
-        reader
-    }
-}
-
-fn group_among(
-    memberships: &[Membership],
-    actor: Actor,
-    client_id: &str,
-    topic: &TopicKey,
-    topics: &Topics,
-    now_ns: i64,
-) -> Reader {
-    let unknown = || Reader {
-        group: Arc::from(""),
-        source: GroupSource::Unknown,
-    };
-    let alive = |m: &&Membership| {
-        now_ns.saturating_sub(m.seen_ns) <= SILENCE_NS
-            && m.since_ns.is_none_or(|since| since <= now_ns)
-            && m.left_ns.is_none_or(|left| now_ns <= left)
-    };
-    let mut candidates: Vec<&Membership> = memberships
-        .iter()
-        .filter(alive)
-        .filter(|m| m.client_id == client_id)
-        .collect();
-    if candidates.is_empty() && matches!(actor, Actor::Process(_)) {
-        candidates = memberships.iter().filter(alive).collect();
-    }
-    let fits: Vec<Fit> = candidates.iter().map(|m| fit(m, topic, topics)).collect();
-    let Some(best) = fits.iter().max().filter(|best| **best != Fit::Other) else {
-        return unknown();
-    };
-    let mut possible: Vec<&Membership> = candidates
-        .iter()
-        .zip(&fits)
-        .filter(|(_, fit)| *fit == best)
-        .map(|(m, _)| *m)
-        .collect();
-    if possible.iter().any(|m| !m.members.is_empty()) {
-        possible.retain(|m| !m.members.is_empty());
-    }
-    let group = &possible[0].group;
-    if possible.iter().all(|m| m.group == *group) {
-        Reader {
-            group: group.clone(),
-            source: GroupSource::Process,
-        }
-    } else {
-        Reader {
-            group: Arc::from(""),
-            source: GroupSource::Ambiguous,
-        }
-    }
-}
-
-fn fit(membership: &Membership, topic: &TopicKey, topics: &Topics) -> Fit {
-    if membership.topics.iter().any(|t| topics.same(t, topic)) {
-        return Fit::Reads;
-    }
-    // a name and an id of unknown name cannot be told apart
-    let nameless = |t: &TopicKey| matches!(t, TopicKey::Id(id) if topics.name(id).is_none());
-    if membership.topics.is_empty() || nameless(topic) || membership.topics.iter().any(nameless) {
-        Fit::Possible
-    } else {
-        Fit::Other
+        answer.reader
     }
 }
 

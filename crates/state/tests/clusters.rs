@@ -272,13 +272,13 @@ fn what_was_learned_before_the_cluster_was_known_stays() {
     assert_eq!(group(), ("".into(), "unknown"));
     let both = &[(1, "10.0.0.1", 9092), (2, "10.0.0.2", 9092)];
     to("10.0.0.1:9092").call(&mut state, 3, json!({}), metadata(json!("A"), both));
-    let reader = state.reader(&consumer("10.0.0.2:9092").ends, Some("c"), &topic, 0);
-    assert_eq!((&*reader.group, reader.source.name()), ("g", "process"));
-    let lesson = consumer("10.0.0.2:9092").call(&mut state, 1, json!({}), json!({}));
+    let lesson = consumer("10.0.0.2:9092").call_at(&mut state, 10, 1, json!({}), json!({}));
     let late = &lesson.late_groups[0];
     assert_eq!(
         (&*late.reader.group, late.last_ns),
         ("g", 0),
-        "and for what was fetched before"
+        "for what was fetched before"
     );
+    let reader = state.reader(&consumer("10.0.0.2:9092").ends, Some("c"), &topic, 0);
+    assert_eq!((&*reader.group, reader.source.name()), ("g", "process"));
 }

@@ -248,17 +248,16 @@ fn member(state: &mut State, pid: Option<u32>, client_id: &'static str, group: &
         ..Connection::new(1, host("10.0.0.5:4000", pid), host("10.0.0.1:9092", None))
     };
     let request = json!({"groupId": group, "memberId": "m", "memberEpoch": 1, "subscribedTopicNames": topics});
-    connection.call(
-        state,
-        68,
-        request,
-        json!({"errorCode": 0, "memberEpoch": 1, "memberId": "m"}),
-    );
+    // the second time nothing of the client can be unheard
+    for second in [1, 60] {
+        let answer = json!({"errorCode": 0, "memberEpoch": 1, "memberId": "m"});
+        connection.call_at(state, second, 68, request.clone(), answer);
+    }
 }
 
 fn reader(state: &mut State, pid: Option<u32>, client_id: &str, topic: &TopicKey) -> String {
     let ends = Connection::new(2, host("10.0.0.5:5000", pid), host("10.0.0.1:9092", None)).ends;
-    let reader = state.reader(&ends, Some(client_id), topic, 1_000_000_000);
+    let reader = state.reader(&ends, Some(client_id), topic, 60_000_000_000);
     format!("{} {}", reader.group, reader.source.name())
 }
 
@@ -267,7 +266,7 @@ fn the_group_of_a_fetch() {
     let orders = TopicKey::Name("orders".into());
     let mut state = State::default();
     assert_eq!(
-        reader(&mut state, Some(1), "a", &orders),
+        reader(&mut State::default(), Some(1), "a", &orders),
         " unknown",
         "no group request yet"
     );
@@ -317,13 +316,14 @@ fn a_group_that_is_told_late_is_told_for_earlier_fetches() {
         json!({"groupId": "g", "memberId": "", "protocolType": "consumer", "protocols": []});
     let rejoin =
         json!({"groupId": "g", "memberId": "m", "protocolType": "consumer", "protocols": []});
-    for (case, api_key, request, client_id, process, told) in [
+    for (case, api_key, request, client_id, process, told_by_heartbeats, told_at_last) in [
         (
             "a heartbeat",
             12,
             &heartbeat,
             "c",
             Some(1),
+            vec![],
             vec!["audit g process 500", "orders g process 500"],
         ),
         (
@@ -333,6 +333,7 @@ fn a_group_that_is_told_late_is_told_for_earlier_fetches() {
             "c",
             Some(1),
             vec!["orders g process 500"],
+            vec![],
         ),
         (
             "a first join: what was read before was not for the group",
@@ -341,6 +342,7 @@ fn a_group_that_is_told_late_is_told_for_earlier_fetches() {
             "c",
             Some(1),
             vec![],
+            vec![],
         ),
         (
             "a join again",
@@ -348,6 +350,7 @@ fn a_group_that_is_told_late_is_told_for_earlier_fetches() {
             &rejoin,
             "c",
             Some(1),
+            vec![],
             vec!["audit g process 500", "orders g process 500"],
         ),
         (
@@ -356,6 +359,7 @@ fn a_group_that_is_told_late_is_told_for_earlier_fetches() {
             &heartbeat,
             "other",
             Some(1),
+            vec![],
             vec!["audit g process 500", "orders g process 500"],
         ),
         (
@@ -364,6 +368,7 @@ fn a_group_that_is_told_late_is_told_for_earlier_fetches() {
             &heartbeat,
             "other",
             None,
+            vec![],
             vec![],
         ),
     ] {
@@ -387,37 +392,91 @@ fn a_group_that_is_told_late_is_told_for_earlier_fetches() {
                 host("10.0.0.1:9092", None),
             )
         };
-        let lesson = connection.call(
-            &mut state,
-            api_key,
-            request.clone(),
-            json!({"errorCode": 0}),
-        );
-        let mut late: Vec<String> = lesson
-            .late_groups
-            .iter()
-            .map(|l| {
-                let TopicKey::Name(topic) = &l.topic else {
-                    panic!("a name was asked")
-                };
-                format!(
-                    "{topic} {} {} {}",
-                    l.reader.group,
-                    l.reader.source.name(),
-                    l.last_ns
-                )
-            })
-            .collect();
-        late.sort();
-        assert_eq!(late, told, "{case}");
-        let again = connection.call(
-            &mut state,
-            api_key,
-            request.clone(),
-            json!({"errorCode": 0}),
-        );
-        assert!(again.late_groups.is_empty(), "{case}: told once");
+        let mut tell = |second: i64| {
+            let answer = json!({"errorCode": 0});
+            let lesson = connection.call_at(&mut state, second, api_key, request.clone(), answer);
+            told_late(&lesson)
+        };
+        assert!(tell(1).is_empty(), "{case}: another group may be unheard");
+        assert_eq!(tell(7), told_by_heartbeats, "{case}");
+        assert!(tell(8).is_empty(), "{case}: told once");
+        assert_eq!(tell(50), told_at_last, "{case}: each group was heard");
+        assert!(tell(51).is_empty(), "{case}: told once");
     }
+}
+
+fn told_late(lesson: &Lesson) -> Vec<String> {
+    let mut late: Vec<String> = lesson
+        .late_groups
+        .iter()
+        .map(|l| {
+            let TopicKey::Name(topic) = &l.topic else {
+                panic!("a name was asked")
+            };
+            format!(
+                "{topic} {} {} {}",
+                l.reader.group,
+                l.reader.source.name(),
+                l.last_ns
+            )
+        })
+        .collect();
+    late.sort();
+    late
+}
+
+/// The capture begins while a process with one client id reads `orders` for `g1` and `audit` for `g2`.
+#[test]
+fn a_fetch_is_not_counted_for_the_other_group_of_a_process() {
+    let orders = TopicKey::Name("orders".into());
+    let audit = TopicKey::Name("audit".into());
+    let mut state = State::default();
+    let connection = Connection {
+        client_id: "c",
+        ..Connection::new(
+            1,
+            host("10.0.0.5:4000", Some(1)),
+            host("10.0.0.1:9092", None),
+        )
+    };
+    let fetch = |state: &mut State, topic: &TopicKey, second: i64| {
+        let reader = state.reader(&connection.ends, Some("c"), topic, second * 1_000_000_000);
+        format!("{} {}", reader.group, reader.source.name())
+    };
+    let ask = |state: &mut State, second: i64, api_key: i16, request: Json| {
+        told_late(&connection.call_at(state, second, api_key, request, json!({"errorCode": 0})))
+    };
+    let heartbeat = |group: &str| json!({"groupId": group, "memberId": group, "generationId": 3});
+    let commit = |group: &str, topic: &str| json!({"groupId": group, "memberId": group, "topics": [{"name": topic}]});
+
+    assert!(ask(&mut state, 1, 12, heartbeat("g1")).is_empty());
+    assert_eq!(
+        fetch(&mut state, &audit, 2),
+        " ambiguous",
+        "g1 is the only group so far, and not the one that reads it"
+    );
+    assert!(ask(&mut state, 2, 8, commit("g1", "orders")).is_empty());
+    assert_eq!(
+        fetch(&mut state, &orders, 2),
+        " ambiguous",
+        "a group that was not heard may read it too"
+    );
+    assert!(ask(&mut state, 3, 12, heartbeat("g2")).is_empty());
+    assert_eq!(
+        ask(&mut state, 8, 8, commit("g1", "orders")),
+        Vec::<String>::new(),
+        "g2 may read it too"
+    );
+    assert_eq!(fetch(&mut state, &orders, 9), " ambiguous");
+    assert_eq!(
+        ask(&mut state, 10, 8, commit("g2", "audit")),
+        [
+            "audit g2 process 2000000000",
+            "orders g1 process 9000000000"
+        ]
+    );
+    assert_eq!(fetch(&mut state, &orders, 11), "g1 process");
+    assert_eq!(fetch(&mut state, &audit, 11), "g2 process");
 }
 
 #[test]
@@ -442,7 +501,9 @@ fn somebody_who_only_asks_for_offsets_is_no_better_reader_than_a_member() {
             host("10.0.0.1:9092", None),
         )
     };
-    admin.call(&mut state, 9, ask, json!({}));
+    for second in [1, 60] {
+        admin.call_at(&mut state, second, 9, ask.clone(), json!({}));
+    }
     assert_eq!(reader(&mut state, Some(1), "a", &orders), "watched process");
     member(&mut state, Some(1), "a", "own", json!(["orders"]));
     assert_eq!(reader(&mut state, Some(1), "a", &orders), "own process");

@@ -22,7 +22,7 @@ def completed(columns: Sequence[str], fetches: str, told: str) -> str:
     listed = ", ".join(f'coalesce(g."{c}", r."{c}") AS "{c}"' if c in COMPLETED else f'r."{c}"' for c in columns)
     spans = _SPANS.format(client=_CLIENT.format("t"), topic=_TOPIC.format("t"), told=told)
     return (
-        f"SELECT {listed} FROM {fetches} AS r LEFT JOIN ({spans}) AS g ON r.group_source = 'unknown' AND r.replica_id < 0"
+        f"SELECT {listed} FROM {fetches} AS r LEFT JOIN ({spans}) AS g ON r.group_source IN ('unknown', 'ambiguous') AND r.replica_id < 0"
         f" AND g.client = {_CLIENT.format('r')} AND g.topic_key = {_TOPIC.format('r')} AND g.client_id = r.client_id"
         " AND r.time_ BETWEEN g.first_time AND g.time_ AND (g.cluster_id = r.cluster_id OR g.cluster_id = '' OR r.cluster_id = '')"
     )
