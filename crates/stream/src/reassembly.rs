@@ -1,34 +1,18 @@
 //! One direction of a connection: segments in any order in, bytes and holes in order out.
 
-use std::collections::BTreeMap;
+mod chunks;
+
+use std::ops::Range;
+
+use chunks::{Absent, Chunks, Content};
 
 use crate::conn::HoleReason;
 use crate::event::{Segment, Tap, flag};
 use crate::feed::Feed;
 use crate::limits::Limits;
 
-/// What a chunk costs beside its bytes, so that many tiny ones are bounded too.
-const CHUNK_COST: usize = 96;
 /// Sequence numbers further away than this say nothing about before or after.
 const FAR: i64 = 1 << 30;
-
-#[derive(Debug)]
-enum Content {
-    Bytes(Vec<u8>),
-    /// Only the length is known; given up at `until` unless another tap brings the bytes.
-    Absent {
-        reason: HoleReason,
-        until: i64,
-        taps: u8,
-    },
-}
-
-#[derive(Debug)]
-struct Chunk {
-    end: u64,
-    time_ns: i64,
-    content: Content,
-}
 
 /// How far one socket's tap has told.
 #[derive(Debug, Default, Clone, Copy)]
@@ -52,8 +36,7 @@ struct Gap {
 pub(crate) struct Flow {
     start: Option<u64>,
     next: u64,
-    chunks: BTreeMap<u64, Chunk>,
-    pub buffered: usize,
+    chunks: Chunks,
     gap: Option<Gap>,
     acked: u64,
     fin: Option<u64>,
@@ -64,6 +47,11 @@ pub(crate) struct Flow {
 }
 
 impl Flow {
+    /// Bytes of memory that wait for earlier ones.
+    pub fn buffered(&self) -> usize {
+        self.chunks.cost()
+    }
+
     pub fn started(&self) -> bool {
         self.start.is_some()
     }
@@ -103,7 +91,7 @@ impl Flow {
         }
         let at = self.next.saturating_add_signed(distance);
         self.acked = self.acked.max(at);
-        if let (Some(gap), Some((&first, _))) = (&mut self.gap, self.chunks.first_key_value())
+        if let (Some(gap), Some((first, _))) = (&mut self.gap, self.chunks.first())
             && gap.proven.is_none()
             && self.acked >= first
         {
@@ -136,7 +124,7 @@ impl Flow {
                 .stray
                 .is_some_and(|s| i64::from(seg.seq.wrapping_sub(s) as i32).abs() < FAR >> 6);
             self.stray = Some(seg.seq);
-            feed.stats.strays += 1;
+            feed.context.stats.strays += 1;
             if !near {
                 return;
             }
@@ -162,7 +150,7 @@ impl Flow {
         let at = self.next.saturating_add_signed(self.distance(seg.seq));
         let place = self.taps[tap];
         let until = if other_end && seg.flags & flag::FINAL == 0 {
-            seg.time_ns + feed.limits.other_end_ns
+            seg.time_ns + feed.context.limits.other_end_ns
         } else {
             i64::MIN
         };
@@ -174,15 +162,12 @@ impl Flow {
             } else {
                 HoleReason::NotCaptured
             };
-            self.absent(
-                place.next.max(self.next),
-                at,
-                seg.time_ns,
+            let absent = Absent {
                 reason,
                 until,
-                bit,
-                feed,
-            );
+                taps: bit,
+            };
+            self.absent(place.next.max(self.next)..at, seg.time_ns, absent, feed);
         }
         self.taps[tap] = TapPlace {
             next: (at + u64::from(seg.len)).max(place.next),
@@ -194,7 +179,7 @@ impl Flow {
 
     fn restart(&mut self, seq: u32, reason: HoleReason, feed: &mut Feed) {
         self.flush(false, feed);
-        feed.desync(feed.now, reason);
+        feed.desync(feed.context.now, reason);
         let start = self.start;
         self.start_at(seq);
         self.start = start;
@@ -210,217 +195,83 @@ impl Flow {
             return;
         }
         if end <= self.next {
-            feed.stats.repeated_bytes += u64::from(seg.len);
+            feed.context.stats.repeated_bytes += u64::from(seg.len);
             return;
         }
         if at <= self.next && self.chunks.is_empty() {
             if captured > self.next {
-                feed.stats.repeated_bytes += self.next - at;
+                feed.context.stats.repeated_bytes += self.next - at;
                 feed.data(seg.time_ns, &bytes[(self.next - at) as usize..]);
                 self.next = captured;
                 self.last_ns = seg.time_ns;
             }
         } else {
-            self.insert(
-                at,
-                captured,
-                seg.time_ns,
-                Some(bytes),
-                HoleReason::NotCaptured,
-                i64::MIN,
-                taps,
-                feed,
-            );
+            let bytes = Content::Bytes(bytes);
+            self.insert(at..captured, seg.time_ns, bytes, feed);
         }
         if end > captured {
-            self.absent(
-                captured.max(self.next),
-                end,
-                seg.time_ns,
-                HoleReason::NotCaptured,
+            let absent = Absent {
+                reason: HoleReason::NotCaptured,
                 until,
                 taps,
-                feed,
-            );
+            };
+            self.absent(captured.max(self.next)..end, seg.time_ns, absent, feed);
         } else {
             self.drain(feed);
         }
-        while self.buffered > feed.limits.direction_bytes {
-            feed.stats.buffer_limits += 1;
+        while self.buffered() > feed.context.limits.direction_bytes {
+            feed.context.stats.buffer_limits += 1;
             self.give_up_first(feed);
         }
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one range with all that is known of it"
-    )]
-    fn absent(
-        &mut self,
-        from: u64,
-        to: u64,
-        time_ns: i64,
-        reason: HoleReason,
-        until: i64,
-        taps: u8,
-        feed: &mut Feed,
-    ) {
-        if from >= to {
+    fn absent(&mut self, range: Range<u64>, time_ns: i64, absent: Absent, feed: &mut Feed) {
+        if range.is_empty() {
             return;
         }
-        if from == self.next && self.chunks.is_empty() && feed.now >= until {
-            feed.hole(time_ns, to - from, reason);
-            self.next = to;
+        if range.start == self.next && self.chunks.is_empty() && feed.context.now >= absent.until {
+            feed.hole(time_ns, range.end - range.start, absent.reason);
+            self.next = range.end;
             self.last_ns = time_ns;
             return;
         }
-        self.insert(from, to, time_ns, None, reason, until, taps, feed);
+        self.insert(range, time_ns, Content::Absent(absent), feed);
         self.drain(feed);
     }
 
-    /// Puts what is new of a range between the chunks; bytes take the place of absent ones.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one range with all that is known of it"
-    )]
     fn insert(
         &mut self,
-        from: u64,
-        to: u64,
+        range: Range<u64>,
         time_ns: i64,
-        bytes: Option<&[u8]>,
-        reason: HoleReason,
-        until: i64,
-        taps: u8,
+        content: Content<&[u8]>,
         feed: &mut Feed,
     ) {
-        let mut at = from.max(self.next);
-        while at < to {
-            let covering = self
-                .chunks
-                .range(..=at)
-                .next_back()
-                .filter(|(_, c)| c.end > at)
-                .map(|(&start, _)| start);
-            let part_end = match covering {
-                Some(start) => to.min(self.chunks[&start].end),
-                None => self
-                    .chunks
-                    .range(at..)
-                    .next()
-                    .map_or(to, |(&start, _)| to.min(start)),
-            };
-            let mut content = match bytes {
-                Some(b) => {
-                    Content::Bytes(b[(at - from) as usize..(part_end - from) as usize].to_vec())
-                }
-                None => Content::Absent {
-                    reason,
-                    until,
-                    taps,
-                },
-            };
-            if let Some(start) = covering {
-                if let Content::Bytes(_) = self.chunks[&start].content {
-                    feed.stats.repeated_bytes += part_end - at;
-                    at = part_end;
-                    continue;
-                }
-                let old = self.take(start);
-                if let Content::Absent {
-                    reason: old_reason,
-                    until: old_until,
-                    taps: old_taps,
-                } = old.content
-                {
-                    let absent = || Content::Absent {
-                        reason: old_reason,
-                        until: old_until,
-                        taps: old_taps,
-                    };
-                    if start < at {
-                        self.put(
-                            start,
-                            Chunk {
-                                end: at,
-                                time_ns: old.time_ns,
-                                content: absent(),
-                            },
-                        );
-                    }
-                    if part_end < old.end {
-                        self.put(
-                            part_end,
-                            Chunk {
-                                end: old.end,
-                                time_ns: old.time_ns,
-                                content: absent(),
-                            },
-                        );
-                    }
-                    if let Content::Absent {
-                        reason,
-                        until,
-                        taps,
-                    } = &mut content
-                    {
-                        *taps |= old_taps;
-                        *reason = old_reason;
-                        // Neither end has the bytes: nobody else can bring them.
-                        *until = if *taps == 3 {
-                            i64::MIN
-                        } else {
-                            (*until).min(old_until)
-                        };
-                    }
-                }
-            } else if at > self.next {
-                feed.stats.reordered_bytes += part_end - at;
-            }
-            self.put(
-                at,
-                Chunk {
-                    end: part_end,
-                    time_ns,
-                    content,
-                },
-            );
-            at = part_end;
-        }
-    }
-
-    fn put(&mut self, at: u64, chunk: Chunk) {
-        self.buffered += cost(&chunk);
-        self.chunks.insert(at, chunk);
-    }
-
-    fn take(&mut self, at: u64) -> Chunk {
-        let chunk = self.chunks.remove(&at).expect("the caller found it");
-        self.buffered -= cost(&chunk);
-        chunk
+        let stats = &mut feed.context.stats;
+        self.chunks
+            .insert(self.next, range, time_ns, content, stats);
     }
 
     /// Hands over what is in order by now.
     pub fn drain(&mut self, feed: &mut Feed) {
-        while let Some((&start, chunk)) = self.chunks.first_key_value() {
+        while let Some((start, chunk)) = self.chunks.first() {
             if start > self.next {
                 let gap = match self.gap {
                     Some(gap) if gap.at == self.next => gap,
                     _ => Gap {
                         at: self.next,
-                        since: feed.now,
-                        proven: (self.acked >= start).then_some(feed.now),
+                        since: feed.context.now,
+                        proven: (self.acked >= start).then_some(feed.context.now),
                     },
                 };
                 self.gap = Some(gap);
-                if feed.now < gap_deadline(&gap, feed.limits) {
+                if feed.context.now < gap_deadline(&gap, &feed.context.limits) {
                     return;
                 }
                 self.give_up_first(feed);
                 continue;
             }
-            match chunk.content {
-                Content::Absent { until, .. } if feed.now < until => return,
+            match &chunk.content {
+                Content::Absent(absent) if feed.context.now < absent.until => return,
                 _ => self.deliver_first(feed),
             }
         }
@@ -428,25 +279,24 @@ impl Flow {
     }
 
     fn deliver_first(&mut self, feed: &mut Feed) {
-        let Some((&start, _)) = self.chunks.first_key_value() else {
+        let Some((start, chunk)) = self.chunks.take_first() else {
             return;
         };
-        let chunk = self.take(start);
         self.next = chunk.end;
         self.last_ns = chunk.time_ns;
         match chunk.content {
             Content::Bytes(bytes) => feed.data(chunk.time_ns, &bytes),
-            Content::Absent { reason, .. } => feed.hole(chunk.time_ns, chunk.end - start, reason),
+            Content::Absent(absent) => feed.hole(chunk.time_ns, chunk.end - start, absent.reason),
         }
     }
 
     /// The first thing that is waited for will not come.
     fn give_up_first(&mut self, feed: &mut Feed) {
-        let Some((&start, chunk)) = self.chunks.first_key_value() else {
+        let Some((start, chunk)) = self.chunks.first() else {
             return;
         };
         if start > self.next {
-            let reason = if feed.lost_ns >= self.last_ns {
+            let reason = if feed.context.lost_ns >= self.last_ns {
                 HoleReason::Lost
             } else {
                 HoleReason::Missing
@@ -475,28 +325,20 @@ impl Flow {
             self.next
         });
         if last > self.next {
-            feed.hole(feed.now, last - self.next, HoleReason::Missing);
+            feed.hole(feed.context.now, last - self.next, HoleReason::Missing);
             self.next = last;
         }
     }
 
     /// When to give up on what is waited for, `None` when nothing is.
     pub fn deadline(&self, limits: &Limits) -> Option<i64> {
-        let (&start, chunk) = self.chunks.first_key_value()?;
+        let (start, chunk) = self.chunks.first()?;
         Some(match (&chunk.content, &self.gap) {
-            (Content::Absent { until, .. }, _) if start <= self.next => *until,
+            (Content::Absent(absent), _) if start <= self.next => absent.until,
             (_, Some(gap)) => gap_deadline(gap, limits),
             _ => i64::MIN,
         })
     }
-}
-
-fn cost(chunk: &Chunk) -> usize {
-    CHUNK_COST
-        + match &chunk.content {
-            Content::Bytes(b) => b.len(),
-            Content::Absent { .. } => 0,
-        }
 }
 
 fn gap_deadline(gap: &Gap, limits: &Limits) -> i64 {

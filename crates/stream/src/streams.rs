@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::conn::{ConnId, ConnInfo, Dir, StreamSink};
 use crate::event::{Endpoint, Event, Process, Segment, Tap, flag};
-use crate::feed::Feed;
+use crate::feed::{Context, Feed};
 use crate::limits::{Limits, Stats};
 use crate::reassembly::Flow;
 
@@ -48,12 +48,28 @@ impl Conn {
             Dir::BToA
         }
     }
+
+    /// One direction, and where its bytes go.
+    fn direction<'a>(
+        &'a mut self,
+        dir: Dir,
+        context: &'a mut Context,
+        sink: &'a mut dyn StreamSink,
+    ) -> (&'a mut Flow, Feed<'a>) {
+        let feed = Feed {
+            id: self.id,
+            info: &mut self.info,
+            dir,
+            sink,
+            context,
+        };
+        (&mut self.flows[dir.index()], feed)
+    }
 }
 
 /// Reassembles every connection of a capture.
 pub struct Streams {
-    limits: Limits,
-    stats: Stats,
+    context: Context,
     conns: Vec<Option<Box<Conn>>>,
     free: Vec<usize>,
     by_key: HashMap<Key, usize, foldhash::fast::RandomState>,
@@ -61,10 +77,8 @@ pub struct Streams {
     waiting: Vec<(usize, ConnId)>,
     processes: HashSet<Process>,
     buffered: usize,
-    now: i64,
     ticked: i64,
     swept: i64,
-    lost_ns: i64,
     recent: Option<(Key, usize)>,
 }
 
@@ -77,24 +91,26 @@ impl Default for Streams {
 impl Streams {
     pub fn new(limits: Limits) -> Self {
         Streams {
-            limits,
-            stats: Stats::default(),
+            context: Context {
+                limits,
+                stats: Stats::default(),
+                now: i64::MIN,
+                lost_ns: i64::MIN,
+            },
             conns: Vec::new(),
             free: Vec::new(),
             by_key: HashMap::default(),
             waiting: Vec::new(),
             processes: HashSet::new(),
             buffered: 0,
-            now: i64::MIN,
             ticked: i64::MIN,
             swept: i64::MIN,
-            lost_ns: i64::MIN,
             recent: None,
         }
     }
 
     pub fn stats(&self) -> Stats {
-        self.stats
+        self.context.stats
     }
 
     /// Connections that are open or just ended, and bytes that wait for earlier ones.
@@ -144,34 +160,34 @@ impl Streams {
             }
             Event::Lost { time_ns, count } => {
                 self.clock(time_ns, sink);
-                self.stats.lost_events += count;
-                self.lost_ns = self.lost_ns.max(time_ns);
+                self.context.stats.lost_events += count;
+                self.context.lost_ns = self.context.lost_ns.max(time_ns);
             }
         }
     }
 
     /// Gives up on what did not come by `now_ns`.
     pub fn tick(&mut self, now_ns: i64, sink: &mut dyn StreamSink) {
-        self.now = self.now.max(now_ns);
-        self.ticked = self.now;
+        self.context.now = self.context.now.max(now_ns);
+        self.ticked = self.context.now;
         for (slot, id) in std::mem::take(&mut self.waiting) {
             if let Some(conn) = self.conns[slot].as_deref_mut().filter(|c| c.id == id) {
                 conn.waiting = false;
                 self.step(slot, sink);
             }
         }
-        let sweep_ns = self.limits.idle_ns / 16;
+        let sweep_ns = self.context.limits.idle_ns / 16;
         if self.swept == i64::MIN {
-            self.swept = self.now;
-        } else if self.now - self.swept > sweep_ns {
-            self.swept = self.now;
-            let before = self.now - self.limits.idle_ns;
+            self.swept = self.context.now;
+        } else if self.context.now - self.swept > sweep_ns {
+            self.swept = self.context.now;
+            let before = self.context.now - self.context.limits.idle_ns;
             for slot in 0..self.conns.len() {
                 if self.conns[slot]
                     .as_ref()
                     .is_some_and(|c| c.last_ns < before)
                 {
-                    self.stats.idle += 1;
+                    self.context.stats.idle += 1;
                     self.remove(slot, sink);
                 }
             }
@@ -191,11 +207,11 @@ impl Streams {
     }
 
     fn clock(&mut self, time_ns: i64, sink: &mut dyn StreamSink) {
-        self.now = self.now.max(time_ns);
+        self.context.now = self.context.now.max(time_ns);
         if self.ticked == i64::MIN {
-            self.ticked = self.now;
-        } else if self.now - self.ticked > self.limits.proven_gap_ns / 2 {
-            self.tick(self.now, sink);
+            self.ticked = self.context.now;
+        } else if self.context.now - self.ticked > self.context.limits.proven_gap_ns / 2 {
+            self.tick(self.context.now, sink);
         }
     }
 
@@ -211,7 +227,7 @@ impl Streams {
     }
 
     fn segment(&mut self, seg: &Segment, sink: &mut dyn StreamSink) {
-        self.stats.segments += 1;
+        self.context.stats.segments += 1;
         let key = Key::new(seg.src, seg.dst, seg.netns);
         let syn = seg.flags & flag::SYN != 0;
         let found = self.find(key);
@@ -230,11 +246,11 @@ impl Streams {
         };
         conn.last_ns = conn.last_ns.max(seg.time_ns);
         if conn.closed {
-            self.stats.after_close += u64::from(seg.len > 0);
+            self.context.stats.after_close += u64::from(seg.len > 0);
             return;
         }
         let dir = conn.dir(seg.src);
-        let buffered = conn.flows[0].buffered + conn.flows[1].buffered;
+        let buffered = conn.flows[0].buffered() + conn.flows[1].buffered();
         let sees_a = (dir == Dir::AToB) == (seg.tap != Tap::Receive);
         if seg.tap == Tap::Packet {
             conn.info.seen_packet = true;
@@ -254,7 +270,7 @@ impl Streams {
             if syn && !other.started() {
                 other.start_at(seg.ack);
             } else {
-                other.acknowledged(seg.ack, self.now);
+                other.acknowledged(seg.ack, self.context.now);
             }
         }
         if syn {
@@ -275,17 +291,7 @@ impl Streams {
             } else {
                 conn.info.seen_a
             };
-            let mut feed = Feed {
-                id: conn.id,
-                info: &mut conn.info,
-                dir,
-                sink,
-                stats: &mut self.stats,
-                limits: &self.limits,
-                now: self.now,
-                lost_ns: self.lost_ns,
-            };
-            let flow = &mut conn.flows[dir.index()];
+            let (flow, mut feed) = conn.direction(dir, &mut self.context, sink);
             match seg.tap {
                 Tap::Packet if seg.len > 0 => flow.packet(seg, &mut feed),
                 Tap::Packet => {}
@@ -295,24 +301,25 @@ impl Streams {
                 flow.fin(seg.seq.wrapping_add(seg.len));
             }
             if seg.flags & flag::RST != 0 && conn.closing.is_none() {
-                let whole = flow.complete_up_to(seg.seq)
+                let whole = conn.flows[dir.index()].complete_up_to(seg.seq)
                     && conn
                         .flows
                         .iter()
-                        .all(|f| f.deadline(&self.limits).is_none());
+                        .all(|f| f.deadline(&self.context.limits).is_none());
                 conn.closing = Some(if whole {
                     i64::MIN
                 } else {
-                    seg.time_ns + self.limits.linger_ns
+                    seg.time_ns + self.context.limits.linger_ns
                 });
             }
         }
-        self.buffered = self.buffered + conn.flows[0].buffered + conn.flows[1].buffered - buffered;
-        if conn.closing.is_some() || conn.flows.iter().any(|f| f.finished() || f.buffered > 0) {
+        self.buffered =
+            self.buffered + conn.flows[0].buffered() + conn.flows[1].buffered() - buffered;
+        if conn.closing.is_some() || conn.flows.iter().any(|f| f.finished() || f.buffered() > 0) {
             self.step(slot, sink);
         }
-        if self.buffered > self.limits.total_bytes {
-            self.stats.buffer_limits += 1;
+        if self.buffered > self.context.limits.total_bytes {
+            self.context.stats.buffer_limits += 1;
             self.flush(slot, false, sink);
         }
     }
@@ -347,7 +354,7 @@ impl Streams {
         let found = self.find(key);
         let known = found.filter(|&slot| {
             self.conns[slot].as_ref().is_some_and(|c| {
-                let recent = time_ns - c.info.first_ns < self.limits.linger_ns;
+                let recent = time_ns - c.info.first_ns < self.context.limits.linger_ns;
                 !c.closed && c.closing.is_none() && !c.opens[end] && (recent || c.opens[1 - end])
             })
         });
@@ -412,7 +419,11 @@ impl Streams {
         let until = if conn.ends_closed == [true; 2] {
             i64::MIN
         } else {
-            time_ns + self.limits.patience(&conn.info, local == conn.info.a)
+            time_ns
+                + self
+                    .context
+                    .limits
+                    .patience(&conn.info, local == conn.info.a)
         };
         conn.closing = Some(conn.closing.map_or(until, |c| c.min(until)));
         if observer.is_some() {

@@ -11,22 +11,21 @@ impl Streams {
         if !self.processes.remove(&process) {
             return;
         }
-        for (slot, conn) in self.conns.iter_mut().enumerate() {
-            let Some(conn) = conn else { continue };
+        for slot in 0..self.conns.len() {
+            let Some(conn) = self.conns[slot].as_deref_mut() else {
+                continue;
+            };
             let is_a = conn.info.a_process == Some(process);
             if conn.closing.is_none() && (is_a || conn.info.b_process == Some(process)) {
-                conn.closing = Some(time_ns + self.limits.patience(&conn.info, is_a));
-                if !conn.waiting {
-                    conn.waiting = true;
-                    self.waiting.push((slot, conn.id));
-                }
+                conn.closing = Some(time_ns + self.context.limits.patience(&conn.info, is_a));
+                self.wait(slot);
             }
         }
     }
 
     /// Moves a connection on as far as the time allows.
     pub(super) fn step(&mut self, slot: usize, sink: &mut dyn StreamSink) {
-        let now = self.now;
+        let now = self.context.now;
         let Some(conn) = self.conns[slot].as_deref_mut() else {
             return;
         };
@@ -40,7 +39,7 @@ impl Streams {
         if conn
             .flows
             .iter()
-            .any(|f| f.deadline(&self.limits).is_some_and(|d| now >= d))
+            .any(|f| f.deadline(&self.context.limits).is_some_and(|d| now >= d))
         {
             self.flush_due(slot, sink);
         }
@@ -56,7 +55,7 @@ impl Streams {
             || conn
                 .flows
                 .iter()
-                .any(|f| f.deadline(&self.limits).is_some())
+                .any(|f| f.deadline(&self.context.limits).is_some())
         {
             self.wait(slot);
         }
@@ -89,20 +88,10 @@ impl Streams {
             return;
         };
         for dir in [Dir::AToB, Dir::BToA] {
-            let mut feed = Feed {
-                id: conn.id,
-                info: &mut conn.info,
-                dir,
-                sink,
-                stats: &mut self.stats,
-                limits: &self.limits,
-                now: self.now,
-                lost_ns: self.lost_ns,
-            };
-            let flow = &mut conn.flows[dir.index()];
-            let before = flow.buffered;
+            let (flow, mut feed) = conn.direction(dir, &mut self.context, sink);
+            let before = flow.buffered();
             act(flow, &mut feed);
-            self.buffered = self.buffered + flow.buffered - before;
+            self.buffered = self.buffered + flow.buffered() - before;
         }
     }
 
@@ -116,7 +105,7 @@ impl Streams {
             return;
         }
         conn.closed = true;
-        conn.closing = Some(self.now + self.limits.linger_ns);
+        conn.closing = Some(self.context.now + self.context.limits.linger_ns);
         sink.close(conn.id, &conn.info, conn.last_ns);
         self.wait(slot);
     }
@@ -142,10 +131,10 @@ impl Streams {
         time_ns: i64,
         sink: &mut dyn StreamSink,
     ) -> usize {
-        if self.by_key.len() >= self.limits.connections {
+        if self.by_key.len() >= self.context.limits.connections {
             self.evict(sink);
         }
-        self.stats.connections += 1;
+        self.context.stats.connections += 1;
         let info = ConnInfo {
             a,
             b,
@@ -161,7 +150,7 @@ impl Streams {
             bytes: [0; 2],
         };
         let conn = Box::new(Conn {
-            id: self.stats.connections,
+            id: self.context.stats.connections,
             key,
             info,
             flows: [Flow::default(), Flow::default()],
@@ -194,7 +183,7 @@ impl Streams {
         let n = (ages.len() / 16).max(1).min(ages.len());
         ages.sort_unstable();
         for &(_, slot) in &ages[..n] {
-            self.stats.evicted += 1;
+            self.context.stats.evicted += 1;
             self.remove(slot, sink);
         }
     }
