@@ -150,7 +150,7 @@ def test_a_round_that_would_take_too_long_goes_on_in_the_next_and_wanted_process
         processes.append(Process(pid, 1000, f"7:{pid}:1000", 0, wanted=pid < 110))
     sampler = ProcessSampler(fake.proc, budget_ns=0)
     assert sampler.sample(processes, S).num_rows == 0
-    assert sampler.put_off == 100
+    assert sampler.put_off == 10 + 18  # of the others a fifth has its turn
     sampler = ProcessSampler(fake.proc, budget_ns=400_000)
     seen = set()
     for _ in range(2000):
@@ -161,6 +161,18 @@ def test_a_round_that_would_take_too_long_goes_on_in_the_next_and_wanted_process
         if len(seen) == 100:
             break
     assert len(seen) == 100
+
+
+def test_wanted_processes_are_sampled_in_each_round_and_each_of_the_others_once_in_five(fake):
+    processes = []
+    for pid in range(100, 113):
+        fake.add(pid)
+        processes.append(Process(pid, 1000, f"7:{pid}:1000", 0, wanted=pid < 102))
+    sampler = ProcessSampler(fake.proc, budget_ns=10**12)
+    rounds = [sampler.sample(processes, S).column("upid").to_pylist() for _ in range(5)]
+    assert all({"7:100:1000", "7:101:1000"} <= set(upids) and len(upids) <= 5 for upids in rounds)
+    assert {upid for upids in rounds for upid in upids} == {process.upid for process in processes}
+    assert sampler.put_off == 0
 
 
 def test_the_real_host_costs_less_than_two_percent_of_a_core(tmp_path):

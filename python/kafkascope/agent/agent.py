@@ -27,8 +27,10 @@ from kafkascope.tokens import Token
 if TYPE_CHECKING:
     from kafkascope.metadata.kubernetes.node import NodePods
 
-POLL_MS = 50
+POLL_MS = 200
 HEARTBEAT_NS = 1_000_000_000
+#: A heartbeat goes with the second's samples, although these began their second a moment earlier.
+_WITH_THE_SAMPLES_NS = 100_000_000
 _UPID_COLUMNS = ("upid", "remote_upid", "client_upid", "broker_upid")
 
 
@@ -114,7 +116,7 @@ class Agent:
                        execs=self._execs, log=self.log.warning)  # fmt: skip
 
     def run(self) -> None:
-        """Until ``stop``: one round every 50 ms. Raises the core's ``CaptureError`` when the capture breaks."""
+        """Until ``stop``: one round every 200 ms, or as soon as the capture hands something over. Raises the core's ``CaptureError`` when the capture breaks."""
         while not self._stop:
             self.round(POLL_MS)
 
@@ -124,22 +126,25 @@ class Agent:
 
     def round(self, timeout_ms: int) -> None:
         """Ship what was captured within ``timeout_ms``, and what is due of the host."""
+        found: list[tuple[str, pa.RecordBatch]] = []
         if self._pipeline is not None:
-            self._ship_captured(self._pipeline.poll(timeout_ms))
+            found += self._captured(self._pipeline.poll(timeout_ms))
         else:
             time.sleep(timeout_ms / 1000)
         if self.shipper.server_run != self._server_run:
             # A store without a folder begins empty: it must hear of everything, not only of changes.
             self._server_run = self.shipper.server_run
             self.sampler.tell_everything_again()
-        self._ship(self.sampler.due())
+        found += self.sampler.due()
+        with self.shipper.together():
+            self._ship(found)
+            now = time.time_ns()
+            if not _WITH_THE_SAMPLES_NS < self._next_heartbeat_ns - now <= HEARTBEAT_NS:
+                self._next_heartbeat_ns = now + HEARTBEAT_NS
+                self._heartbeat(now, "AGENT_STATE_HEALTHY")
         topics = self.sampler.take_topic_names() + self.shipper.take_learned()
         if topics and self._pipeline is not None:
             self._pipeline.learn_topics(topics)
-        now = time.time_ns()
-        if not 0 <= self._next_heartbeat_ns - now <= HEARTBEAT_NS:
-            self._next_heartbeat_ns = now + HEARTBEAT_NS
-            self._heartbeat(now, "AGENT_STATE_HEALTHY")
         self.alive_s = time.monotonic()
 
     def counters(self) -> dict[str, float]:
@@ -160,7 +165,7 @@ class Agent:
         if self._pipeline is not None:
             self._pipeline.close()
             while captured := self._pipeline.poll(0):
-                self._ship_captured(captured)
+                self._ship(self._captured(captured))
         if self._execs is not None:
             self._execs.close()
         if self._node_pods is not None:
@@ -169,11 +174,10 @@ class Agent:
         if left:
             self.log.warning("rows could not be shipped", extra={"rows": left})
 
-    def _ship_captured(self, captured: Mapping[str, Any]) -> None:
+    def _captured(self, captured: Mapping[str, Any]) -> list[tuple[str, pa.RecordBatch]]:
         batches = [(table, pa.record_batch(batch)) for table, batch in captured.items()]
         # Processes first: their rows are there when a query meets what they sent.
-        self._ship(self.sampler.told(self._new_upids(batch for _, batch in batches)))
-        self._ship(batches)
+        return [*self.sampler.told(self._new_upids(batch for _, batch in batches)), *batches]
 
     def _new_upids(self, batches: Iterable[pa.RecordBatch]) -> set[str]:
         found: set[str] = set()

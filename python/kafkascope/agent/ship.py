@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,6 +100,12 @@ class Shipper:
             self._sequences[table] = sequence
             self._condition.notify()
         return True
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """What is submitted within goes in one window: each waits for its acknowledgements, and wakes threads here and at the store."""
+        with self._condition:
+            yield
 
     def _place(self, table: str, batch: pa.RecordBatch, size: int, sequence: int) -> bool:
         """Into memory; behind what is on disk, on disk, so that a table's batches stay in order."""

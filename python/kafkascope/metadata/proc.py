@@ -89,8 +89,9 @@ class Proc:
         text = self.read(pid, "io", 1024)
         if not text:
             return None
-        values = dict(line.split(b": ") for line in text.splitlines() if b": " in line)
-        return Io(*(int(values.get(key, 0)) for key in (b"rchar", b"wchar", b"read_bytes", b"write_bytes")))
+        words = text.split()
+        values = dict(zip(words[::2], words[1::2], strict=False))
+        return Io(*(int(values.get(key, 0)) for key in (b"rchar:", b"wchar:", b"read_bytes:", b"write_bytes:")))
 
     def cmdline(self, pid: int) -> str:
         raw = self.read(pid, "cmdline", _CMDLINE_LIMIT) or b""

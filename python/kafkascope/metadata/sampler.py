@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 Batches = list[tuple[str, pa.RecordBatch]]
 
-_SCAN_NS = 200_000_000
+#: Who speaks Kafka is looked up at once, and who lives shorter than this is told of by its exec.
+_SCAN_NS = 500_000_000
 #: Of a core, one in so many parts.
-_SCAN_SHARE = 200
+_SCAN_SHARE = 500
 _SAMPLE_NS = 1_000_000_000
 #: Everything is told again this often, so that a store which lost it has it again.
 _AGAIN_NS = 300 * 1_000_000_000

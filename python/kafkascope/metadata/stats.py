@@ -15,10 +15,12 @@ from kafkascope.store import catalogue
 #: CPU time that one round may take. Processes in pods and those that speak Kafka come first, the others take turns.
 BUDGET_NS = 8_000_000
 _CHECK_EVERY = 16
+#: Rounds within which each of the others has its turn.
+_OTHERS_ROUNDS = 5
 
 
 class ProcessSampler:
-    """Counters of processes, once a second for those that matter."""
+    """Counters of processes, once a second for those that matter, every few seconds for the others."""
 
     def __init__(self, proc: Proc, budget_ns: int = BUDGET_NS) -> None:
         self._proc = proc
@@ -28,7 +30,7 @@ class ProcessSampler:
         self.put_off = 0
 
     def sample(self, processes: Iterable[Process], now_ns: int) -> pa.RecordBatch:
-        """One round; processes that did not fit come first in the next, and are counted in ``put_off``."""
+        """One round; processes whose turn it was and that did not fit come first in the next, and are counted in ``put_off``."""
         wanted: list[Process] = []
         others: list[Process] = []
         for process in processes:
@@ -36,18 +38,19 @@ class ProcessSampler:
                 (wanted if process.wanted else others).append(process)
         columns: list[list[Any]] = [[] for _ in range(13)]
         end = time.thread_time_ns() + self._budget_ns
-        taken = self._some(wanted, self._next_wanted, end, columns, now_ns)
+        taken = self._some(wanted, self._next_wanted, len(wanted), end, columns, now_ns)
         self._next_wanted = (self._next_wanted + taken) % len(wanted) if taken < len(wanted) else 0
-        if taken == len(wanted):
-            done = self._some(others, self._next_other, end, columns, now_ns)
-            self._next_other = (self._next_other + done) % len(others) if others else 0
-            taken += done
-        self.put_off += len(wanted) + len(others) - taken
+        turn = -(-len(others) // _OTHERS_ROUNDS)
+        self.put_off += len(wanted) + turn - taken
+        if taken == len(wanted) and others:
+            done = self._some(others, self._next_other, turn, end, columns, now_ns)
+            self._next_other = (self._next_other + done) % len(others)
+            self.put_off -= done
         relation = catalogue.relation("process_stats")
         return pa.RecordBatch.from_arrays([pa.array(v, c.arrow) for v, c in zip(columns, relation.columns, strict=True)], schema=relation.schema)
 
-    def _some(self, processes: list[Process], first: int, end: int, columns: list[list[Any]], now_ns: int) -> int:
-        for done in range(len(processes)):
+    def _some(self, processes: list[Process], first: int, count: int, end: int, columns: list[list[Any]], now_ns: int) -> int:
+        for done in range(count):
             if done % _CHECK_EVERY == 0 and time.thread_time_ns() > end:
                 return done
             process = processes[(first + done) % len(processes)]
@@ -59,7 +62,7 @@ class ProcessSampler:
                    io.rchar, io.wchar, io.read_bytes, io.write_bytes)  # fmt: skip
             for column, value in zip(columns, row, strict=True):
                 column.append(value)
-        return len(processes)
+        return count
 
 
 def network_rows(proc: Proc, processes: Iterable[Process], host_netns: int | None, now_ns: int) -> list[dict[str, Any]]:

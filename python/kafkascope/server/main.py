@@ -169,10 +169,22 @@ async def _serve(app: object, listener: socket.socket, ready: Callable[[], None]
         def capture_signals(self) -> Iterator[None]:
             yield
 
+        # It looks ten times a second whether it shall end, whatever there is to do; the date in the headers wants a second.
+        async def main_loop(self) -> None:
+            while not await self.on_tick(0):
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(ending.wait(), 1.0)
+
+    ending = asyncio.Event()
     server = Server(config)
     loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        server.should_exit = True
+        ending.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
+        loop.add_signal_handler(number, end)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not task.done():
         await asyncio.sleep(0.005)
