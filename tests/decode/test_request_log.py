@@ -32,10 +32,9 @@ def logged(name: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_equal_field_by_field(name: str) -> None:
-    ours: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
+    ours: dict[oracle.Key, list[dict[str, Any]]] = defaultdict(list)
     for line in decoded(name):
-        port = int(line["client"].rsplit(":", 1)[1])
-        ours[port, line["apiKey"], line["apiVersion"], line["correlationId"]].append(line)
+        ours[oracle.key_of_line(line)].append(line)
     found: list[str] = []
     compared = 0
     for entry in logged(name):
@@ -48,7 +47,7 @@ def test_equal_field_by_field(name: str) -> None:
             continue
         line = ours[key].pop(0)
         compared += 1
-        if line["outcome"] == CLIENT_HAD_CLOSED.get((name, *key[:2])):
+        if line["outcome"] == CLIENT_HAD_CLOSED.get((name, key[0][1], key[1])):
             # Of the answer there is nothing or a part to hold against the log.
             entry["response"] = None
             wrong = [w for w in oracle.faults(entry, line) if not w.startswith("outcome")]

@@ -27,6 +27,11 @@ class Case:
     commands: Callable[[str], list[list[str]]]
     broker: str = "4.4.0"
     nodes: int = 1
+    #: Of their own, apart from the brokers.
+    controllers: int = 0
+    host: str = "127.0.0.1"
+    #: A Java source of ``brokers/`` that the settings name.
+    plugin: str = ""
     #: Runs with `make test` too.
     quick: bool = False
     #: API and version that must have been compared: the reason for which this client is in the matrix.
@@ -80,6 +85,15 @@ def killed_and_restarted(cluster: Cluster) -> None:
     cluster.restart(2)
 
 
+def controllers_killed_in_turn(cluster: Cluster) -> None:
+    """The leader of the quorum is among them."""
+    time.sleep(3)
+    for node in (3, 4, 5):
+        cluster.kill(node)
+        time.sleep(3)
+        cluster.restart(node)
+
+
 _SECRETS = ("matrix-admin-secret", "matrix-app-secret")
 _PLAIN = f'org.apache.kafka.common.security.plain.PlainLoginModule required username="admin" password="{_SECRETS[0]}" user_admin="{_SECRETS[0]}" user_app="{_SECRETS[1]}";'
 _SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
@@ -93,6 +107,9 @@ SASL: dict[str, object] = {
     "listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config": _SCRAM,
     "connections.max.reauth.ms": 3000,
 }
+#: Rights are kept and asked; who has not said who it is may do all.
+RIGHTS: dict[str, object] = {"authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer", "super.users": "User:admin;User:ANONYMOUS"}
+_TOKEN_SECRET = "matrix-token-secret"
 #: A transaction that has timed out is aborted soon.
 IMPATIENT: dict[str, object] = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": 500}
 #: Consumers read from the replica of their rack.
@@ -129,6 +146,26 @@ CASES = [
     Case("streams-1071", java_program("Streams.java", "streams", "at_least_once", jars="4.4.0-streams"), must=(("STREAMS_GROUP_HEARTBEAT", 1),)),
     Case("streams-eos", java_program("Streams.java", "classic", "exactly_once_v2", jars="4.4.0-streams"), must=(("TXN_OFFSET_COMMIT", 6), ("END_TXN", 5))),
     Case("mirror-maker", java_program("Mirror.java", jars="4.3.1-mirror"), must=(("JOIN_GROUP", 9), ("SYNC_GROUP", 5))),
+    Case(
+        "administration",
+        java_program("Administration.java", *_SECRETS),
+        nodes=2,
+        controllers=1,
+        settings={**SASL, **RIGHTS, "connections.max.reauth.ms": 60_000, "delegation.token.secret.key": _TOKEN_SECRET, "log.dirs": "data,more"},
+        secrets=(*_SECRETS, _TOKEN_SECRET),
+        must=(("DESCRIBE_CONFIGS", 4), ("CREATE_ACLS", 3), ("CREATE_DELEGATION_TOKEN", 3), ("ALTER_REPLICA_LOG_DIRS", 2), ("ALTER_PARTITION_REASSIGNMENTS", 1), ("ELECT_LEADERS", 2), ("UPDATE_FEATURES", 2), ("DESCRIBE_QUORUM", 2), ("ADD_RAFT_VOTER", 1)),
+    ),
+    Case("librdkafka-admin", python("current.txt", "librdkafka_admin.py", _SECRETS[1]), settings=RIGHTS, secrets=_SECRETS[1:], must=(("DESCRIBE_CONFIGS", 1), ("ALTER_CONFIGS", 2), ("CREATE_ACLS", 2), ("ELECT_LEADERS", 2))),
+    Case("librdkafka-admin-on-3.9", python("current.txt", "librdkafka_admin.py", _SECRETS[1]), broker="3.9.2", settings=RIGHTS, secrets=_SECRETS[1:], must=(("DESCRIBE_CONFIGS", 1), ("ALTER_CONFIGS", 2))),
+    Case(
+        "groups",
+        java_program("Groups.java"),
+        settings={"metric.reporters": "TelemetryReceiver"},
+        plugin="TelemetryReceiver.java",
+        must=(("OFFSET_DELETE", 0), ("SHARE_GROUP_DESCRIBE", 1), ("ALTER_SHARE_GROUP_OFFSETS", 0), ("DELETE_SHARE_GROUP_STATE", 0), ("STREAMS_GROUP_DESCRIBE", 1), ("GET_TELEMETRY_SUBSCRIPTIONS", 0), ("PUSH_TELEMETRY", 0)),
+    ),
+    Case("ipv6", java_current, host="[::1]", must=(("PRODUCE", 13), ("FETCH", 18))),
+    Case("controllers-killed", java("4.4.0", 2, ("classic", "consumer")), nodes=2, controllers=3, meanwhile=controllers_killed_in_turn, must=(("VOTE", 2), ("BEGIN_QUORUM_EPOCH", 1), ("FETCH", 18))),
     Case("throttled", java_program("Throttled.java"), must=(("ALTER_CLIENT_QUOTAS", 1), ("DESCRIBE_CLIENT_QUOTAS", 1), ("PRODUCE", 13), ("FETCH", 18))),
     Case("nearest-replica", java_program("Nearest.java"), nodes=2, settings=RACKS, must=(("FETCH", 18),)),
     Case("many-partitions", java_program("Wide.java", "300", "10"), must=(("CREATE_TOPICS", 7), ("METADATA", 13), ("DESCRIBE_TOPIC_PARTITIONS", 0))),
@@ -156,7 +193,7 @@ class Observed:
 
 def observe(case: Case, folder: Path, sources: Sequence[str]) -> Observed:
     """Run ``case`` in a network of its own. Raises ``toolchain.MissingError``."""
-    cluster = Cluster(case.broker, case.nodes, folder, case.settings)
+    cluster = Cluster(case.broker, case.nodes, folder, case.settings, controllers=case.controllers, host=case.host, plugin=case.plugin)
     commands = case.commands(cluster.bootstrap)
     watch = Watch(cluster.all_ports, folder / "wire.pcap", sources)
     # Other traffic of this host's loopback would only fill the packet socket.

@@ -13,7 +13,8 @@ from kafkascope import _core as core
 
 #: Columns in which sockets and packets must agree; the rest tells of the tap.
 SAME = ("req_cmd", "api_version", "correlation_id", "client_id", "req_body", "resp", "error_code", "throttle_ms", "req_bytes", "resp_bytes", "outcome", "encrypted")
-
+#: Of a topic, in a body.
+_NAMELESS = '"name":""'
 #: Between the times that two taps give to one segment.
 _TAPS_DIFFER_NS = 20_000_000
 
@@ -49,17 +50,21 @@ def disagreements(live: list[dict[str, Any]], file: list[dict[str, Any]], ports:
 
 
 def since_attached(live: list[dict[str, Any]], file: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Each connection's rows behind the first that the live pipeline read whole: it began later than tcpdump did."""
+    """The rows behind what tcpdump knew and the live pipeline, which began later, did not.
+
+    Of each connection, behind the first that was read whole; of all, behind the last that had a topic's id and no name.
+    """
 
     def connection(row: dict[str, Any]) -> frozenset[int]:
         return frozenset((row["local_port"], row["remote_port"]))
 
+    named_ns = max((row["time_"] for row in live if _NAMELESS in row["req_body"] + row["resp"]), default=0)
     first: dict[frozenset[int], int] = {}
     for row in sorted(live, key=lambda r: r["time_"]):
         if row["outcome"] == "complete":
             first.setdefault(connection(row), row["time_"] + _TAPS_DIFFER_NS)
 
     def later(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [row for row in rows if connection(row) in first and row["time_"] > first[connection(row)]]
+        return [row for row in rows if connection(row) in first and row["time_"] > max(first[connection(row)], named_ns + _TAPS_DIFFER_NS)]
 
     return later(live), later(file)

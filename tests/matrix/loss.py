@@ -179,7 +179,7 @@ def truth(name: str) -> Said:
     whole: dict[oracle.Key, list[dict[str, Any]]] = defaultdict(list)
     for line in decoded(*packets(name), WHOLE):
         if line["outcome"] in ("complete", "no_response"):
-            whole[key_of_line(line)].append(line)
+            whole[oracle.key_of_line(line)].append(line)
     with gzip.open(CAPTURES / f"{name}.requests.jsonl.gz", "rt") as file:
         for entry in map(json.loads, file):
             key = oracle.key_of_entry(entry)
@@ -191,10 +191,6 @@ def truth(name: str) -> Said:
         if lines:
             out[key] += [(line["request"], line["response"], line["clientId"], False) for line in lines]
     return dict(out)
-
-
-def key_of_line(line: dict[str, Any]) -> oracle.Key:
-    return int(line["client"].rsplit(":", 1)[1]), line["apiKey"], line["apiVersion"], line["correlationId"]
 
 
 def faults(line: dict[str, Any], said: tuple[Any, Any, str, bool]) -> list[str]:
@@ -219,12 +215,12 @@ def judge(name: str, lines: Iterator[dict[str, Any]]) -> tuple[Counter[str], lis
         # A response whose request was lost has no API: nothing was read of it.
         if line.get("apiKey") is None or line["correlationId"] is None:
             continue
-        key = key_of_line(line)
+        key = oracle.key_of_line(line)
         if key not in said:
             best = ["nobody said so"]
         else:
             best = min((faults(line, candidate) for candidate in said[key]), key=len)
-        wrong += [f"{name} {line['apiName']} v{key[2]} of port {key[0]}, correlation id {key[3]}, {line['outcome']}: {fault}" for fault in best]
+        wrong += [f"{name} {line['apiName']} v{key[2]} of {key[0]}, correlation id {key[3]}, {line['outcome']}: {fault}" for fault in best]
         seen[key].append("complete" if line["outcome"] == "complete" else "truncated")
     counts: Counter[str] = Counter()
     for key, candidates in said.items():

@@ -24,14 +24,18 @@ RENAMED = {
     "clientMetricsResources": "configResources",
     "name": "resourceName",
 }
-SECRETS = {"salt", "saltedPassword"}
+SECRETS = {"salt", "saltedPassword", "hmac"}
 MASKED = "<masked>"
+#: In a broker's log, in the place of a configuration's value that is sensitive or whose name it does not know.
+HIDDEN = "[hidden]"
 ENVELOPE = 58
 SASL_HANDSHAKE, API_VERSIONS, SASL_AUTHENTICATE = 17, 18, 36
 #: A broker that is killed has not logged what it answered in its last moment.
 _LAST_MOMENT_NS = 100_000_000
-#: Client's port, API key, version, correlation id.
-Key = tuple[int, int, int, int]
+#: The broker's port and the client's: a client's port alone may be in use to two brokers at once.
+Connection = tuple[int, int]
+#: API key, version and correlation id behind the connection.
+Key = tuple[Connection, int, int, int]
 
 
 def decode(pcap: Path) -> list[dict[str, Any]]:
@@ -56,20 +60,28 @@ def differences(log: Any, ours: Any, path: str, secrets: Collection[str] = SECRE
         return [d for index, pair in enumerate(zip(log, ours, strict=True)) for d in differences(*pair, f"{path}[{index}]", secrets)]
     # The log has these secrets in clear; nobody else should.
     masked = ours == MASKED and path.rsplit(".", 1)[-1] in secrets
-    return [] if masked or log == ours else [f"{path}: logged {log!r}, decoded {ours!r}"]
+    return [] if masked or log in (ours, HIDDEN) else [f"{path}: logged {log!r}, decoded {ours!r}"]
 
 
-def client_port(connection: str) -> int:
+def connection_of_entry(entry: dict[str, Any]) -> Connection:
     """Of ``server:port-client:port-processor-index``."""
-    found = re.search(r"-\[?[0-9a-f.:]+\]?:(\d+)-", connection)
+    found = re.match(r"\[?[^-\]]+\]?:(\d+)-\[?[0-9a-f.:]+\]?:(\d+)-", entry["connection"])
     if found is None:
-        raise ValueError(f"not a connection id: {connection}")
-    return int(found.group(1))
+        raise ValueError(f"not a connection id: {entry['connection']}")
+    return int(found.group(1)), int(found.group(2))
+
+
+def connection_of_line(line: dict[str, Any]) -> Connection:
+    return int(line["broker"].rsplit(":", 1)[1]), int(line["client"].rsplit(":", 1)[1])
 
 
 def key_of_entry(entry: dict[str, Any]) -> Key:
     header = entry["requestHeader"]
-    return (client_port(entry["connection"]), header["requestApiKey"], header["requestApiVersion"], header["correlationId"])
+    return connection_of_entry(entry), header["requestApiKey"], header["requestApiVersion"], header["correlationId"]
+
+
+def key_of_line(line: dict[str, Any]) -> Key:
+    return connection_of_line(line), line["apiKey"], line["apiVersion"], line["correlationId"]
 
 
 @dataclass
@@ -118,15 +130,15 @@ class Segment:
 
 
 def segments(pcap: Path) -> Iterator[Segment]:
-    """TCP over IPv4 over Ethernet, as tcpdump writes it of loopback."""
+    """TCP over IP over Ethernet, as tcpdump writes it of loopback: no IPv6 extension headers."""
     data = gzip.decompress(pcap.read_bytes()) if pcap.suffix == ".gz" else pcap.read_bytes()
     at = 24
     while at + 16 <= len(data):
         seconds, microseconds, captured, length = struct.unpack_from("<IIII", data, at)
         ip = at + 16 + 14
-        tcp = ip + 4 * (data[ip] & 15)
+        tcp = ip + (40 if data[ip] >> 4 == 6 else 4 * (data[ip] & 15))
         source, destination = struct.unpack_from(">HH", data, tcp)
-        payload = length - 14 - 4 * (data[ip] & 15) - 4 * (data[tcp + 12] >> 4)
+        payload = length - (tcp + 4 * (data[tcp + 12] >> 4) - at - 16)
         yield Segment(seconds * 10**9 + microseconds * 1000, source, destination, data[tcp + 13], payload)
         at += 16 + captured
 
@@ -135,35 +147,36 @@ def segments(pcap: Path) -> Iterator[Segment]:
 class Scene:
     """What is known of a run beside the log: it tells which requests a log need not have, and a capture cannot.
 
-    ``closed``: when each client sent its FIN or RST, by its port. ``sent``: when each client sent bytes, by its
-    port. ``killed``: brokers' ports, and when. All in nanoseconds since the epoch.
+    ``closed``: when each client sent its FIN or RST. ``sent``: when each client sent bytes. ``killed``: brokers' ports, and when. All in nanoseconds since the epoch.
     """
 
     stopped_ns: int
-    closed: Mapping[int, int] = field(default_factory=dict)
-    sent: Mapping[int, list[int]] = field(default_factory=dict)
+    closed: Mapping[Connection, int] = field(default_factory=dict)
+    sent: Mapping[Connection, list[int]] = field(default_factory=dict)
     killed: Collection[tuple[int, int]] = ()
     #: The capture began while the clients ran.
     attached_late: bool = False
 
     @classmethod
     def of(cls, pcap: Path, ports: Collection[int], **known: Any) -> Scene:
-        closed: dict[int, int] = {}
-        sent: dict[int, list[int]] = defaultdict(list)
+        closed: dict[Connection, int] = {}
+        sent: dict[Connection, list[int]] = defaultdict(list)
         for segment in segments(pcap):
             if segment.destination in ports and segment.source not in ports:
+                connection = segment.destination, segment.source
                 if segment.flags & 5:
-                    closed.setdefault(segment.source, segment.time_ns)
+                    closed.setdefault(connection, segment.time_ns)
                 if segment.payload > 0:
-                    sent[segment.source].append(segment.time_ns)
+                    sent[connection].append(segment.time_ns)
         return cls(closed=closed, sent=sent, **known)
 
-    def after_close(self, line: dict[str, Any], port: int) -> bool:
+    def after_close(self, line: dict[str, Any]) -> bool:
         """The broker learns of the client's end while it answers: it logs the request or not, sends the answer or not."""
-        return port in self.closed and (line["latencyNs"] is None or answered_ns(line) > self.closed[port])
+        connection = connection_of_line(line)
+        return connection in self.closed and (line["latencyNs"] is None or answered_ns(line) > self.closed[connection])
 
     def while_ending(self, line: dict[str, Any]) -> bool:
-        broker, at = int(line["broker"].rsplit(":", 1)[1]), answered_ns(line)
+        (broker, _), at = connection_of_line(line), answered_ns(line)
         return at > self.stopped_ns or any(port == broker and abs(at - killed_ns) < _LAST_MOMENT_NS for port, killed_ns in self.killed)
 
 
@@ -187,20 +200,25 @@ def _forwarded(entry: dict[str, Any], envelopes: list[dict[str, Any]]) -> dict[s
     return None
 
 
-def _is_authentication(line: dict[str, Any], authenticating: set[int], port: int) -> bool:
+def _is_authentication(line: dict[str, Any], authenticating: set[Connection]) -> bool:
     """Keys 17 and 36, and what a client asks before it has authenticated. Lines come in their order of time."""
+    connection = connection_of_line(line)
     if line["apiKey"] in (SASL_HANDSHAKE, SASL_AUTHENTICATE):
-        authenticating.discard(port)
+        authenticating.discard(connection)
         return True
-    return line["apiKey"] == API_VERSIONS and port in authenticating
+    return line["apiKey"] == API_VERSIONS and connection in authenticating
 
 
-def _late_begin(line_ns: Mapping[int, int], scene: Scene) -> Iterator[str]:
+def _shown(connection: Connection) -> str:
+    return f"port {connection[1]} to {connection[0]}"
+
+
+def _late_begin(line_ns: Mapping[Connection, int], scene: Scene) -> Iterator[str]:
     """Where a capture begins between two messages, the first is read; inside of one, the second."""
-    for port, times in scene.sent.items():
-        before = sum(t < line_ns[port] for t in times) if port in line_ns else len(times)
+    for connection, times in scene.sent.items():
+        before = sum(t < line_ns[connection] for t in times) if connection in line_ns else len(times)
         if before > 1:
-            yield f"port {port}: {before} segments passed before the first request was read"
+            yield f"{_shown(connection)}: {before} segments passed before the first request was read"
 
 
 def compare(lines: Iterable[dict[str, Any]], entries: Iterable[dict[str, Any]], scene: Scene) -> Verdict:
@@ -209,28 +227,28 @@ def compare(lines: Iterable[dict[str, Any]], entries: Iterable[dict[str, Any]], 
     lines, entries = list(lines), list(entries)
     ours: dict[Key, list[dict[str, Any]]] = defaultdict(list)
     envelopes: dict[tuple[int, int, int], list[dict[str, Any]]] = defaultdict(list)
-    first_ns: dict[int, int] = {}
-    ports = [int(line["client"].rsplit(":", 1)[1]) for line in lines]
-    authenticating = {port for port, line in zip(ports, lines, strict=True) if line["apiKey"] == SASL_HANDSHAKE}
-    for port, line in zip(ports, lines, strict=True):
-        if line["outcome"] == "no_request" and scene.attached_late and port not in first_ns:
+    first_ns: dict[Connection, int] = {}
+    authenticating = {connection_of_line(line) for line in lines if line["apiKey"] == SASL_HANDSHAKE}
+    for line in lines:
+        connection = connection_of_line(line)
+        if line["outcome"] == "no_request" and scene.attached_late and connection not in first_ns:
             verdict.unseen += 1
             continue
-        first_ns.setdefault(port, nanoseconds(line["time"]))
-        if _is_authentication(line, authenticating, port):
+        first_ns.setdefault(connection, nanoseconds(line["time"]))
+        if _is_authentication(line, authenticating):
             verdict.authentication += 1
-            if line["outcome"] != "complete" and not scene.after_close(line, port):
-                verdict.wrong.append(f"{line['apiName']} of port {port}: outcome {line['outcome']}")
+            if line["outcome"] != "complete" and not scene.after_close(line):
+                verdict.wrong.append(f"{line['apiName']} of {_shown(connection)}: outcome {line['outcome']}")
             continue
-        ours[port, line["apiKey"], line["apiVersion"], line["correlationId"]].append(line)
+        ours[key_of_line(line)].append(line)
         if line["apiKey"] == ENVELOPE:
             inner = line["request"]["requestDataDecoded"]
             envelopes[inner["apiKey"], inner["apiVersion"], inner["correlationId"]].append(line)
-    begun: set[int] = set()
+    begun: set[Connection] = set()
     for entry in entries:
         key = key_of_entry(entry)
         header = entry["requestHeader"]
-        what = f"{header['requestApiKeyName']} v{key[2]} of port {key[0]}, correlation id {key[3]}"
+        what = f"{header['requestApiKeyName']} v{key[2]} of {_shown(key[0])}, correlation id {key[3]}"
         if entry["isForwarded"]:
             # On the wire it is inside an Envelope with a correlation id of its own.
             found = _forwarded(entry, envelopes[key[1:]])
@@ -248,7 +266,7 @@ def compare(lines: Iterable[dict[str, Any]], entries: Iterable[dict[str, Any]], 
             begun.add(key[0])
             line = ours[key].pop(0)
             wrong = faults(entry, line)
-            if wrong and wrong[0].startswith("outcome") and scene.after_close(line, key[0]):
+            if wrong and wrong[0].startswith("outcome") and scene.after_close(line):
                 verdict.after_close += 1
             elif wrong:
                 verdict.wrong += [f"{what}: {w}" for w in wrong]
@@ -261,12 +279,12 @@ def compare(lines: Iterable[dict[str, Any]], entries: Iterable[dict[str, Any]], 
                 continue
             if line["outcome"] == "no_response":
                 verdict.unanswered += 1
-            elif scene.after_close(line, key[0]):
+            elif scene.after_close(line):
                 verdict.after_close += 1
             elif scene.while_ending(line):
                 verdict.at_the_end += 1
             else:
-                verdict.wrong.append(f"{line['apiName']} v{key[2]} of port {key[0]}, correlation id {key[3]}: decoded, not logged")
+                verdict.wrong.append(f"{line['apiName']} v{key[2]} of {_shown(key[0])}, correlation id {key[3]}: decoded, not logged")
     if scene.attached_late:
         verdict.wrong += _late_begin(first_ns, scene)
     return verdict

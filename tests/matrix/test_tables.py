@@ -39,7 +39,7 @@ def answers(response: dict[str, Any] | None, topics: str, partitions: str) -> di
 def produced(entry: dict[str, Any]) -> list[tuple[Any, ...]]:
     told = answers(entry["response"], "responses", "partitionResponses")
     return [
-        (oracle.client_port(entry["connection"]), entry["requestHeader"]["clientId"], entry["request"]["acks"], topic_of(topic), p["index"], p["recordsSizeInBytes"], told.get((topic_of(topic), p["index"]), {}).get("errorCode"))
+        (*oracle.connection_of_entry(entry), entry["requestHeader"]["clientId"], entry["request"]["acks"], topic_of(topic), p["index"], p["recordsSizeInBytes"], told.get((topic_of(topic), p["index"]), {}).get("errorCode"))
         for topic in entry["request"]["topicData"]
         for p in topic["partitionData"]
     ]
@@ -48,7 +48,7 @@ def produced(entry: dict[str, Any]) -> list[tuple[Any, ...]]:
 def committed(entry: dict[str, Any]) -> list[tuple[Any, ...]]:
     told = answers(entry["response"], "topics", "partitions")
     return [
-        (oracle.client_port(entry["connection"]), entry["requestHeader"]["clientId"], entry["request"]["groupId"], topic_of(topic), p["partitionIndex"], p["committedOffset"], told[topic_of(topic), p["partitionIndex"]]["errorCode"])
+        (*oracle.connection_of_entry(entry), entry["requestHeader"]["clientId"], entry["request"]["groupId"], topic_of(topic), p["partitionIndex"], p["committedOffset"], told[topic_of(topic), p["partitionIndex"]]["errorCode"])
         for topic in entry["request"]["topics"]
         for p in topic["partitions"]
     ]
@@ -61,7 +61,7 @@ def unlike(model: Counter[tuple[Any, ...]], found: Counter[tuple[Any, ...]]) -> 
 @pytest.mark.parametrize("name", COMPLETE)
 def test_what_was_produced(name: str) -> None:
     model = Counter(row for e in entries(name) if e["requestHeader"]["requestApiKeyName"] == "PRODUCE" for row in produced(e))
-    found = Counter((r["client_port"], r["client_id"], r["acks"], r["topic_id"] or r["topic"], r["partition"], r["bytes"], r["error_code"]) for r in rows(CAPTURES / f"{name}.pcap.gz", "kafka_produce"))
+    found = Counter((r["broker_port"], r["client_port"], r["client_id"], r["acks"], r["topic_id"] or r["topic"], r["partition"], r["bytes"], r["error_code"]) for r in rows(CAPTURES / f"{name}.pcap.gz", "kafka_produce"))
     assert model == found, unlike(model, found)
     assert model
 
@@ -69,7 +69,7 @@ def test_what_was_produced(name: str) -> None:
 @pytest.mark.parametrize("name", COMPLETE)
 def test_what_was_committed(name: str) -> None:
     model = Counter(row for e in entries(name) if e["requestHeader"]["requestApiKeyName"] in ("OFFSET_COMMIT", "TXN_OFFSET_COMMIT") for row in committed(e))
-    found = Counter((r["client_port"], r["client_id"], r["group_id"], r["topic_id"] or r["topic"], r["partition"], r["offset"], r["error_code"]) for r in rows(CAPTURES / f"{name}.pcap.gz", "kafka_commits"))
+    found = Counter((r["broker_port"], r["client_port"], r["client_id"], r["group_id"], r["topic_id"] or r["topic"], r["partition"], r["offset"], r["error_code"]) for r in rows(CAPTURES / f"{name}.pcap.gz", "kafka_commits"))
     assert model == found, unlike(model, found)
 
 
@@ -81,7 +81,7 @@ def known(offset: int | None) -> int | None:
 def fetched(entry: dict[str, Any]) -> list[tuple[Any, ...]]:
     header, response = entry["requestHeader"], entry["response"] or {}
     return [
-        (oracle.client_port(entry["connection"]), header["clientId"], str(topic.get("topicId") or topic["topic"]), p["partitionIndex"], p["errorCode"], known(p.get("highWatermark")), p["recordsSizeInBytes"])
+        (*oracle.connection_of_entry(entry), header["clientId"], str(topic.get("topicId") or topic["topic"]), p["partitionIndex"], p["errorCode"], known(p.get("highWatermark")), p["recordsSizeInBytes"])
         for topic in response.get("responses", ())
         for p in topic["partitions"]
     ]
@@ -91,11 +91,11 @@ def fetched(entry: dict[str, Any]) -> list[tuple[Any, ...]]:
 def test_what_was_fetched(name: str) -> None:
     model = Counter(row for e in entries(name) if e["requestHeader"]["requestApiKeyName"] == "FETCH" for row in fetched(e))
     # The log says no size of what a share group gets, and not all that brokers ask of one another while they end.
-    shares = {oracle.client_port(e["connection"]) for e in entries(name) if e["requestHeader"]["requestApiKeyName"] == "SHARE_FETCH"}
-    told = [r for r in rows(CAPTURES / f"{name}.pcap.gz", "kafka_fetch") if not r["idle"] and r["client_port"] not in shares and r["response_time"] < INDEX[name]["stoppedNs"]]
-    found = Counter((r["client_port"], r["client_id"], r["topic_id"] or r["topic"], r["partition"], r["error_code"], r["high_watermark"], r["bytes"]) for r in told)
+    shares = {oracle.connection_of_entry(e) for e in entries(name) if e["requestHeader"]["requestApiKeyName"] == "SHARE_FETCH"}
+    told = [r for r in rows(CAPTURES / f"{name}.pcap.gz", "kafka_fetch") if not r["idle"] and (r["broker_port"], r["client_port"]) not in shares and r["response_time"] < INDEX[name]["stoppedNs"]]
+    found = Counter((r["broker_port"], r["client_port"], r["client_id"], r["topic_id"] or r["topic"], r["partition"], r["error_code"], r["high_watermark"], r["bytes"]) for r in told)
     # A client that closes does not wait for its last Fetch: the log has it or not, and the capture its answer, whole or not.
     closed = oracle.Scene.of(CAPTURES / f"{name}.pcap.gz", INDEX[name]["ports"], stopped_ns=0).closed
-    wrong = [row for row in (*(model - found), *(found - model)) if row[0] not in closed or row[-1] != 0]
+    wrong = [row for row in (*(model - found), *(found - model)) if row[:2] not in closed or row[-1] != 0]
     assert not wrong, unlike(model, found)
     assert sum((model & found).values()) >= 0.8 * sum(model.values())

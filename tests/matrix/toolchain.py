@@ -77,14 +77,20 @@ def java() -> str:
     return tool("java", "openjdk-17-jdk-headless")
 
 
+def compiled(kind: str, libraries: Path, source: Path, *beside: Path) -> Path:
+    """The folder of the classes of ``source``, and of those ``beside`` it that it names, against the jars of ``libraries``."""
+    into, complete = _made(f"java/{kind}", [source, *beside])
+    if not complete:
+        _run([tool("javac", "openjdk-17-jdk-headless"), "-nowarn", "-cp", f"{libraries}/*", "-sourcepath", source.parent, "-d", into, source], source.parent)
+        (into / ".complete").touch()
+    return into
+
+
 def java_client(version: str, source: str) -> list[str]:
     """The command of a client's Java program against kafka-clients ``version``."""
     folder = CLIENTS / "java"
     libraries = jars(folder / version)
-    into, complete = _made(f"java/{version}", [folder / name for name in (source, "Clients.java", "Metrics.java")])
-    if not complete:
-        _run([tool("javac", "openjdk-17-jdk-headless"), "-nowarn", "-cp", f"{libraries}/*", "-sourcepath", folder, "-d", into, folder / source], folder)
-        (into / ".complete").touch()
+    into = compiled(version, libraries, folder / source, *(folder / name for name in ("Clients.java", "Metrics.java", "Sasl.java")))
     return [java(), "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", f"{libraries}/*:{into}", Path(source).stem]
 
 
