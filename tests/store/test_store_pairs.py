@@ -61,6 +61,30 @@ def test_a_connection_through_a_services_address_is_one_with_the_pods():
     assert [(row["observed_by"], row["broker_addr"], row["client_port"]) for row in found.to_pylist()] == [("broker", BROKER[0], 40001), ("client", SERVICE[0], 40002)]
 
 
+def test_what_two_agents_see_from_the_same_side_is_told_by_the_first():
+    pairs = Pairs()
+
+    def told(agent, now, times, client=CLIENT, side="packet", table="kafka_produce"):
+        found = pairs.once(batch(*({**produced(side, client, upid=""), "time_": at} for at in times)), now, table=table, agent=agent)
+        return found.column("time_").to_pylist()
+
+    pairs.once(rows.build("process_stats", [{"time_": 1, "upid": "2:1:1"}]), agent=2)
+    assert told(1, 0.0, [10, 11]) == [10, 11]
+    assert told(2, 0.1, [10, 11]) == [] and pairs.left_out == 2
+    assert told(2, 0.2, [12], OTHER) == [12], "a connection that only this one sees"
+    assert told(2, 0.3, [12], table="kafka_fetch") == [12], "each table on its own: their batches come in any order"
+    assert told(1, 1.0, [12]) == [12] and told(2, 1.0, [12]) == []
+    assert told(2, 1.0 + COVER_S + 0.1, [20, 21]) == [20, 21], "the first is gone"
+    assert told(1, 7.0, [13, 20, 22]) == [13], "back again, it brings from its disk what the second did not tell"
+
+
+def test_one_agent_at_both_ends_of_a_connection_is_no_second_one():
+    pairs = Pairs()
+    pairs.once(batch(produced("broker", OTHER)), 0.0, agent=2)
+    for now in range(3):
+        assert pairs.once(batch(produced("broker")), float(now), agent=1).num_rows == 1
+
+
 def test_events_have_their_ends_by_role():
     pairs = Pairs()
     assert pairs.once(batch(event("broker"), table="kafka_events.beta"), 0.0).num_rows == 1
@@ -87,4 +111,5 @@ def test_what_is_remembered_is_bounded(monkeypatch):
     pairs = Pairs()
     for port in range(1000):
         pairs.once(batch(produced("broker", ("10.0.0.1", port)), produced("client", ("10.0.0.2", port), ("10.9.9.9", 1))), 0.0)
-    assert len(pairs._connections._times) == 100 and len(pairs._upids) <= 100
+        pairs.once(batch(produced("broker", ("10.0.0.1", port))), 0.0, agent=port % 2)
+    assert len(pairs._connections._times) == len(pairs._tellers._known) == 100 and len(pairs._upids) <= 100

@@ -175,7 +175,7 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
             if self._positions.is_new(session):
                 self._store.agent_started(asid)
                 self._joined()
-            answer = {**self._take(table, session, sequence, chunk.data), "run": self._run, "now": time.time_ns()}
+            answer = {**self._take(table, session, sequence, asid, chunk.data), "run": self._run, "now": time.time_ns()}
             if table == "md_agent":
                 # One stream of each agent carries what the others learned.
                 told, names = self._names.after(told)
@@ -183,7 +183,7 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
                     answer["topics"] = names
             writer.write(pa.py_buffer(json.dumps(answer).encode()))
 
-    def _take(self, table: str, session: str, sequence: int, batch: Any) -> dict[str, Any]:
+    def _take(self, table: str, session: str, sequence: int, asid: int, batch: Any) -> dict[str, Any]:
         # One agent has one stream per table; a second one appears while a broken one has not ended yet.
         with self._order[hash((session, table)) % len(self._order)]:
             if sequence <= self._positions.last(session, table):
@@ -191,7 +191,7 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
                 return {"sequence": sequence}
             others = self._without_own_link(table, batch)
             try:
-                kept = _heard_now(others) if table == "md_agent" else self.pairs.once(others)
+                kept = _heard_now(others) if table == "md_agent" else self.pairs.once(others, table=table, agent=asid)
                 self._store.append(table, kept, {session: sequence})
             except StoreError as error:
                 # Sending it again would not help: acknowledged, with the reason.

@@ -3,6 +3,8 @@
 The broker's side is kept, as on one host: its times are the broker's, and its address is the broker's own where the client's side only knows a
 service's. What only the client's side knows, its process, is filled in. A client's row is left out when its connection, or the broker's address,
 was seen from the broker's side within the last seconds; otherwise nobody else would tell of it.
+
+Where two agents see the same side, as on nodes that share a kernel (kind) or where both read packets, the one that told first of a connection goes on.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -38,6 +42,54 @@ class _Recent:
         return [key for key in keys if now_s - self._times.get(key, float("-inf")) <= COVER_S]
 
 
+class _Tellers:
+    """Which agent tells a table's rows of a connection; bounded as ``_Recent``."""
+
+    def __init__(self) -> None:
+        # Agent, the time of the first row that it told (ns), and when it was heard last (s).
+        self._known: OrderedDict[tuple[str, str], tuple[int, int, float]] = OrderedDict()
+        self._agents: set[int] = set()
+
+    def heard(self, agent: int) -> None:
+        self._agents.add(agent)
+
+    @property
+    def several(self) -> bool:
+        """Whether there is more than one agent: of a single one nothing needs to be remembered."""
+        return len(self._agents) > 1
+
+    def others(self, table: str, agent: int, first: Iterable[tuple[str, int]], now_s: float) -> dict[str, int]:
+        """Of the connections ``first``, each with the time of its first row, those that another agent tells, and since when.
+
+        From that time on only: what an agent brings late from its disk, of a time when the other did not tell yet, nobody else has told."""
+        found: dict[str, int] = {}
+        for connection, time_ns in first:
+            key = (table, connection)
+            teller, since, heard = self._known.get(key, (agent, time_ns, now_s))
+            if teller != agent and now_s - heard <= COVER_S:
+                found[connection] = since
+                continue
+            self._known[key] = (agent, since if teller == agent else time_ns, now_s)
+            self._known.move_to_end(key)
+        while len(self._known) > _CONNECTIONS:
+            self._known.popitem(last=False)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """A batch, whether the client's side told each of its rows, and both ends of each: ``address port``, null where it says nothing between hosts."""
+
+    batch: Any
+    from_client: Any
+    client: Any
+    broker: Any
+
+    def without(self, rows: Any) -> _Rows:
+        kept = pc.invert(rows)
+        return _Rows(self.batch.filter(kept), self.from_client.filter(kept), self.client.filter(kept), self.broker.filter(kept))
+
+
 class Pairs:
     """Filters the batches that agents send. Thread-safe."""
 
@@ -45,11 +97,13 @@ class Pairs:
         self._lock = threading.Lock()
         self._connections = _Recent()
         self._brokers = _Recent()
+        self._tellers = _Tellers()
         self._upids: OrderedDict[str, str] = OrderedDict()
         self.left_out = 0
 
-    def once(self, batch: Any, now_s: float | None = None) -> Any:
-        """``batch`` without rows that the other side tells, and with the clients' processes that are known; itself when it has no two ends."""
+    def once(self, batch: Any, now_s: float | None = None, *, table: str = "", agent: int = 0) -> Any:
+        """``batch`` without rows that the other side or another agent tells, and with the clients' processes that are known; itself when it has no two ends."""
+        self._tellers.heard(agent)
         names = batch.schema.names
         if "trace_role" in names and "remote_upid" in names:
             from_client = pc.equal(batch.column("trace_role"), 1)
@@ -63,24 +117,38 @@ class Pairs:
         else:
             return batch
         now = time.monotonic() if now_s is None else now_s
+        rows = _Rows(batch, from_client, client, broker)
         with self._lock:
-            return self._once(batch, from_client, client, broker, client_upid, target, now)
+            rows = self._without_clients(rows, client_upid, now)
+            if self._tellers.several:
+                rows = self._of_one_teller(rows, table, agent, now)
+            self.left_out += batch.num_rows - rows.batch.num_rows
+            return self._fill(rows, target)
 
-    def _once(self, batch: Any, from_client: Any, client: Any, broker: Any, client_upid: Any, target: str, now: float) -> Any:
-        from_broker = pc.invert(from_client)
-        self._connections.see(_keys(client.filter(from_broker)), now)
-        self._brokers.see(_keys(broker.filter(from_broker)), now)
-        if pc.any(from_client).as_py():
-            self._learn(client.filter(from_client), client_upid.filter(from_client))
-            connections = self._connections.among(_keys(client.filter(from_client)), now)
-            brokers = self._brokers.among(_keys(broker.filter(from_client)), now)
-            if connections or brokers:
-                told = pc.or_(pc.is_in(client, pa.array(connections, pa.string())), pc.is_in(broker, pa.array(brokers, pa.string())))
-                kept = pc.invert(pc.and_(from_client, told))
-                before = batch.num_rows
-                batch, client, from_client = batch.filter(kept), client.filter(kept), from_client.filter(kept)
-                self.left_out += before - batch.num_rows
-        return self._fill(batch, client, from_client, target)
+    def _without_clients(self, rows: _Rows, client_upid: Any, now: float) -> _Rows:
+        from_client, from_broker = rows.from_client, pc.invert(rows.from_client)
+        self._connections.see(_keys(rows.client.filter(from_broker)), now)
+        self._brokers.see(_keys(rows.broker.filter(from_broker)), now)
+        if not pc.any(from_client).as_py():
+            return rows
+        self._learn(rows.client.filter(from_client), client_upid.filter(from_client))
+        connections = self._connections.among(_keys(rows.client.filter(from_client)), now)
+        brokers = self._brokers.among(_keys(rows.broker.filter(from_client)), now)
+        if not connections and not brokers:
+            return rows
+        told = pc.or_(pc.is_in(rows.client, pa.array(connections, pa.string())), pc.is_in(rows.broker, pa.array(brokers, pa.string())))
+        return rows.without(pc.and_(from_client, told))
+
+    def _of_one_teller(self, rows: _Rows, table: str, agent: int, now: float) -> _Rows:
+        connection = pc.binary_join_element_wise(rows.client, rows.broker, " ")
+        times = rows.batch.column("time_")
+        first = pa.table({"key": connection, "time": times}).group_by("key").aggregate([("time", "min")])
+        pairs = ((key, at) for key, at in zip(first.column("key").to_pylist(), first.column("time_min").to_pylist(), strict=True) if key is not None)
+        others = self._tellers.others(table, agent, pairs, now)
+        if not others:
+            return rows
+        since = pc.take(pa.array(others.values(), pa.int64()), pc.index_in(connection, pa.array(others.keys(), pa.string())))
+        return rows.without(pc.fill_null(pc.greater_equal(times, since), False))
 
     def _learn(self, client: Any, upid: Any) -> None:
         """Remember which process has a connection's client end."""
@@ -92,9 +160,10 @@ class Pairs:
         while len(self._upids) > _CONNECTIONS:
             self._upids.popitem(last=False)
 
-    def _fill(self, batch: Any, client: Any, from_client: Any, target: str) -> Any:
+    def _fill(self, rows: _Rows, target: str) -> Any:
+        batch, client = rows.batch, rows.client
         place = batch.schema.get_field_index(target)
-        missing = pc.and_(pc.equal(batch.column(place), ""), pc.invert(from_client))
+        missing = pc.and_(pc.equal(batch.column(place), ""), pc.invert(rows.from_client))
         known = [key for key in _keys(client.filter(missing)) if key in self._upids]
         if not known:
             return batch
