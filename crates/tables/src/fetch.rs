@@ -46,7 +46,8 @@ pub(crate) fn write(seen: &Seen, place: Option<&FetchPlace>, state: &mut State, 
         let mut of_topic = First::of(topic.items(f::PARTITIONS));
         for partition in topic.items(f::PARTITIONS) {
             let fetch_offset = fetched.next().and_then(|p| p.fetch_offset);
-            let Some(records) = Records::of(&partition, &response.view) else {
+            let Some(records) = Records::of(&partition, &response.view, seen.response_outcome)
+            else {
                 continue;
             };
             let newest_ms = records.max_timestamp;

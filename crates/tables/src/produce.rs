@@ -33,7 +33,7 @@ pub(crate) fn write(seen: &Seen, state: &State, out: &mut Batches) {
             let Some(index) = partition.int(f::INDEX) else {
                 continue;
             };
-            let Some(records) = Records::of(&partition, &request.view) else {
+            let Some(records) = Records::of(&partition, &request.view, seen.request_outcome) else {
                 continue;
             };
             let answer = answers.get(&(key.clone(), index));

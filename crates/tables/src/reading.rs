@@ -1,11 +1,16 @@
 //! How far the messages of an exchange could be read: rows and lines say the same.
 
-use kafkascope_wire::{Direction, Exchange, Outcome, Tape, Value, decode};
+use kafkascope_wire::{
+    Direction, Exchange, Node, Outcome, Tape, Value, View, checksum, decode, fields::f,
+};
 
 use crate::body::is_record_set;
 
 /// The fault of bytes behind a body. Brokers ignore them, and librdkafka sends some: what was read is complete.
 const BEHIND: &str = "bytes behind the last field";
+
+/// The fault of a batch with which no broker and no client would go on.
+const CORRUPT: &str = "the checksum of a record batch is wrong";
 
 /// A message that was read onto a tape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,14 +49,21 @@ pub(crate) fn read(exchange: &Exchange, direction: Direction, tape: &mut Tape) -
         Outcome::Malformed {
             at, why: BEHIND, ..
         } => Reading::complete(Some(at)),
-        outcome => {
-            return Some(Reading {
-                outcome,
-                fields: false,
-                behind: None,
-            });
-        }
+        outcome => Reading {
+            outcome,
+            fields: false,
+            behind: None,
+        },
     };
+    if let Some(corrupt) = first_corrupt(tape, &view) {
+        return Some(Reading {
+            outcome: corrupt,
+            ..reading
+        });
+    }
+    if !reading.fields {
+        return Some(reading);
+    }
     // Opaque bytes may be missing without harm to what follows; they are shown, so it is not complete. Records are not.
     let cut = tape.nodes.iter().find(|n| match n.value {
         Value::Records { size, captured, .. } => captured < size && !is_record_set(n.field),
@@ -66,6 +78,17 @@ pub(crate) fn read(exchange: &Exchange, direction: Direction, tape: &mut Tape) -
             ..reading
         },
         None => reading,
+    })
+}
+
+fn first_corrupt(tape: &Tape, view: &View) -> Option<Outcome> {
+    let records = |n: &&Node| n.field == f::RECORDS && matches!(n.value, Value::Records { .. });
+    tape.nodes.iter().filter(records).find_map(|node| {
+        Some(Outcome::Malformed {
+            at: checksum::first_corrupt(view, node)?,
+            field: node.field,
+            why: CORRUPT,
+        })
     })
 }
 

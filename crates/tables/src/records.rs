@@ -1,8 +1,9 @@
 //! What the batch headers of a records field add up to.
 
 use kafkascope_wire::{
-    Value, View,
+    Outcome, Value, View,
     batch::{Batch, Batches},
+    checksum::is_corrupt,
     fields::f,
     tape::Object,
 };
@@ -11,7 +12,7 @@ use kafkascope_wire::{
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Records {
     pub batches: i64,
-    /// `None` when a header was not captured.
+    /// `None` when a header was not captured, or a batch is corrupt.
     pub records: Option<i64>,
     /// Size of the records field.
     pub bytes: i64,
@@ -29,8 +30,9 @@ pub(crate) struct Records {
 }
 
 impl Records {
-    /// Of a partition's records field; `None` where the capture ends before it, so that its size is not known.
-    pub fn of(partition: &Object, view: &View) -> Option<Records> {
+    /// Of a partition's records field; `None` where the capture ends before it, so that its size is not known. A message whose
+    /// `outcome` is malformed may have batches that are not to be believed.
+    pub fn of(partition: &Object, view: &View, outcome: Option<Outcome>) -> Option<Records> {
         let empty = Records {
             codec: "none",
             records: Some(0),
@@ -45,10 +47,16 @@ impl Records {
         let mut sums = Records { bytes, ..empty };
         let mut batches = Batches::new(view, field.node);
         // the consumer leaves out a last batch that the response cut
+        let doubtful = matches!(outcome, Some(Outcome::Malformed { .. }));
+        let mut corrupt = false;
         for batch in batches.by_ref().filter(|b| !b.cut) {
+            corrupt = doubtful && is_corrupt(view, &batch);
+            if corrupt {
+                break;
+            }
             sums.add(&batch);
         }
-        if batches.is_incomplete() {
+        if corrupt || batches.is_incomplete() {
             // what the headers that are missing say is not known; where the first begins is
             sums = Records {
                 batches: sums.batches,

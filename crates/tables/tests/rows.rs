@@ -173,6 +173,40 @@ fn what_a_socket_left_out_is_no_loss_when_it_is_record_contents() {
 }
 
 #[test]
+fn a_batch_whose_checksum_is_wrong_is_no_row_of_records() {
+    let mut traffic = Traffic::default();
+    traffic.open(true, true);
+    let mut message = produce(1, 1);
+    *message.last_mut().expect("a record") ^= 1;
+    traffic.both(10, true, &message);
+    traffic.both(30, false, &produce_answer(1, 5));
+    let rows = traffic.rows();
+    let expected = [
+        ("topic", "orders"),
+        ("partition", "4"),
+        ("bytes", "68"),
+        ("records", "null"),
+        ("codec", ""),
+        ("min_timestamp", "null"),
+        ("base_offset", "5"),
+        ("last_offset", "null"),
+    ];
+    let produced = &rows.table("kafka_produce")[0];
+    for (column, value) in expected {
+        assert_eq!(produced[column], value, "{column}");
+    }
+    assert_eq!(rows.table("kafka_events.beta")[0]["outcome"], "malformed");
+    let loss = &rows.table("kafka_loss")[0];
+    assert_eq!(
+        (loss["reason"].as_str(), loss["detail"].as_str()),
+        (
+            "malformed",
+            "Produce v3: records: the checksum of a record batch is wrong"
+        )
+    );
+}
+
+#[test]
 fn what_could_not_be_read_is_told() {
     let mut traffic = Traffic::default();
     traffic.open(true, true);

@@ -50,6 +50,8 @@ pub enum TimestampType {
 /// A batch of magic 2, or one message of a magic 0 or 1 set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Batch {
+    /// Where it begins in the message.
+    pub at: u32,
     pub base_offset: i64,
     pub last_offset: i64,
     /// `None` for a compressed message of magic 0 or 1: its count is inside.
@@ -126,7 +128,11 @@ impl<'v> Batches<'v> {
         let cut = size > self.end - start;
         let next = start + size.min(self.end - start);
         self.cursor.skip(next.saturating_sub(self.cursor.at)).ok()?;
-        Some(Batch { cut, ..batch })
+        Some(Batch {
+            at: start,
+            cut,
+            ..batch
+        })
     }
 
     fn read_v2(
@@ -147,6 +153,7 @@ impl<'v> Batches<'v> {
         let records = u32::try_from(c.i32().ok()?).ok()?;
         let control = attributes & 0x20 != 0;
         Some(Batch {
+            at: 0,
             base_offset,
             last_offset: base_offset.saturating_add(i64::from(last_delta)),
             records: Some(records),
@@ -190,6 +197,7 @@ impl<'v> Batches<'v> {
         let timestamp = if magic == 1 { c.i64().ok()? } else { -1 };
         let codec = Codec::of(attributes);
         Some(Batch {
+            at: 0,
             base_offset: offset,
             // The offset of a wrapper is that of its last message.
             last_offset: offset,

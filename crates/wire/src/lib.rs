@@ -5,6 +5,7 @@
 pub mod apis;
 pub mod batch;
 pub mod blobs;
+pub mod checksum;
 pub mod errors;
 pub mod fields;
 pub mod header;

@@ -10,6 +10,7 @@ use kafka_protocol::{
 use kafkascope_wire::{
     Hole, Node, Value, View,
     batch::{Batch, Batches, Codec, TimestampType},
+    checksum::is_corrupt,
 };
 
 fn records(first: i64, n: i64, producer_id: i64) -> Vec<Record> {
@@ -35,11 +36,13 @@ fn records(first: i64, n: i64, producer_id: i64) -> Vec<Record> {
 
 /// The encoder has no old formats any more.
 fn old_message(offset: i64, magic: u8, attributes: u8) -> Vec<u8> {
-    let mut body = vec![1, 2, 3, 4, magic, attributes];
+    let mut body = vec![0, 0, 0, 0, magic, attributes];
     if magic == 1 {
         body.extend((1_700_000_000_000 + offset).to_be_bytes());
     }
     body.extend(b"\0\0\0\x03key\0\0\0\x05value");
+    let checksum = crc32fast::hash(&body[4..]);
+    body[..4].copy_from_slice(&checksum.to_be_bytes());
     [
         &offset.to_be_bytes()[..],
         &(body.len() as u32).to_be_bytes(),
@@ -214,4 +217,48 @@ fn bytes_that_are_no_batches_end_the_walk() {
     negative[8] = 0xff;
     let (found, incomplete) = walk(&View::whole(&negative));
     assert!(found.is_empty() && incomplete);
+}
+
+#[test]
+fn a_batch_with_one_wrong_bit_is_told() {
+    let new = encoded(&records(100, 3, -1));
+    for bytes in [new, old_message(7, 1, 0), old_message(7, 0, 0)] {
+        let corrupt = |bytes: &[u8]| {
+            let view = View::whole(bytes);
+            let (found, _) = walk(&view);
+            found.iter().any(|batch| is_corrupt(&view, batch))
+        };
+        assert!(!corrupt(&bytes));
+        // the size decides what is read as a batch, and the magic as which
+        let checksum_at = if bytes[16] == 2 { 17 } else { 12 };
+        for at in checksum_at..bytes.len() {
+            if at == 16 {
+                continue;
+            }
+            for bit in 0..8 {
+                let mut damaged = bytes.clone();
+                damaged[at] ^= 1 << bit;
+                let walked = walk(&View::whole(&damaged)).0.len() == 1;
+                assert!(!walked || corrupt(&damaged), "bit {bit} of byte {at}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_batch_of_which_bytes_are_missing_is_not_judged() {
+    let mut bytes = encoded(&records(100, 3, -1));
+    *bytes.last_mut().unwrap() ^= 1;
+    for at in 61..bytes.len() as u32 {
+        let view = View {
+            data: &[&bytes[..at as usize], &bytes[at as usize + 1..]].concat(),
+            holes: &[Hole { at, len: 1 }],
+            declared: bytes.len() as u32,
+        };
+        let (found, _) = walk(&view);
+        assert_eq!(found.len(), 1);
+        assert!(!is_corrupt(&view, &found[0]), "hole at {at}");
+    }
+    let (found, _) = walk(&View::whole(&bytes[..bytes.len() - 1]));
+    assert!(found[0].cut && !is_corrupt(&View::whole(&bytes), &found[0]));
 }

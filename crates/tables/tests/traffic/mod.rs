@@ -213,7 +213,9 @@ pub fn produce(correlation: i32, acks: i16) -> Vec<u8> {
     batch.extend(0i64.to_be_bytes());
     batch.extend((49 + record.len() as i32).to_be_bytes());
     batch.extend((-1i32).to_be_bytes());
-    batch.extend([2, 0, 0, 0, 0, 0, 0]);
+    batch.extend([2, 0, 0, 0, 0]);
+    let checksum_at = batch.len() - 4;
+    batch.extend(0i16.to_be_bytes());
     batch.extend(0i32.to_be_bytes());
     batch.extend(
         [
@@ -226,6 +228,8 @@ pub fn produce(correlation: i32, acks: i16) -> Vec<u8> {
     batch.extend([255; 6]);
     batch.extend(1i32.to_be_bytes());
     batch.extend(record);
+    let checksum = crc32c::crc32c(&batch[checksum_at + 4..]);
+    batch[checksum_at..checksum_at + 4].copy_from_slice(&checksum.to_be_bytes());
     let mut body = (-1i16).to_be_bytes().to_vec();
     body.extend(acks.to_be_bytes());
     body.extend(1000i32.to_be_bytes());
