@@ -1,11 +1,12 @@
 //! Cuts a stream that is in step into messages.
 
-use crate::{message::Message, view::Hole};
+use crate::{message::Message, shed};
 
 /// What a session may keep; each limit has a counter.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Captured bytes kept of one message, and the last few KiB of it; the rest becomes a hole.
+    /// Captured bytes kept of one message. One that is longer loses the contents of its record batches; where that is not enough,
+    /// all but this many bytes and the last few KiB becomes a hole.
     pub message_bytes: usize,
     /// Requests that wait for their responses, and the bytes they hold.
     pub pending: usize,
@@ -43,6 +44,8 @@ pub(crate) enum Step {
     More,
     /// The first bytes of a message are there to be judged.
     Head,
+    /// More of a message is to come than may be kept: see `Framer::shed`.
+    Full,
     Done(Message),
     /// No message can have this size, or its size is missing.
     Lost(&'static str),
@@ -56,6 +59,8 @@ pub(crate) struct Framer {
     /// Of the body; meaningful when `have` is 4.
     remaining: u32,
     judged: bool,
+    /// Nothing more can be taken out of the message.
+    full: bool,
     /// Bytes beyond `Limits::message_bytes`.
     pub cut_bytes: u64,
 }
@@ -136,8 +141,15 @@ impl Framer {
             let head = HEAD.min(self.message.declared) as usize;
             n = n.min(head.saturating_sub(self.message.data.len()));
         }
+        let room = limits.message_bytes.saturating_sub(self.message.data.len());
+        if !self.full {
+            if room == 0 {
+                return Step::Full;
+            }
+            n = n.min(room);
+        }
         self.message.last_ns = time_ns;
-        let keep = n.min(limits.message_bytes.saturating_sub(self.message.data.len()));
+        let keep = n.min(room);
         self.keep(&bytes[..keep], limits);
         let cut = (n - keep).min(self.remaining.saturating_sub(TAIL) as usize);
         self.cut_bytes += cut as u64;
@@ -153,6 +165,14 @@ impl Framer {
         } else {
             Step::More
         }
+    }
+
+    /// To be called after `Full`: `shed` makes shorter what has come of the message, of which it is told the length on the wire.
+    pub(crate) fn shed(&mut self, limits: &Limits, shed: impl FnOnce(&mut Message, u32)) {
+        let arrived = self.message.declared - self.remaining;
+        shed(&mut self.message, arrived);
+        // each time costs as much as there is to read
+        self.full = self.message.data.len() > limits.message_bytes / 2;
     }
 
     fn keep(&mut self, bytes: &[u8], limits: &Limits) {
@@ -213,10 +233,7 @@ impl Framer {
         }
         let at = self.message.declared - self.remaining;
         self.remaining -= len;
-        match self.message.holes.last_mut() {
-            Some(last) if last.at + last.len == at => last.len += len,
-            _ => self.message.holes.push(Hole { at, len }),
-        }
+        shed::push(&mut self.message.holes, at, len);
     }
 
     fn done(&mut self) -> Step {
@@ -228,6 +245,7 @@ impl Framer {
         self.have = 0;
         self.remaining = 0;
         self.judged = false;
+        self.full = false;
         message
     }
 }

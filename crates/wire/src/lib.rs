@@ -24,6 +24,7 @@ mod pairs;
 mod plan;
 mod proof;
 mod requests;
+mod shed;
 mod window;
 
 pub use decode::{Direction, body_version, decode, is_refusal};

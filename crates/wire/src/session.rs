@@ -3,6 +3,7 @@
 //! A stream is opening (its first byte is a message's first), searching (out of step), or in step. It gets in step only by
 //! proof: see `proof.rs`.
 
+mod long;
 mod search;
 mod stretch;
 
@@ -183,7 +184,7 @@ impl Session {
         while left > 0 {
             let lost = why == Missing::Lost;
             match self.halves[h].framer.hole(time_ns, &mut left, lost) {
-                Step::More | Step::Head => {}
+                Step::More | Step::Head | Step::Full => {}
                 Step::Done(message) => {
                     self.message(h, message, emit);
                     self.drain(emit);
@@ -314,6 +315,10 @@ impl Session {
                     .data(time_ns, &mut bytes, min_size, &self.limits)
                 {
                     Step::More => continue,
+                    Step::Full => {
+                        self.shed(h);
+                        continue;
+                    }
                     Step::Done(message) => message,
                     Step::Head => {
                         if !raw && !self.head_fits(h, client) {

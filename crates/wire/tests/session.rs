@@ -284,7 +284,10 @@ fn a_message_beyond_the_limit_keeps_its_beginning_and_its_end() {
     };
     let mut log = Log::default();
     let mut s = Session::with_limits(Some(true), true, limits);
-    let sent = produce(1, "me", 1, 10_000);
+    let mut sent = produce(1, "me", 1, 10_000);
+    // with a magic that nobody knows, so that no batch can be left out
+    let batch_at = sent.len() - 10_061;
+    sent[batch_at + 16] = 9;
     for segment in sent.chunks(1448) {
         s.data(true, 1, segment, &mut log.sink());
     }
