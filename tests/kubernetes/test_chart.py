@@ -1,6 +1,7 @@
 """The chart and the manifests that px deploy applies: what they may do, and that the two are the same."""
 
 import base64
+import json
 import os
 import shutil
 import subprocess
@@ -135,8 +136,51 @@ def test_the_chart_has_no_faults():
 
 
 @helm
+def test_packets_are_read_in_the_nodes_network_by_helm_and_by_px():
+    chosen = manifests.load(Choice(source="packet"))[1:]
+    rendered = render("--set", "agent.source=packet,link.existingSecret=kafkascope-link")
+    for thing in [*chosen, *rendered]:
+        for labels in (thing["metadata"]["labels"], thing.get("spec", {}).get("template", {}).get("metadata", {}).get("labels", {})):
+            labels.pop("app.kubernetes.io/managed-by", None)
+    assert chosen == rendered
+    (agent,) = by_kind(chosen, "DaemonSet")
+    assert agent["spec"]["template"]["spec"]["hostNetwork"] is True
+    (policy,) = by_kind(chosen, "NetworkPolicy")
+    assert "from" not in policy["spec"]["ingress"][0], "agents come from the nodes' addresses"
+
+
+@helm
+@pytest.mark.parametrize("given, said", [
+    ("agent.source=ebfp", "/agent/source"),
+    ("agent.memoryBuffer=much", "/agent/memoryBuffer"),
+    ("server.persistence.enabled=yes", "/server/persistence/enabled"),
+    ("server.retention=1d", "retention"),
+    ("image.pullPolicy=Sometimes", "/image/pullPolicy"),
+])  # fmt: skip
+def test_a_value_that_is_wrong_or_unknown_is_refused_with_its_name(given, said):
+    done = subprocess.run([HELM, "template", "kafkascope", CHART, "--set", given], capture_output=True, text=True)
+    assert done.returncode != 0 and said.strip("/").split("/")[-1] in done.stderr, done.stderr
+
+
+@helm
+def test_every_value_has_its_schema():
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+
+    def same(value, described, place):
+        if "properties" not in described:
+            return
+        assert value.keys() | {"global"} == described["properties"].keys() | {"global"}, place
+        for name, inner in described["properties"].items():
+            if name in value:
+                same(value[name], inner, f"{place}.{name}")
+
+    same({name: value for name, value in values.items()}, schema, "values")
+
+
+@helm
 def test_what_values_switch():
-    things = render("--set", "serviceMonitor.enabled=true,server.persistence.enabled=true,networkPolicy.enabled=false,agent.source=packet,agent.hostNetwork=true")
+    things = render("--set", "serviceMonitor.enabled=true,server.persistence.enabled=true,networkPolicy.enabled=false,agent.source=packet")
     kinds = {thing["kind"] for thing in things}
     assert {"ServiceMonitor", "PodMonitor", "PersistentVolumeClaim", "Secret"} <= kinds and "NetworkPolicy" not in kinds
     (agent,) = by_kind(things, "DaemonSet")

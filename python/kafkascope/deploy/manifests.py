@@ -55,12 +55,26 @@ def _place(thing: Object, choice: Choice) -> None:
             thing["roleRef"]["name"] += f"-{choice.namespace}"
     for subject in thing.get("subjects", ()):
         subject["namespace"] = choice.namespace
+    if choice.source == "packet":
+        _in_the_nodes_network(thing)
     for container in containers(thing):
         container["args"] = [_argument(text, choice) for text in container["args"]]
         if choice.image:
             container["image"] = choice.image
         if choice.pull_policy:
             container["imagePullPolicy"] = choice.pull_policy
+
+
+def _in_the_nodes_network(thing: Object) -> None:
+    """What the chart does for ``agent.source=packet``: packets are read from the node's interfaces, so agents reach the server from the node's address."""
+    if thing["kind"] == "DaemonSet":
+        thing["spec"]["template"]["spec"] |= {"hostNetwork": True, "dnsPolicy": "ClusterFirstWithHostNet"}
+        for container in containers(thing):
+            container["securityContext"]["capabilities"]["add"].append("NET_RAW")
+    elif thing["kind"] == "NetworkPolicy":
+        for rule in thing["spec"]["ingress"]:
+            if {"port": "ingest"} in rule["ports"]:
+                rule.pop("from", None)
 
 
 def _argument(text: str, choice: Choice) -> str:

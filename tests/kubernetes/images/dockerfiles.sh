@@ -34,9 +34,12 @@ there() { buildah inspect --type image "$hub/$1" >/dev/null 2>&1; }
 
 if ! there python:3.11-slim-bookworm; then
   c=$(base python libssl3 libffi8 libbz2-1.0 liblzma5 libsqlite3-0 libreadline8 libncursesw6 zlib1g libuuid1)
+  # The interpreter and its library, as that image has them: nothing that was installed on this machine beside.
   prefix=$(python3.11 -c 'import sys; print(sys.base_prefix)')
-  buildah add -q "$c" "$prefix" /usr/local >/dev/null
-  buildah run "$c" -- ldconfig
+  mkdir -p "$out/python"
+  tar -C "$prefix" --exclude='*/site-packages/*' --exclude='*/test' --exclude='*/config-3.11-*' --exclude=__pycache__ -cf - bin/python3.11 lib/python3.11 $(cd "$prefix" && ls -d lib/libpython3*) | tar -C "$out/python" -xf -
+  buildah add -q "$c" "$out/python" /usr/local >/dev/null
+  buildah run "$c" -- sh -c 'ldconfig; ln -s python3.11 /usr/local/bin/python3; python3 -m ensurepip && ln -s pip3.11 /usr/local/bin/pip' >"$out/python.log"
   done_as "$c" python:3.11-slim-bookworm
 fi
 if ! there node:24-bookworm-slim; then
@@ -59,7 +62,7 @@ fi
 
 build() { # build NAME MORE...
   local name=$1; shift
-  buildah build -q --pull=never --network host "$@" -f "deploy/images/$name/Dockerfile" -t "localhost/kafkascope/$name:$version" . >"$out/$name.log" 2>&1 || { tail -20 "$out/$name.log" >&2; exit 1; }
+  buildah build -q --layers --pull=never --network host "$@" -f "deploy/images/$name/Dockerfile" -t "localhost/kafkascope/$name:$version" . >"$out/$name.log" 2>&1 || { tail -20 "$out/$name.log" >&2; exit 1; }
   rm -f "$out/$name.tar"
   buildah push -q "localhost/kafkascope/$name:$version" "docker-archive:$out/$name.tar:localhost/kafkascope/$name:$version"
   echo "localhost/kafkascope/$name:$version $(($(stat -c %s "$out/$name.tar") >> 20)) MiB"

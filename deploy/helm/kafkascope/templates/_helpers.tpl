@@ -18,3 +18,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 imagePullSecrets: {{ toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
+
+{{- define "kafkascope.hostNetwork" -}}
+{{- /* Packets are read from the node's interfaces, so from its network. */ -}}
+{{ or .Values.agent.hostNetwork (eq .Values.agent.source "packet") }}
+{{- end }}
