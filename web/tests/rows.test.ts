@@ -36,6 +36,16 @@ describe("order", () => {
     expect(initialSort([column("a")])).toEqual({ column: 0, descending: false });
     expect(initialSort([])).toBeNull();
   });
+  test("at first is the worst first where rows are verdicts, newest first where they are a history of them", () => {
+    const [status, reason, time] = [column("status"), column("reason"), column("time_", "TIME64NS")];
+    expect(initialSort([column("group"), status, reason, time])).toEqual({ column: 1, descending: true });
+    expect(initialSort([time, status, reason])).toEqual({ column: 0, descending: true });
+  });
+  test("of verdicts is by how bad they are as they are shown: an OK that is minutes late is late", () => {
+    const columns = [column("status"), column("lag_seconds", "FLOAT64"), column("trend", "FLOAT64")];
+    const rows: Cell[][] = [["OK", 1, 0], ["OK", 485, 1.2], ["ERR", 3, 0], ["UNKNOWN", null, null]];
+    expect(sortRows(rows, columns, { column: 0, descending: true }).map((index) => rows[index]?.[0])).toEqual(["ERR", "OK", "UNKNOWN", "OK"]);
+  });
 });
 
 test("a filter takes every word, anywhere or in the column it names", () => {

@@ -11,13 +11,17 @@ export function ArgChip({ variable, highlight }: { variable: Variable; highlight
   const kind = entityKind(variable);
   const [entities, setEntities] = useState<Entity[]>([]);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const asked = useRef("");
   useEffect(() => () => { clearTimeout(timer.current); }, []);
 
   const ask = useCallback((query: string) => {
     if (kind === null) return;
     clearTimeout(timer.current);
+    asked.current = query;
+    // An answer that was overtaken by the next key tells nothing.
+    const take = (found: Entity[]) => { if (asked.current === query) setEntities(found); };
     timer.current = setTimeout(() => {
-      api.entities(kind, query).then(setEntities, () => { setEntities([]); });
+      api.entities(kind, query).then(take, () => { take([]); });
     }, query === "" ? 0 : 120);
   }, [kind]);
 

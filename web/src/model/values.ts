@@ -115,10 +115,6 @@ export function sortKey(value: Cell, column: Column, percentile: keyof Quantiles
   if (isReference(column)) return scriptReference(value)?.label ?? String(value);
   if (isQuantiles(column)) return quantiles(value)?.[percentile] ?? null;
   if (isStatus(column)) return status(value).text;
-  if (column.name === "status") {
-    const found = verdict(value);
-    if (found) return found.severity;
-  }
   if (column.type === "TIME64NS" || (column.type === "INT64" && typeof value === "string")) {
     try {
       return BigInt(value);

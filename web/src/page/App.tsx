@@ -153,7 +153,7 @@ export function App() {
         />
         <div className="body">
           <Rail status={status} behind={behindCount} groups={groupsSeen?.rows.length ?? null} />
-          <main data-testid="main" tabIndex={-1} aria-busy={live.loading}>
+          <main data-testid="main" tabIndex={-1} aria-busy={live.loading || (scripts === null && scriptsFailure === null)}>
             {!home && <PageHead short={catalogue ? "" : (summary?.short ?? "")} />}
             {script === "px/kafka_group" && groupsSeen && <GroupAnswer groups={groupsOf(groupsSeen, tableWith(overview.feeds.groups.result, "since", "group", "topic"))} name={place.args.group_id ?? ""} cluster={place.args.cluster ?? ""} executedAt={overview.feeds.groups.result?.executedAt ?? 0} />}
             {home && !scriptsFailure && <Overview data={overview} status={status} failure={statusFailure} />}

@@ -132,8 +132,12 @@ class Guard extends Component<{ children: ReactNode }, { problem: string | null 
   static getDerivedStateFromError(error: unknown) {
     return { problem: error instanceof Error ? error.message : String(error) };
   }
+  /** What failed on one run may do on the next. */
+  override componentDidUpdate(before: { children: ReactNode }) {
+    if (this.state.problem !== null && before.children !== this.props.children) this.setState({ problem: null });
+  }
   override render() {
     if (this.state.problem === null) return this.props.children;
-    return <p className="none">This widget failed: {this.state.problem} <button type="button" className="link" onClick={() => { this.setState({ problem: null }); }}>try again</button></p>;
+    return <p className="none">This widget failed: {this.state.problem}. The next run tries again.</p>;
   }
 }

@@ -4,6 +4,7 @@ import { api, type ErrorBody, failureOf, type Script, type ScriptSummary, type S
 
 const STATUS_MS = 10_000;
 const PODS_MS = 60_000;
+const RETRY_MS = 3000;
 
 /** Runs `ask` now and every `periodMs`, not while the page is hidden. */
 function usePolling(ask: () => Promise<void>, periodMs: number): void {
@@ -52,7 +53,7 @@ export function useScripts(): { scripts: ScriptSummary[] | null; failure: ErrorB
       (error: unknown) => {
         if (gone) return;
         setState((old) => ({ ...old, failure: failureOf(error) }));
-        timer = setTimeout(() => { setAttempt((old) => old + 1); }, 3000);
+        timer = setTimeout(() => { setAttempt((old) => old + 1); }, RETRY_MS);
       },
     );
     return () => {
@@ -63,14 +64,19 @@ export function useScripts(): { scripts: ScriptSummary[] | null; failure: ErrorB
   return { ...state, retry: useCallback(() => { setAttempt((old) => old + 1); }, []) };
 }
 
-/** A script's text, when it is wanted. */
+/** A script's text, when it is wanted; asked for again until it comes. */
 export function useScriptText(name: string | null): Script | null {
   const [script, setScript] = useState<Script | null>(null);
+  const [attempt, setAttempt] = useState(0);
   useEffect(() => {
     if (name === null) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     let gone = false;
-    api.script(name).then((found) => { if (!gone) setScript(found); }, () => { if (!gone) setScript(null); });
-    return () => { gone = true; };
-  }, [name]);
+    api.script(name).then((found) => { if (!gone) setScript(found); }, () => { if (!gone) timer = setTimeout(() => { setAttempt((old) => old + 1); }, RETRY_MS); });
+    return () => {
+      gone = true;
+      clearTimeout(timer);
+    };
+  }, [name, attempt]);
   return script?.name === name ? script : null;
 }

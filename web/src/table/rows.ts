@@ -1,15 +1,18 @@
 /** Sorting, filtering and identity of a table's rows; no DOM here. */
 import type { Cell, Column, ResultTable } from "../api";
+import { toNumber } from "../model/format";
 import { isQuantiles, isReference, isStatus, type Quantiles, type SortKey, sortKey } from "../model/values";
+import { groupVerdict } from "../model/verdict";
 
 export interface Sort {
   column: number;
   descending: boolean;
 }
 
-/** What a table is sorted by before anybody says: newest first where there is a time, the worst first where there are verdicts, otherwise by the first column. */
+/** What a table is sorted by before anybody says: newest first where rows begin with a time, the worst first where there are verdicts, newest first where there is another time, otherwise by the first column. */
 export function initialSort(columns: readonly Column[]): Sort | null {
   if (columns.length === 0) return null;
+  if (columns[0]?.type === "TIME64NS") return { column: 0, descending: true };
   const judged = columns.some((column) => column.name === "reason") ? columns.findIndex((column) => column.name === "status" && column.type === "STRING" && !isStatus(column)) : -1;
   if (judged >= 0) return { column: judged, descending: true };
   const time = columns.findIndex((column) => column.type === "TIME64NS");
@@ -29,8 +32,9 @@ export function sortRows(rows: readonly Cell[][], columns: readonly Column[], so
   const order = from ? [...from] : rows.map((_, index) => index);
   const column = sort ? columns[sort.column] : undefined;
   if (!sort || !column) return order;
+  const severity = severityOf(columns, sort.column);
   const keys = new Map<number, SortKey>();
-  for (const index of order) keys.set(index, sortKey(rows[index]?.[sort.column] ?? null, column, percentile));
+  for (const index of order) keys.set(index, severity?.(rows[index] ?? []) ?? sortKey(rows[index]?.[sort.column] ?? null, column, percentile));
   const sign = sort.descending ? -1 : 1;
   return order.sort((x, y) => {
     const a = keys.get(x) ?? null;
@@ -38,6 +42,14 @@ export function sortRows(rows: readonly Cell[][], columns: readonly Column[], so
     if (a === null || b === null) return a === b ? x - y : a === null ? 1 : -1;
     return sign * compare(a, b) || x - y;
   });
+}
+
+/** How bad the verdict of a row is as it is shown, which is worse than its status where the lag beside it is long; `null` for other columns. */
+function severityOf(columns: readonly Column[], at: number): ((row: readonly Cell[]) => number | null) | null {
+  if (columns[at]?.name !== "status") return null;
+  const place = (name: string) => columns.findIndex((column) => column.name === name);
+  const [lag, trend] = [place("lag_seconds"), place("trend")];
+  return (row) => groupVerdict(row[at], toNumber(row[lag]), toNumber(row[trend]))?.severity ?? null;
 }
 
 /** A row's identity from one run to the next: what names it, not what is measured. Equal names are told apart by their order. */
