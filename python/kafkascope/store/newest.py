@@ -32,7 +32,7 @@ class NewestRows:
 
     def _newest(self, table: pa.Table) -> pa.Table:
         places = pa.table({"key": table.column(self.key), "place": pa.array(range(table.num_rows), pa.int64())})
-        last = places.group_by("key").aggregate([("place", "max")]).column("place_max")
+        last = places.group_by("key", use_threads=False).aggregate([("place", "max")]).column("place_max")
         return table.take(last)
 
     def _bounded(self, table: pa.Table) -> pa.Table:

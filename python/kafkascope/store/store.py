@@ -32,6 +32,8 @@ TOPIC_NAMES = "kafka_topic_names"
 #: While the disk refuses or is nearly full, it is tried again after this long.
 _DISK_RETRY_S = 5.0
 _NOTES = 100
+#: Metadata of what has ended is kept as long as its rows; that it goes a little later is no harm.
+_FORGET_S = 10.0
 #: A kill loses nothing, a power cut this much: syncing more often would be felt by a broker on the same disk.
 SYNC_S = 5.0
 RETENTION_AGE_S = 7 * 86400.0
@@ -73,6 +75,7 @@ class Store:
         self.rows_by_retention = 0
         self._refused_until = 0.0
         self._synced = 0.0
+        self._forgot = float("-inf")
         self._lock_fd: int | None = None
         self._closed = threading.Event()
         self._wake = threading.Event()
@@ -315,8 +318,10 @@ class Store:
                 self.rows_by_retention += table.drop_hot_before(oldest_ns)
             if name in self.table_retention_bytes:
                 self._shrink([table], self.table_retention_bytes[name])
-        for newest in self.newest.values():
-            newest.forget_before(self._oldest_ns(newest.relation.name))
+        if time.monotonic() - self._forgot > _FORGET_S:
+            self._forgot = time.monotonic()
+            for newest in self.newest.values():
+                newest.forget_before(self._oldest_ns(newest.relation.name))
         self._shrink(list(self.observed.values()), self.retention_bytes - sum(table.wal_bytes for table in self.newest.values()))
 
     def _oldest_ns(self, table: str) -> int:
