@@ -6,7 +6,9 @@ mod text;
 mod time;
 
 use std::cell::Cell;
+use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::net::IpAddr;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -70,6 +72,8 @@ pub struct Lines {
     names: Names,
     order: Order,
     tapes: [Tape; 2],
+    /// The line being written: one buffer for all, so that none grows from nothing.
+    scratch: String,
     stats: LineStats,
 }
 
@@ -86,6 +90,7 @@ impl Lines {
             names: Names::default(),
             order: Order::new(HELD_BYTES, HELD_NS),
             tapes: Default::default(),
+            scratch: String::new(),
             stats: LineStats::default(),
         }
     }
@@ -197,7 +202,7 @@ impl Lines {
     }
 
     fn json(
-        &self,
+        &mut self,
         time_ns: i64,
         ends: Ends,
         exchange: &Exchange,
@@ -205,7 +210,8 @@ impl Lines {
         outcomes: [Option<Outcome>; 2],
         verdict: &Verdict,
     ) -> Line {
-        let mut out = String::with_capacity(1024);
+        let mut out = std::mem::take(&mut self.scratch);
+        out.clear();
         head(&mut out, time_ns, ends);
         let known = exchange.api_key >= 0;
         out.push_str(",\"apiKey\":");
@@ -263,7 +269,7 @@ impl Lines {
             ("response", Direction::Response, &exchange.response),
         ];
         for (i, (key, direction, message)) in sides.into_iter().enumerate() {
-            out.push_str(&format!(",\"{key}\":"));
+            out.extend([",\"", key, "\":"]);
             match (message, outcomes[i]) {
                 (Some(_), _) if exchange.raw_sasl => out.push_str("{\"authBytes\":\"<masked>\"}"),
                 (None, _) | (_, None | Some(Outcome::UnknownVersion)) => out.push_str("null"),
@@ -293,13 +299,14 @@ impl Lines {
             }
         }
         out.push('}');
-        out.shrink_to_fit();
-        Line {
-            text: out,
+        let line = Line {
+            text: out.as_str().into(),
             cluster_at,
             broker: ends.broker,
             unnamed: unnamed.get(),
-        }
+        };
+        self.scratch = out;
+        line
     }
 
     /// Puts names in the place of marks; where none was learned, JSON leaves `topicName` out and text shows the id.
@@ -345,8 +352,21 @@ fn head(out: &mut String, time_ns: i64, ends: Ends) {
 }
 
 fn write_end(out: &mut String, end: Endpoint) {
-    use std::fmt::Write;
-    let _ = write!(out, "{}", std::net::SocketAddr::new(end.addr, end.port));
+    match end.addr {
+        IpAddr::V4(addr) => {
+            for (i, octet) in addr.octets().into_iter().enumerate() {
+                if i > 0 {
+                    out.push('.');
+                }
+                write_int(out, octet.into());
+            }
+        }
+        IpAddr::V6(addr) => {
+            let _ = write!(out, "[{addr}]");
+        }
+    }
+    out.push(':');
+    write_int(out, end.port.into());
 }
 
 fn optional(out: &mut String, n: Option<i64>) {

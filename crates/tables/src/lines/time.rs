@@ -1,7 +1,5 @@
 //! Times as text, without a time zone data base: always UTC.
 
-use std::fmt::Write;
-
 const DAY: i64 = 86_400;
 
 /// Year, month and day of a number of days since 1970-01-01, in the Gregorian calendar.
@@ -22,13 +20,16 @@ fn civil(days: i64) -> (i64, i64, i64) {
 /// `2026-11-25T16:05:09.000000001Z`.
 pub fn write_rfc3339(out: &mut String, time_ns: i64) {
     write_parts(out, time_ns, 'T');
-    let _ = write!(out, ".{:09}Z", time_ns.rem_euclid(1_000_000_000));
+    out.push('.');
+    write_digits(out, time_ns.rem_euclid(1_000_000_000), 9);
+    out.push('Z');
 }
 
 /// `2026-11-25 16:05:09.000000`.
 pub fn write_short(out: &mut String, time_ns: i64) {
     write_parts(out, time_ns, ' ');
-    let _ = write!(out, ".{:06}", time_ns.rem_euclid(1_000_000_000) / 1000);
+    out.push('.');
+    write_digits(out, time_ns.rem_euclid(1_000_000_000) / 1000, 6);
 }
 
 fn write_parts(out: &mut String, time_ns: i64, between: char) {
@@ -36,10 +37,26 @@ fn write_parts(out: &mut String, time_ns: i64, between: char) {
     let (year, month, day) = civil(seconds.div_euclid(DAY));
     let second = seconds.rem_euclid(DAY);
     let (h, m, s) = (second / 3600, second / 60 % 60, second % 60);
-    let _ = write!(
-        out,
-        "{year:04}-{month:02}-{day:02}{between}{h:02}:{m:02}:{s:02}"
-    );
+    let parts = [
+        (year, 4, '-'),
+        (month, 2, '-'),
+        (day, 2, between),
+        (h, 2, ':'),
+        (m, 2, ':'),
+    ];
+    for (n, digits, then) in parts {
+        write_digits(out, n, digits);
+        out.push(then);
+    }
+    write_digits(out, s, 2);
+}
+
+/// Format strings took a twentieth of the time of `px decode`.
+fn write_digits(out: &mut String, n: i64, digits: u32) {
+    for place in (0..digits).rev() {
+        let digit = n / 10i64.pow(place) % 10;
+        out.push(char::from(b'0' + digit as u8));
+    }
 }
 
 #[cfg(test)]
