@@ -1,7 +1,7 @@
 /** One argument of the script as a chip: values to choose from, or free text. */
 import { useCallback, useEffect, useRef, useState } from "react";
 import { api, type Entity, type Variable } from "../api";
-import { effective, entityKind, isTime, TIME_PRESETS, windowText } from "../model/args";
+import { effective, entityKind, isTime, prompt, TIME_PRESETS, windowText } from "../model/args";
 import { usePage } from "../model/context";
 import { middle, visible } from "../model/format";
 import { Combo, type Option } from "./Combo";
@@ -34,13 +34,14 @@ export function ArgChip({ variable, highlight }: { variable: Variable; highlight
         ? variable.validValues.map((name) => ({ value: name }))
         : entities.map((entity) => ({ value: entity.name, label: visible(entity.name), detail: entity.detail }));
     const fitting = all.filter((option) => `${option.value} ${option.detail ?? ""}`.toLowerCase().includes(needle));
-    const none: Option[] = !variable.required && needle === "" && value !== (variable.defaultValue ?? "") ? [{ value: "", label: variable.defaultValue ? `default: ${variable.defaultValue}` : "any" }] : [];
+    const none: Option[] = !variable.required && needle === "" && value !== (variable.defaultValue ?? "") ? [{ value: "", label: variable.defaultValue && !/ /.test(variable.defaultValue) ? `default: ${variable.defaultValue}` : "any" }] : [];
     return [...none, ...fitting];
   };
-  const unset = value === "" || (variable.defaultValue === value && / /.test(value));
+  const asks = prompt(variable, place.args) !== null;
+  const unset = value === "" || asks;
   return (
     <Combo
-      label={variable.name} value={unset ? "" : value} shown={isTime(variable) ? windowText(value) : unset ? (variable.required ? "choose" : "any") : middle(visible(value), 40)}
+      label={variable.name} value={unset ? "" : value} shown={isTime(variable) ? windowText(value) : unset ? (variable.required || asks ? "choose" : "any") : middle(visible(value), 40)}
       testId={`arg-${variable.name}`} title={`${variable.name}: ${variable.description}${value === "" ? "" : `\n${visible(value)}`}`}
       required={variable.required} missing={highlight && unset && variable.required} free={kind === null && variable.validValues.length === 0 ? "first" : /filter/.test(variable.name) ? "first" : "yes"}
       options={options} onQuery={ask}

@@ -10,6 +10,12 @@ export function effective(variable: Variable, args: Args): string {
   return given === undefined || given === "" ? (variable.defaultValue ?? "") : given;
 }
 
+/** What a default asks for that is a sentence and no value, as `Enter one of the topics listed below`; `null` where a value holds. */
+export function prompt(variable: Variable, args: Args): string | null {
+  const value = effective(variable, args);
+  return value === variable.defaultValue && / /.test(value) ? value : null;
+}
+
 /** Required variables without a value. */
 export function missing(variables: readonly Variable[], args: Args): Variable[] {
   return variables.filter((variable) => variable.required && effective(variable, args) === "");

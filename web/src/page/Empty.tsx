@@ -1,6 +1,6 @@
 /** Why a widget has nothing to show, and what to do about it. */
 import type { ResultTable, RunResult } from "../api";
-import { effective, longerWindow, windowText } from "../model/args";
+import { effective, longerWindow, prompt, windowText } from "../model/args";
 import { usePage } from "../model/context";
 import { visible } from "../model/format";
 
@@ -13,11 +13,12 @@ export function Empty({ table, result }: { table: ResultTable | null; result: Ru
   const narrowing = variables.filter((variable) => variable !== start && (place.args[variable.name] ?? "") !== "" && !variable.required);
   const longer = table?.note ? null : longerWindow(window);
   const note = table?.note ?? null;
-  const reasons = note !== null ? [note] : result.messages.map((message) => message.text);
+  const prompts = variables.flatMap((variable) => prompt(variable, place.args) ?? []);
+  const reasons = note !== null ? [note] : [...prompts, ...result.messages.map((message) => message.text)];
   return (
     <div className={table ? "none" : "none all-empty"} data-testid="empty">
       <p>
-        <strong>No rows{window !== "" ? ` in the ${windowText(window).replace(/^last/, "last")}` : ""}</strong>
+        <strong>No rows{window !== "" ? ` in the ${windowText(window)}` : ""}</strong>
         {narrowing.length > 0 && <> for {narrowing.map((variable) => `${variable.name} ${visible(place.args[variable.name] ?? "")}`).join(", ")}</>}
       </p>
       {reasons.length > 0 ? reasons.slice(0, 2).map((reason) => <p key={reason}>{reason}.</p>) : <p className="muted">The script ran; nothing it looks for was seen.</p>}
