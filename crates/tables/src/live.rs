@@ -17,11 +17,11 @@ use crate::{
 };
 
 /// How long one look at the source may block; the delay of a batch that was asked for.
-const POLL: Duration = Duration::from_millis(20);
+const POLL: Duration = Duration::from_millis(50);
 const TICK: Duration = Duration::from_millis(100);
 /// Batches are handed over at most this often: shipping and storing one costs as much as hundreds of rows in it.
 /// The first rows after a silence do not wait.
-const PACE: Duration = Duration::from_millis(200);
+const PACE: Duration = Duration::from_millis(400);
 /// Names handed over and not yet learned.
 const NAMES: usize = 1_000_000;
 

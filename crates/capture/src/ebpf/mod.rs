@@ -6,6 +6,7 @@
 mod load;
 mod owners;
 mod record;
+mod wake;
 
 use std::collections::HashSet;
 use std::os::fd::AsRawFd;
@@ -18,6 +19,7 @@ use kafkascope_stream::{Endpoint, Event};
 pub use load::Hook;
 
 use crate::error::CaptureError;
+use wake::WakeUps;
 
 /// Handed over in one poll, so that a flood does not hold up the caller's clock.
 const BATCH: usize = 65_536;
@@ -128,6 +130,9 @@ pub struct EbpfSource {
     hook: Hook,
     stats: EbpfStats,
     told_lost: u64,
+    wake: WakeUps,
+    /// The last poll ended at its limit.
+    left_over: bool,
     listeners: HashSet<u16>,
     older_refusal: Option<String>,
     /// Owns the programs: dropped with the source, they are gone.
@@ -193,8 +198,16 @@ impl EbpfSource {
             .take_map("rejected")
             .and_then(|m| HashMap::try_from(m).ok())
             .ok_or_else(|| missing("verdicts"))?;
+        let wake = WakeUps::of(ring.as_raw_fd()).map_err(|error| {
+            CaptureError::new(
+                format!("the ring cannot be waited for: {error}"),
+                "raise the limit of open files (ulimit -n)",
+            )
+        })?;
         Ok(EbpfSource {
             ring,
+            wake,
+            left_over: false,
             counters,
             rejected,
             hook,
@@ -220,20 +233,11 @@ impl EbpfSource {
         timeout: Duration,
         sink: &mut dyn FnMut(Event),
     ) -> Result<(), CaptureError> {
-        let offset = wall_offset_ns();
-        if self.drain(offset, sink) == 0 {
-            let mut fd = libc::pollfd {
-                fd: self.ring.as_raw_fd(),
-                events: libc::POLLIN,
-                revents: 0,
-            };
-            // The kernel wakes the reader only when much waits, so that a message does not cost a wake-up:
-            // what is less is looked at when the time is over.
-            let ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-            // SAFETY: `fd` is one valid pollfd.
-            unsafe { libc::poll(&raw mut fd, 1, ms) };
-            self.drain(offset, sink);
+        // What a flood left over does not wait.
+        if !self.left_over {
+            self.wake.wait(timeout);
         }
+        self.left_over = self.drain(wall_offset_ns(), sink) == BATCH;
         self.count();
         if self.stats.lost > self.told_lost {
             let count = self.stats.lost - self.told_lost;
