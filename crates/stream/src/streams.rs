@@ -281,9 +281,14 @@ impl Streams {
             };
             conn.info.client_dir = Some(client_dir);
             conn.info.opened_seen = true;
-            let flow = &mut conn.flows[dir.index()];
+            let (flow, mut feed) = conn.direction(dir, &mut self.context, sink);
+            let seq = seg.seq.wrapping_add(1);
             if !flow.started() {
-                flow.start_at(seg.seq.wrapping_add(1));
+                flow.start_at(seq);
+            }
+            // TCP Fast Open (RFC 7413): the first bytes ride on the SYN
+            if seg.len > 0 {
+                flow.packet(&Segment { seq, ..*seg }, &mut feed);
             }
         } else {
             let other_end = if sees_a {

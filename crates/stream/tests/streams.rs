@@ -121,10 +121,14 @@ fn segment<'a>(seq: u32, bytes: &'a [u8], time_ns: i64) -> Segment<'a> {
 }
 
 fn syn(seq: u32, time_ns: i64) -> Event<'static> {
+    syn_with(seq, b"", time_ns)
+}
+
+fn syn_with(seq: u32, bytes: &[u8], time_ns: i64) -> Event<'_> {
     Event::Segment(Segment {
         flags: flag::SYN,
         ack: 0,
-        ..segment(seq, b"", time_ns)
+        ..segment(seq, bytes, time_ns)
     })
 }
 
@@ -347,6 +351,18 @@ fn a_reused_port_is_a_new_connection() {
     assert_eq!(reader.of(1, Dir::AToB), [Got::Bytes(b"first".to_vec())]);
     assert_eq!(reader.of(2, Dir::AToB), [Got::Bytes(b"second".to_vec())]);
     assert_eq!(reader.closed, [1, 2]);
+}
+
+#[test]
+fn the_first_bytes_may_ride_on_the_syn() {
+    let whole = [Got::Bytes(b"firstsecond".to_vec())];
+    let second = Event::Segment(segment(106, b"second", 3));
+    let accepted = [syn_with(100, b"first", 0), second];
+    assert_eq!(read(&accepted).of(1, Dir::AToB), whole);
+    // the server did not take them
+    let again = Event::Segment(segment(101, b"first", 2));
+    let refused = [syn_with(100, b"first", 0), ack(101, 1), again, second];
+    assert_eq!(read(&refused).of(1, Dir::AToB), whole);
 }
 
 #[test]
