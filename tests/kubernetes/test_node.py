@@ -5,7 +5,6 @@ The tests go on from each other. About six minutes, a third of it images.
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,33 +14,19 @@ from pathlib import Path
 import pyarrow.flight as flight
 import pytest
 from api_server import free_port
-from whole_node import NEEDED, REPOSITORY, Cluster, eventually, host_pid
+from whole_node import REPOSITORY, eventually, host_pid, whole_node
 
 import kafkascope
-from kafkascope.demo.paths import paths
 from kafkascope.metadata.pods import time_ns
 
 HERE = Path(__file__).parent
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+
+
 @pytest.fixture(scope="module")
 def cluster(kube, tmp_path_factory):
-    if given := os.environ.get("KAFKASCOPE_TEST_CLUSTER"):
-        # The state folder of a cluster that is up and has the images: for working on these tests.
-        yield Cluster(kube, Path(given), Path(given) / "admin.conf")
-        return
-    if os.geteuid() != 0:
-        pytest.skip("a node needs root: namespaces, cgroups and containers")
-    if missing := [tool for tool in NEEDED if shutil.which(tool) is None]:
-        pytest.skip(f"missing: {', '.join(missing)}")
-    images = paths("px-kafka").cache / "images"
-    subprocess.run([sys.executable, HERE / "images" / "build.py", images], check=True, stdin=subprocess.DEVNULL)
-    state = tmp_path_factory.mktemp("node") / "s"
-    cluster = Cluster(kube, state, state / "admin.conf")
-    try:
-        cluster.script("up", "full", IMAGES=" ".join(str(images / name) for name in ("pause.tar", "kafkascope.tar", "kafkascope-demo-kafka.tar")))
+    with whole_node(kube, tmp_path_factory.mktemp("node") / "s") as cluster:
         yield cluster
-    finally:
-        cluster.script("down")
 
 
 def test_the_check_changes_nothing(cluster):

@@ -1,15 +1,20 @@
-"""A whole node of real parts, and `px` and `kubectl` against it."""
+"""Whole nodes of real parts, and `px` and `kubectl` against it."""
 
 import base64
 import contextlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
 import urllib.request
 from pathlib import Path
+
+import pytest
+
+from kafkascope.demo.paths import paths
 
 HERE = Path(__file__).parent
 REPOSITORY = "localhost/kafkascope"
@@ -63,6 +68,12 @@ class Cluster:
         with urllib.request.urlopen(f"http://{self.address('agent')}:8767/metrics", timeout=10) as answer:
             return {name: float(value) for name, value in re.findall(r"^kafkascope_agent_(\S+) (\S+)$", answer.read().decode(), re.MULTILINE)}
 
+    def server_metric(self, series):
+        """One of the server's own, by its name with labels."""
+        request = urllib.request.Request(f"http://{self.address('server')}:8765/metrics", headers={"Authorization": f"Bearer {self.secret('page-token')}"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return next(float(line.rsplit(" ", 1)[1]) for line in answer.read().decode().splitlines() if line.startswith(series + " "))
+
     def counter(self, name):
         return self.counters()[name]
 
@@ -104,6 +115,30 @@ class Cluster:
     def rows(self, script, table, *arguments):
         lines = self.px("run", script, "-o", "json", "--", *arguments, server=True).splitlines()
         return [{key: label(value) for key, value in row.items()} for row in map(json.loads, lines) if row["_tableName_"] == table]
+
+
+@contextlib.contextmanager
+def whole_node(kube, state, join=False):
+    """A cluster of one node, or two, that is taken down whatever happens; skips where there can be none."""
+    if given := os.environ.get("KAFKASCOPE_TEST_CLUSTER"):
+        # The state folder of a cluster that is up and has the images: for working on these tests.
+        yield Cluster(kube, Path(given), Path(given) / "admin.conf")
+        return
+    if os.geteuid() != 0:
+        pytest.skip("a node needs root: namespaces, cgroups and containers")
+    if missing := [tool for tool in NEEDED if shutil.which(tool) is None]:
+        pytest.skip(f"a node needs {', '.join(missing)}: apt-get install containerd runc containernetworking-plugins conntrack iptables, a JDK, gcc and openssl")
+    images = paths("px-kafka").cache / "images"
+    subprocess.run([sys.executable, HERE / "images" / "build.py", images], check=True, stdin=subprocess.DEVNULL)
+    cluster = Cluster(kube, state, state / "admin.conf")
+    archives = " ".join(str(images / name) for name in ("pause.tar", "kafkascope.tar", "kafkascope-demo-kafka.tar"))
+    try:
+        cluster.script("up", "full", IMAGES=archives)
+        if join:
+            cluster.script("join", IMAGES=archives)
+        yield cluster
+    finally:
+        cluster.script("down")
 
 
 def host_pid(pod):
