@@ -6,6 +6,8 @@ import asyncio
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,7 +18,7 @@ from kafkascope.server import app as app_module
 from kafkascope.server import layout, live, models
 from kafkascope.server.app import MAX_BODY, create_app
 from kafkascope.server.limits import MAX_CLIENTS, Rate
-from kafkascope.server.service import Service
+from kafkascope.server.service import STATUS_FRESH_S, Service
 from kafkascope.store import Store
 
 
@@ -153,6 +155,30 @@ def test_so_have_those_of_other_calls(app: Any, method: str, path: str, status: 
     answer = ask(app, method, path)
     assert answer.status_code == status
     models.ErrorAnswer.model_validate(answer.json())
+
+
+@pytest.mark.parametrize("path", ["/%00", "/script/px/%00", "/a%0ab", "/..%2f..%2fetc%2fpasswd", "/../../etc/passwd", "/" + "a" * 5000, "/%ff%fe", "/assets/%00", "/assets/../index.html"])
+def test_no_path_reaches_beyond_the_page(app: Any, path: str) -> None:
+    answer = ask(app, "GET", path)
+    assert answer.status_code in (200, 404, 503), answer.text
+    assert "root:" not in answer.text
+
+
+def test_a_file_of_the_page_is_served_by_its_name(service: Service, tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("<p>the page</p>")
+    (tmp_path / "icon.svg").write_text("<svg/>")
+    app = create_app(service, static=tmp_path)
+    assert [ask(app, "GET", path).text for path in ("/icon.svg", "/script/px/kafka_data", "/icon.svg/x")] == ["<svg/>", "<p>the page</p>", "<p>the page</p>"]
+
+
+def test_pages_that_ask_for_the_status_at_once_share_it(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter("12")
+    monkeypatch.setattr(service, "_status_now", lambda: {"version": next(answers)})
+    monkeypatch.setattr(service, "_status", (float("-inf"), {}))
+    with ThreadPoolExecutor(8) as pool:
+        assert {answer["version"] for answer in pool.map(lambda _: service.status(), range(50))} == {"1"}
+    monkeypatch.setattr(service, "_status", (time.monotonic() - STATUS_FRESH_S, {}))
+    assert service.status()["version"] == "2"
 
 
 def test_a_fault_is_told_without_its_inside(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -193,6 +193,8 @@ class _Assets(StaticFiles):
 def _mount_page(app: FastAPI, static: Path) -> None:
     index = static / "index.html"
     assets = static / "assets"
+    # Looked up and never joined to a folder: what a stranger asks for does not reach the file system.
+    files = {file.name: file for file in static.iterdir() if file.is_file()} if static.is_dir() else {}
     if assets.is_dir():
         app.mount("/assets", _Assets(directory=assets), name="assets")
 
@@ -200,9 +202,8 @@ def _mount_page(app: FastAPI, static: Path) -> None:
     async def page(path: str) -> Response:
         if path.startswith("api/"):
             return JSONResponse(ApiError("not_found", f"no such call: /{path}", "see /api/docs").body(), 404)
-        candidate = (static / path).resolve()
-        if path and candidate.is_file() and candidate.is_relative_to(static.resolve()):
-            return FileResponse(candidate)
+        if path in files:
+            return FileResponse(files[path])
         if index.is_file():
             return FileResponse(index, headers={"cache-control": "no-cache"})
         return PlainTextResponse("The page is not built. Run `make build`; the API is at /api/docs.\n", 503)

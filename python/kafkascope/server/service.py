@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -23,6 +24,8 @@ from kafkascope.store.errors import QueryError, QueryTimeout, QueryTooLarge, Sto
 #: A page's query may take this long and return this many rows a table.
 RUN_TIMEOUT_S = 30.0
 MAX_ROWS = 10_000
+#: Every open page asks for the status again and again: they share an answer for so long.
+STATUS_FRESH_S = 1.0
 
 
 class Service:
@@ -41,6 +44,8 @@ class Service:
         self.analysis = analysis
         self.link = link
         self._refreshed = float("-inf")
+        self._status: tuple[float, dict[str, Any]] = (float("-inf"), {})
+        self._status_lock = threading.Lock()
 
     # ---- scripts ----
 
@@ -164,7 +169,15 @@ class Service:
         return {"tables": tables, "functions": pxl.function_names(), "kafkaErrors": [KAFKA_ERRORS[code] for code in sorted(KAFKA_ERRORS)]}
 
     def status(self) -> dict[str, Any]:
-        """Version, source, agents, what is kept, what was not seen."""
+        """Version, source, agents, what is kept, what was not seen; at most ``STATUS_FRESH_S`` old."""
+        with self._status_lock:
+            taken, status = self._status
+            if time.monotonic() - taken >= STATUS_FRESH_S:
+                status = self._status_now()
+                self._status = (time.monotonic(), status)
+            return status
+
+    def _status_now(self) -> dict[str, Any]:
         now = self._now_ns()
         stats = dict(self._stats())
         tables = [{"name": name, **values} for name, values in stats.pop("tables", {}).items()]
