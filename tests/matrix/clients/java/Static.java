@@ -1,4 +1,5 @@
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
@@ -35,6 +36,12 @@ public class Static {
     }
   }
 
+  /** Polls them until each has its partitions: how long a rebalance takes is the machine's affair. */
+  static void join(KafkaConsumer<String, String>... members) {
+    long end = System.currentTimeMillis() + 60_000;
+    while (System.currentTimeMillis() < end && Arrays.stream(members).anyMatch(m -> m.assignment().isEmpty())) poll(300, members);
+  }
+
   public static void main(String[] args) throws Exception {
     bootstrap = args[0];
     protocol = args[1];
@@ -46,12 +53,14 @@ public class Static {
       }
       KafkaConsumer<String, String> one = member("first", "instance-1");
       KafkaConsumer<String, String> two = member("second", "instance-2");
-      poll(5_000, one, two);
+      join(one, two);
+      poll(2_000, one, two);
       // Leaves no word, and returns within the session.
       two.commitSync();
       two.close();
       two = member("second-again", "instance-2");
-      poll(3_000, one, two);
+      join(one, two);
+      poll(2_000, one, two);
       KafkaConsumer<String, String> twin = member("double", "instance-1");
       poll(3_000, twin, one, two);
       try {
