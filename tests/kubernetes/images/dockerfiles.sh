@@ -67,5 +67,21 @@ build() { # build NAME MORE...
   buildah push -q "localhost/kafkascope/$name:$version" "docker-archive:$out/$name.tar:localhost/kafkascope/$name:$version"
   echo "localhost/kafkascope/$name:$version $(($(stat -c %s "$out/$name.tar") >> 20)) MiB"
 }
-build kafkascope
-build kafkascope-demo-kafka --build-arg "KAFKASCOPE=localhost/kafkascope/kafkascope:$version"
+proved() { # proved NAME: that who runs in it is not root, and that its parts are there
+  local image="localhost/kafkascope/$1:$version" user made
+  user=$(buildah inspect --type image --format '{{.OCIv1.Config.User}}' "$image")
+  [ "$user" = 65532:65532 ] || { echo "$image runs as '$user', not as 65532:65532" >&2; exit 1; }
+  made=$(buildah from -q --pull=never "$image")
+  buildah run "$made" -- python3 -c '
+import os, kafkascope, kafkascope._core as core, kafkascope.server.main, kafkascope.agent.main
+from pathlib import Path
+assert os.getuid() == 65532, os.getuid()
+assert (Path(kafkascope.__file__).parent / "server" / "static" / "index.html").exists(), "the page is missing"
+if java := os.environ.get("DEMO_JAVA"):
+    assert os.access(java, os.X_OK) and list(Path(os.environ["DEMO_JARS"]).glob("kafka_*.jar")), "the broker is missing"
+print(core.build_info())'
+  buildah run "$made" -- px --version
+  buildah rm "$made" >/dev/null
+}
+build kafkascope; proved kafkascope
+build kafkascope-demo-kafka --build-arg "KAFKASCOPE=localhost/kafkascope/kafkascope:$version"; proved kafkascope-demo-kafka
