@@ -18,7 +18,7 @@ const ns = (ms) => `${Math.round(ms)}000000`;
 const quantiles = (p50) => JSON.stringify({ p01: p50 * 0.2, p10: p50 * 0.4, p25: p50 * 0.7, p50, p75: p50 * 1.6, p90: p50 * 2.4, p99: p50 * 6 });
 
 const LONG = `orders-${"x".repeat(120)}-${"é".repeat(60)}-${"z".repeat(60)}`;
-export const HOSTILE = ["<img src=x onerror=alert(1)>", "\u202Eredro\u202C-rtl-override", "طلبات-العملاء", "🦄🧾-émoji-注文-주문", LONG, "a\nb\tc\u0000d", "'; DROP TABLE topics; --", "\u2066isolate\u2069", "=HYPERLINK(\"x\")"];
+export const HOSTILE = ["<img src=x onerror=alert(1)>", "\u202Eredro\u202C-rtl-override", "طلبات-العملاء", "🦄🧾-émoji-注文-주문", LONG, "a\nb\tc\u0000d", "'; DROP TABLE topics; --", "\u2066isolate\u2069", "=HYPERLINK(\"x\")", "__proto__", "constructor"];
 
 export const PODS = ["px-kafka/order-7f9c5d6b8-x2k4p", "px-kafka/shipping-6d5f7b9c4-abcde", "px-kafka/invoicing-5c8d9f7b6-qrstv", "px-kafka/kafka-broker-0", "px-kafka/load-generator-58b7c-9zzzz"];
 

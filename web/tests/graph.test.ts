@@ -72,7 +72,7 @@ test.each([["shipping-6d5f7b9c4-abcde", "shipping"], ["kafka-0", "kafka"], ["con
 });
 
 describe("the layout", () => {
-  const hostile = ["\u202Eredro", "x".repeat(249), "🦄".repeat(60), "", "<b>", "طلبات"];
+  const hostile = ["__proto__", "constructor", "hasOwnProperty", "\u202Eredro", "x".repeat(249), "🦄".repeat(60), "", "<b>", "طلبات"];
   const rows: Cell[][] = hostile.flatMap((name, i): Cell[][] => [[`p${i}${name}`, `topic/${name}`, 1, 1], [`topic/${name}`, `c${name}`, 1, 1], [`c${name}`, `topic/${hostile[0] ?? ""}`, 1, 1], [name, name, 1, 1]]);
   test.each([["in layers", (m: ReturnType<typeof model>) => layeredLayout(m)], ["free", (m: ReturnType<typeof model>) => freeLayout(m, 100)]])("%s has no overlaps, cycles and loops included", (_, layout) => {
     const made = model(rows, {}, true);

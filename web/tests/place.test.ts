@@ -53,6 +53,12 @@ describe("arguments", () => {
     expect(prompt(variable, { topic: "order" })).toBeNull();
     expect(prompt({ ...variable, defaultValue: "-5m" }, {})).toBeNull();
   });
+  test("may have the name of what every object has", () => {
+    const odd = [variable("constructor", { defaultValue: "x" }), variable("__proto__")];
+    expect(effective(odd[0] as Variable, {})).toBe("x");
+    expect(missing(odd, {}).map((each) => each.name)).toEqual(["__proto__"]);
+    expect(Object.entries(toSend(odd, parsePlace("/script/px/a", "?constructor=1&__proto__=2", "").args))).toEqual([["constructor", "1"], ["__proto__", "2"]]);
+  });
   test("that the script does not have are not sent", () => {
     expect(toSend(variables, { namespace: "a", topic: "", other: "x" })).toEqual({ namespace: "a" });
   });

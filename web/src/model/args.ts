@@ -4,10 +4,12 @@ import type { Args } from "./location";
 
 export type { Args } from "./location";
 
+/** What is given for a variable; a script may call one `constructor`, which every object has. */
+const given = (variable: Variable, args: Args): string => (Object.hasOwn(args, variable.name) ? (args[variable.name] ?? "") : "");
+
 /** The value that holds for a variable: the given one; an empty one means the default. */
 export function effective(variable: Variable, args: Args): string {
-  const given = args[variable.name];
-  return given === undefined || given === "" ? (variable.defaultValue ?? "") : given;
+  return given(variable, args) || (variable.defaultValue ?? "");
 }
 
 /** What a default asks for that is a sentence and no value, as `Enter one of the topics listed below`; `null` where a value holds. */
@@ -23,12 +25,7 @@ export function missing(variables: readonly Variable[], args: Args): Variable[] 
 
 /** The arguments that a run sends: only variables of the script, only values that differ from the default. */
 export function toSend(variables: readonly Variable[], args: Args): Args {
-  const sent: Args = {};
-  for (const variable of variables) {
-    const given = args[variable.name];
-    if (given !== undefined && given !== "") sent[variable.name] = given;
-  }
-  return sent;
+  return Object.fromEntries(variables.map((variable) => [variable.name, given(variable, args)]).filter(([, value]) => value !== ""));
 }
 
 const BY_TYPE: Record<string, string> = { PX_NAMESPACE: "namespace", PX_POD: "pod", PX_SERVICE: "service", PX_NODE: "node" };
