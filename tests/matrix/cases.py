@@ -87,10 +87,10 @@ def killed_and_restarted(cluster: Cluster) -> None:
 
 def controllers_killed_in_turn(cluster: Cluster) -> None:
     """The leader of the quorum is among them."""
-    time.sleep(3)
     for node in (3, 4, 5):
+        time.sleep(1)
         cluster.kill(node)
-        time.sleep(3)
+        time.sleep(1)
         cluster.restart(node)
 
 

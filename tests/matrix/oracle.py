@@ -29,6 +29,7 @@ MASKED = "<masked>"
 #: In a broker's log, in the place of a configuration's value that is sensitive or whose name it does not know.
 HIDDEN = "[hidden]"
 ENVELOPE = 58
+NOT_CONTROLLER = 41
 SASL_HANDSHAKE, API_VERSIONS, SASL_AUTHENTICATE = 17, 18, 36
 #: A broker that is killed has not logged what it answered in its last moment.
 _LAST_MOMENT_NS = 100_000_000
@@ -193,7 +194,8 @@ def _forwarded(entry: dict[str, Any], envelopes: list[dict[str, Any]]) -> dict[s
     """The Envelope whose inner request and response are the entry's."""
     for line in envelopes:
         wrong = differences(entry["request"], line["request"]["requestDataDecoded"]["request"], "")
-        if not wrong and line["response"] is not None:
+        # Who is not the controller any more refuses the Envelope, and logs what it would have answered.
+        if not wrong and line["response"] is not None and line["response"]["errorCode"] != NOT_CONTROLLER:
             wrong = differences(entry["response"], line["response"].get("responseDataDecoded", {}).get("response"), "")
         if not wrong:
             return line

@@ -53,3 +53,18 @@ def test_no_secret_of_an_authentication_is_shown() -> None:
         assert secret not in text and base64.b64encode(secret.encode()).decode().rstrip("=") not in text
     salts = [u["salt"] for e in entries("sasl") for u in e["request"].get("upsertions", ())]
     assert salts and not [salt for salt in salts if salt in text]
+
+
+def test_no_token_is_shown() -> None:
+    text = str(oracle.decode(CAPTURES / "administration.pcap.gz"))
+    tokens = {side["hmac"] for e in entries("administration") for side in (e["request"], e["response"]) if side and "hmac" in side}
+    assert len(tokens) > 1 and not [token for token in tokens if token in text]
+
+
+def test_what_clients_push_is_read() -> None:
+    """KIP-714, compressed: what producers, consumers and share consumers count, by names of their own."""
+    pushed = [line["request"]["metricsDecoded"] for line in oracle.decode(CAPTURES / "groups.pcap.gz") if line["apiName"] == "PushTelemetry"]
+    names = {metric["name"] for scopes in pushed for scope in scopes for metric in scope["metrics"]}
+    assert {"org.apache.kafka.producer.node.request.latency.avg", "org.apache.kafka.consumer.fetch.manager.fetch.total"} <= names, sorted(names)
+    told = [metric for scopes in pushed for scope in scopes for metric in scope["metrics"] if metric["attributes"].get("topic") == "matrix-1"]
+    assert told
