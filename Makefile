@@ -28,7 +28,7 @@ build/venv: requirements/dev.txt | build/setup
 build/core: $(PATH_SOURCES) | build/venv
 	@echo "Rust core (the first build takes a few minutes)"
 	@rm -f python/kafkascope/_core*.so
-	@env -u CONDA_PREFIX VIRTUAL_ENV=$(CURDIR)/$(VENV) PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/maturin develop --release --locked -q
+	@env -u CONDA_PREFIX VIRTUAL_ENV=$(CURDIR)/$(VENV) PATH="$(CURDIR)/$(VENV)/bin:$$PATH" PIP_QUIET=1 $(VENV)/bin/maturin develop --release --locked -q
 	@touch $@
 
 build/web: $(WEB_SOURCES) | build/venv

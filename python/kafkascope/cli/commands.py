@@ -34,7 +34,7 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
         Entry("tail", "tail", "Print requests as they pass."),
         Entry("decode", "decode", "Print every request of a packet capture."),
         Entry("script", "script", "List, show and run scripts."),
-        Entry("get", "get", "Show agents, the cluster, pods and namespaces."),
+        Entry("get", "get", "Show agents, the cluster, topics, groups, pods."),
         Entry("alerts", "alerts", "Show alerts, and try rules out."),
     ),
     "Capture and serve": (

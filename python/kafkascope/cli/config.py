@@ -84,7 +84,7 @@ def show(config: Config, output: str, changed: bool) -> None:
 
 @config_group.command("example")
 def example() -> None:
-    """Print a configuration file with every key, its default and what it does.
+    """Print a configuration file with every key. Each with its default and what it does.
 
     \b
     Example: px config example > ~/.config/kafkascope/kafkascope.toml

@@ -90,7 +90,7 @@ def otlp(captures: tuple[str, ...], endpoint: str, headers: tuple[str, ...], eve
 @click.option("--since", type=click.FloatRange(min=1), default=60, show_default=True, metavar="SECONDS", help="How far back, of a server; a capture is sent whole.")
 @click.option("--every", type=click.FloatRange(min=1), metavar="SECONDS", help="Again and again, what is new; without it, once.")
 def spans(captures: tuple[str, ...], endpoint: str, headers: tuple[str, ...], since: float, every: float | None) -> None:
-    """Push a span for each batch that was sent or polled over OTLP/HTTP.
+    """Push a span for each batch, over OTLP/HTTP. Those that were sent, and those that were polled with links to them.
 
     \b
     Example: px export spans --endpoint http://collector:4318/v1/traces --every 30

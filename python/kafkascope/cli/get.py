@@ -1,8 +1,9 @@
-"""``px get``: agents, pods, namespaces of a running server."""
+"""``px get``: agents, and names of all kinds, of a running server."""
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 import click
 
@@ -19,7 +20,7 @@ def _print(name: str, columns: list[tuple[str, str, str]], rows: list[list[Any]]
 
 @click.group(cls=Subcommands, aliases={"agents": "pems", "pem": "pems", "viziers": "cluster", "clusters": "cluster"})
 def get() -> None:
-    """Show agents, the cluster, pods and namespaces."""
+    """Show agents, the cluster, topics, groups, clients, pods."""
 
 
 @get.command()
@@ -58,30 +59,31 @@ def cluster(output: str) -> None:
     _print("cluster", columns, rows, output)
 
 
-def _entities(kind: str, output: str) -> None:
-    found = Server().call(f"/api/entities?kind={kind}&limit=1000")
-    _print(f"{kind}s", [("name", "STRING", "NONE"), ("detail", "STRING", "NONE")], [[e["name"], e["detail"]] for e in found], output)
+#: What the server lists names of, by the command's name.
+_NAMED = {
+    "topics": ("topic", "The topics that were produced to, read or asked about in the last day."),
+    "groups": ("group", "The consumer groups of the last day."),
+    "clients": ("client", "The client ids of the last day."),
+    "pods": ("pod", "The pods that are known."),
+    "services": ("service", "The services that are known."),
+    "namespaces": ("namespace", "The namespaces that are known."),
+    "nodes": ("node", "The nodes that are known."),
+}
+#: The API gives no more at once.
+_MOST = 1_000
 
 
-@get.command()
-@output_option
-@server_option
-def pods(output: str) -> None:
-    """The pods that are known.
+def _names(command: str, kind: str, about: str) -> None:
+    @get.command(command, help=f"{about}\n\n\b\nExample: px get {command} -o csv")
+    @click.option("--like", metavar="TEXT", default="", help="Only names that contain TEXT.")
+    @output_option
+    @server_option
+    def names(like: str, output: str) -> None:
+        found = Server().call("/api/entities?" + urlencode({"kind": kind, "q": like, "limit": _MOST}))
+        _print(command, [("name", "STRING", "NONE"), ("detail", "STRING", "NONE")], [[e["name"], e["detail"]] for e in found], output)
+        if len(found) == _MOST:
+            click.echo(f"px: there may be more {command} than these {_MOST:,}; --like names a part of those that are meant", err=True)
 
-    \b
-    Example: px get pods -o csv
-    """
-    _entities("pod", output)
 
-
-@get.command()
-@output_option
-@server_option
-def namespaces(output: str) -> None:
-    """The namespaces that are known.
-
-    \b
-    Example: px get namespaces
-    """
-    _entities("namespace", output)
+for _command, _named in _NAMED.items():
+    _names(_command, *_named)

@@ -10,7 +10,7 @@ import click
 from kafkascope import __version__
 from kafkascope.cli import streams
 from kafkascope.cli.commands import Commands
-from kafkascope.cli.errors import FAILED, CommandError, wrong_use
+from kafkascope.cli.errors import FAILED, WRONG_USE, CommandError, wrong_use
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -31,11 +31,16 @@ def px() -> None:
 def main() -> None:
     """Entry point of the ``px`` and ``kafkascope`` programs."""
     streams.reopen_closed()
+    streams.as_utf8()
     try:
         code = px.main(prog_name="px", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except CommandError as error:
         _end(error)
+    except click.exceptions.NoArgsIsHelpError as error:
+        # A group without a command: its help is the message, and keeps its lines.
+        error.show()
+        sys.exit(WRONG_USE)
     except click.UsageError as error:
         _end(wrong_use(error))
     except click.ClickException as error:

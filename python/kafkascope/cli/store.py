@@ -55,7 +55,7 @@ def status(config: Config, output: str) -> None:
 @store.command()
 @configured("store.data")
 def compact(config: Config) -> None:
-    """Write recent rows as segments, merge segments, compress them harder. Not while `px up` has the store open.
+    """Merge what is kept, and compress it harder. Recent rows become segments too. Not while `px up` has the store open.
 
     \b
     Example: px store compact --data /var/lib/kafkascope
@@ -83,7 +83,7 @@ def compact(config: Config) -> None:
 @click.option("--columns", metavar="A,B", help="Only these columns.")
 @click.option("--capture", "captures", multiple=True, metavar="CAPTURE", help="Take the rows from this packet capture; may be repeated.")
 def export(config: Config, table: str, file: str, form: str | None, start: str | None, end: str | None, columns: str | None, captures: tuple[str, ...]) -> None:
-    """Write the rows of TABLE to FILE (- is standard output) as Parquet, CSV or Arrow; also while `px up` writes the store.
+    """Write the rows of TABLE to FILE. As Parquet, CSV or Arrow; - is standard output; also while `px up` writes the store.
 
     \b
     Examples:

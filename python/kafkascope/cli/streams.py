@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -29,6 +30,15 @@ def reopen_closed() -> None:
         except OSError:
             os.open(os.devnull, flags)
         setattr(sys, name, os.fdopen(number, mode, closefd=False))
+
+
+def as_utf8() -> None:
+    """Read and write UTF-8 whatever the locale says, as px live and px decode do: names and frames have no place in ASCII, and JSON is UTF-8 (RFC 8259)."""
+    for name, _, _ in _STREAMS:
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            # Names of files need not be text at all.
+            stream.reconfigure(encoding="utf-8", errors="strict" if name == "stdin" else "backslashreplace")
 
 
 @contextlib.contextmanager
