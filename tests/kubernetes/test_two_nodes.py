@@ -96,6 +96,14 @@ def test_a_clock_that_is_seconds_off_is_told_and_its_agent_is_not_taken_for_sile
     assert re.match(r"its clock is 1[12]\d\d\d ms behind the server's \(±\d+ ms\)", found["node-b"]["detail"]) and found["node-a"]["detail"] == ""
 
 
+def test_a_clock_that_is_off_is_told_beside_latencies_between_nodes(two):
+    assert eventually(lambda: two.agents()["node-b"]["detail"])
+    arguments = {"namespace": NS, "topic": "order"}
+    (warning,) = [m for m in two.get("/api/run", script="px/kafka_producer_consumer_latency", args=arguments).json()["messages"] if m["level"] == "warning"]
+    assert re.match(r"latencies between nodes are wrong by what their clocks differ: node-b: its clock is 1[12]\d\d\d ms behind the server's", warning["text"])
+    assert not any("clock" in m["text"] for m in two.get("/api/run", script="px/pods", args={"namespace": NS}).json()["messages"]), "where nothing goes between nodes, nothing is said"
+
+
 def test_an_exchange_that_both_nodes_see_is_one_row(two):
     two.tell(two.b, "kafka_produce", two.produced("broker", 0))
     assert eventually(lambda: len(two.query("kafka_produce", "base_offset")) == 1)

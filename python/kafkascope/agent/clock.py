@@ -7,6 +7,12 @@ from collections import deque
 _SAMPLES = 64
 #: A difference below this limits no latency that is shown.
 NOTABLE_NS = 5_000_000
+_BEGINS = "its clock is "
+
+
+def among(detail: str) -> str:
+    """What an agent's ``md_agent.detail`` tells of its clock; empty when it agrees with the server's well enough."""
+    return next((part for part in detail.split("; ") if part.startswith(_BEGINS)), "")
 
 
 class ClockOffset:
@@ -36,4 +42,4 @@ class ClockOffset:
         offset, error = self.offset_ns, self.error_ns
         if offset is None or error is None or abs(offset) <= max(NOTABLE_NS, error):
             return ""
-        return f"its clock is {abs(offset) / 1e6:.0f} ms {'behind' if offset > 0 else 'ahead of'} the server's (±{error / 1e6:.0f} ms)"
+        return f"{_BEGINS}{abs(offset) / 1e6:.0f} ms {'behind' if offset > 0 else 'ahead of'} the server's (±{error / 1e6:.0f} ms)"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from kafkascope.agent.clock import among
+
 #: The page's chip speaks of this much of the past.
 WINDOW_NS = 5 * 60 * 1_000_000_000
 #: An agent that was silent for longer is not healthy.
@@ -25,6 +27,8 @@ _REASONS = {
 
 #: Tables of which this version captures nothing: why a result made from them is empty.
 _NOT_CAPTURED = {"http_events": "HTTP requests are not captured yet", "stack_traces.beta": "CPU profiles are not taken yet"}
+#: Tables whose latencies are from a time that one agent took to a time that another one took.
+_BETWEEN_NODES = frozenset({"kafka_delivery"})
 
 
 def not_captured(tables: Collection[str]) -> str | None:
@@ -66,6 +70,17 @@ def agents(engine: Any, now_ns: int) -> list[dict[str, Any]]:
         found.append({"agentId": row["agent_id"], "asid": row["asid"], "hostname": row["hostname"], "ip": row["ip_address"], "state": state, "hook": row["hook"],
                       "events": row["events"], "eventsLost": row["events_lost"], "detail": row["detail"], "lastSeenS": round(silent / 1e9, 1)})  # fmt: skip
     return found
+
+
+def clocks(engine: Any, tables: Collection[str]) -> list[dict[str, str]]:
+    """A warning for a run that reads ``tables``: that latencies between nodes are off by as much as the nodes' clocks are."""
+    if _BETWEEN_NODES.isdisjoint(tables):
+        return []
+    told = _rows(engine, f"SELECT hostname, detail FROM ({engine.scan('md_agent', None, None, ['hostname', 'detail'])}) ORDER BY hostname")
+    off = [f"{agent['hostname']}: {words}" for agent in told if (words := among(agent["detail"]))]
+    if len(told) < 2 or not off:
+        return []
+    return [{"level": "warning", "text": f"latencies between nodes are wrong by what their clocks differ: {', '.join(off)}"}]
 
 
 def explain_empty(engine: Any, tables: Sequence[Mapping[str, Any]], now_ns: int) -> list[dict[str, str]]:

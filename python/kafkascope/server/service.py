@@ -95,6 +95,7 @@ class Service:
             note = None if rows else coverage.not_captured(program.reads(result.name))
             tables.append({"name": result.name, "columns": columns, "rows": rows, "numRows": len(rows), "truncated": result.truncated, "note": note})
         messages = [{"level": "warning", "text": text} for text in program.warnings]
+        messages += coverage.clocks(self.engine, _read(program))
         if request.get("until") is None:
             messages += coverage.explain_empty(self.engine, tables, self._now_ns())
         return {
@@ -120,7 +121,7 @@ class Service:
             program = pxl.compile(text, engine.relations(), funcs=calls, now_ns=now_ns)
             compiled = time.perf_counter()
             if self.analysis is not None:
-                self.analysis.prepare(frozenset().union(*(program.reads(output) for output in program.outputs)))
+                self.analysis.prepare(_read(program))
             results = pxl.run(program, engine, limits=self._limits)
         except visspec.ArgumentError as error:
             raise ApiError("argument", error.message, error.hint) from error
@@ -196,6 +197,11 @@ class Service:
         except StoreError as error:
             return error.message
         return None
+
+
+def _read(program: Any) -> frozenset[str]:
+    """The tables that any of a program's results is made from."""
+    return frozenset().union(*(program.reads(output) for output in program.outputs))
 
 
 def _moment(until: Any) -> int:
