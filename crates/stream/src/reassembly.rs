@@ -117,6 +117,10 @@ impl Flow {
                 return;
             }
             self.start_at(seg.seq);
+            // The other end's SYN was seen, and this one's was not: its first bytes may be missing, too.
+            if feed.info.opened_seen {
+                feed.desync(seg.time_ns, HoleReason::Missing);
+            }
         }
         let distance = self.distance(seg.seq);
         if distance.abs() > FAR {

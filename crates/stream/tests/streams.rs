@@ -366,6 +366,27 @@ fn the_first_bytes_may_ride_on_the_syn() {
 }
 
 #[test]
+fn a_stream_whose_syn_was_lost_may_not_begin_at_its_beginning() {
+    let answer = Event::Segment(Segment {
+        src: broker(),
+        dst: client(),
+        ..segment(7_000, b"end of an answer", 3)
+    });
+    let events = [
+        syn(100, 0),
+        Event::Segment(segment(101, b"asked", 1)),
+        answer,
+    ];
+    let reader = read(&events);
+    assert_eq!(reader.of(1, Dir::AToB), [Got::Bytes(b"asked".to_vec())]);
+    let got = reader.of(1, Dir::BToA);
+    assert!(
+        matches!(got[..], [Got::Desync, Got::Bytes(_)]),
+        "{got:?}"
+    );
+}
+
+#[test]
 fn both_fins_or_a_reset_close_and_late_packets_open_nothing() {
     for reset in [false, true] {
         let flags = if reset {
