@@ -58,3 +58,8 @@ test.each<[string, RegExp | null]>([
   if (problem === null) expect(found).toBeNull();
   else expect(found).toMatch(problem);
 });
+
+test.each(["constructor = 1", "__proto__:x", "tostring>3", "latency > 5constructor", "-hasownproperty"])("a filter may say what every object has: %s", (query) => {
+  const columns: Column[] = [{ name: "latency", type: "INT64", semanticType: "DURATION_NS" }, { name: "topic", type: "STRING", semanticType: "NONE" }];
+  expect(filterRows([[1, "constructor"]], columns, query)).toBeInstanceOf(Array);
+});

@@ -18,7 +18,8 @@ let schema: Promise<Schema | null> | null = null;
 async function complete(context: CompletionContext): Promise<CompletionResult | null> {
   const word = context.matchBefore(/[\w.]+/);
   if (!word && !context.explicit) return null;
-  schema ??= api.schema().catch(() => null);
+  // One that did not come is asked for at the next word.
+  schema ??= api.schema().catch(() => (schema = null));
   const known = await schema;
   if (!known) return null;
   const functions = known.functions.map((name) => ({ label: name.startsWith("px.") ? name : `px.${name}`, type: "function" }));

@@ -28,7 +28,7 @@ export function toSend(variables: readonly Variable[], args: Args): Args {
   return Object.fromEntries(variables.map((variable) => [variable.name, given(variable, args)]).filter(([, value]) => value !== ""));
 }
 
-const BY_TYPE: Record<string, string> = { PX_NAMESPACE: "namespace", PX_POD: "pod", PX_SERVICE: "service", PX_NODE: "node" };
+const BY_TYPE = new Map<string, string>(Object.entries({ PX_NAMESPACE: "namespace", PX_POD: "pod", PX_SERVICE: "service", PX_NODE: "node" }));
 const BY_NAME: [RegExp, string][] = [
   [/^cluster$/, "cluster"],
   [/^topic/, "topic"],
@@ -41,7 +41,7 @@ const BY_NAME: [RegExp, string][] = [
 
 /** The kind of entity whose names fit a variable, or `null` when any text does. */
 export function entityKind(variable: Variable): string | null {
-  const byType = BY_TYPE[variable.type];
+  const byType = BY_TYPE.get(variable.type);
   if (byType) return byType;
   if (variable.type !== "PX_STRING") return null;
   return BY_NAME.find(([pattern]) => pattern.test(variable.name))?.[1] ?? null;

@@ -41,13 +41,13 @@ export function argumentPlace(page: PageContext, column: Column, value: string):
 }
 
 /** Kafka's own entities by the names of their columns, for scripts that do not take them as an argument. */
-const KAFKA_SCRIPTS: Record<string, { script: string; arg: string }> = {
+const KAFKA_SCRIPTS = new Map<string, { script: string; arg: string }>(Object.entries({
   topic: { script: "px/kafka_topic", arg: "topic" },
   topic_name: { script: "px/kafka_topic", arg: "topic" },
   group: { script: "px/kafka_group", arg: "group_id" },
   group_id: { script: "px/kafka_group", arg: "group_id" },
   client_id: { script: "px/kafka_client", arg: "client_id" },
-};
+}));
 
 /** A place of Kafka's, in the cluster where it is known: two clusters may have groups and topics of one name. */
 export function clusterPlace(page: PageContext, script: string, args: Args, cluster: Cell | undefined): Place {
@@ -57,7 +57,7 @@ export function clusterPlace(page: PageContext, script: string, args: Args, clus
 }
 
 export function kafkaPlace(page: PageContext, column: Column, value: string, cluster?: Cell): Place | null {
-  const target = column.type === "STRING" ? KAFKA_SCRIPTS[column.name] : undefined;
+  const target = column.type === "STRING" ? KAFKA_SCRIPTS.get(column.name) : undefined;
   if (!target || value === "" || !page.scripts.some((script) => script.name === target.script)) return null;
   if (page.place.script === target.script && page.place.args[target.arg] === value) return null;
   return clusterPlace(page, target.script, { [target.arg]: value }, cluster);

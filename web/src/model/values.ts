@@ -40,8 +40,7 @@ function parseObject(value: Cell): Record<string, unknown> | null {
 export function scriptReference(value: Cell): ScriptReference | null {
   const object = parseObject(value);
   if (!object || typeof object.script !== "string") return null;
-  const args: Record<string, string> = {};
-  for (const [name, arg] of Object.entries((object.args as Record<string, unknown> | undefined) ?? {})) args[name] = String(arg);
+  const args = Object.fromEntries(Object.entries((object.args as Record<string, unknown> | undefined) ?? {}).map(([name, arg]) => [name, String(arg)]));
   return { label: String(object.label ?? object.script), script: object.script, args };
 }
 
@@ -60,7 +59,7 @@ export function quantiles(value: Cell): Quantiles | null {
   return { p01: found.p01 ?? p50, p10: found.p10 ?? p50, p25: found.p25 ?? p50, p50, p75: found.p75 ?? p50, p90, p99: found.p99 ?? p90 };
 }
 
-const STATE_OF: Record<string, State> = {
+const STATE_OF = new Map<string, State>(Object.entries({
   Running: "ok",
   Succeeded: "ok",
   Pending: "warn",
@@ -68,13 +67,13 @@ const STATE_OF: Record<string, State> = {
   Failed: "bad",
   Terminated: "bad",
   Unknown: "unknown",
-};
+}));
 
 /** A pod's or a container's status. */
 export function status(value: Cell): StatusValue {
   const object = parseObject(value);
   const phase = object ? String(object.phase ?? object.state ?? "Unknown") : typeof value === "string" && value !== "" ? value : "Unknown";
-  let state = STATE_OF[phase] ?? "unknown";
+  let state = STATE_OF.get(phase) ?? "unknown";
   if (state === "ok" && phase === "Running" && object?.ready === false) state = "warn";
   const notes = [object?.reason, object?.message].filter((note): note is string => typeof note === "string" && note !== "");
   if (object?.ready === false) notes.unshift("not ready");

@@ -28,7 +28,7 @@ export const SECTIONS: readonly Section[] = [
 ];
 
 /** Lists of one kind and the page of one of them: what stands before it in the trail. */
-const PARENTS: Record<string, string> = { "px/pod": "px/pods", "px/pods": "px/namespaces", "px/node": "px/nodes", "px/service": "px/services", "px/namespace": "px/namespaces", "px/ip": "px/net_flow_graph" };
+const PARENTS = new Map<string, string>(Object.entries({ "px/pod": "px/pods", "px/pods": "px/namespaces", "px/node": "px/nodes", "px/service": "px/services", "px/namespace": "px/namespaces", "px/ip": "px/net_flow_graph" }));
 
 export const sectionOf = (script: string | null): Section | undefined => SECTIONS.find((section) => section.script === script || (script !== null && section.below.includes(script)));
 
@@ -47,7 +47,7 @@ export function trail(place: Place, has: (script: string) => boolean): Crumb[] {
   const parents: Crumb[] = [];
   if (section?.script) parents.push({ title: section.title, place: has(section.script) ? linkPlace(place, section.script) : null });
   else {
-    const parent = PARENTS[place.script];
+    const parent = PARENTS.get(place.script);
     if (parent !== undefined && has(parent)) parents.push({ title: parent.replace("px/", ""), place: linkPlace(place, parent) });
     else parents.push({ title: "Scripts", place: linkPlace(place, CATALOGUE) });
   }

@@ -20,13 +20,13 @@ interface Props {
 }
 
 /** Columns whose text is a body worth a pane of its own. */
-const PANES: Record<string, string> = { req_body: "Request", resp: "Response", resp_body: "Response", request: "Request", response: "Response" };
+const PANES = new Map<string, string>(Object.entries({ req_body: "Request", resp: "Response", resp_body: "Response", request: "Request", response: "Response" }));
 
 export function RowDetail({ columns, row, gone, onClose, onNarrow }: Props) {
   const page = usePage();
   const close = useRef<HTMLButtonElement>(null);
   useEffect(() => { close.current?.scrollIntoView({ block: "nearest", inline: "nearest" }); }, []);
-  const panes = columns.flatMap((column, index) => (PANES[column.name] !== undefined && column.type === "STRING" ? [{ column, value: row[index] ?? null }] : []));
+  const panes = columns.flatMap((column, index) => (PANES.has(column.name) && column.type === "STRING" ? [{ column, value: row[index] ?? null }] : []));
   const facts = columns.flatMap((column, index) => (panes.some((pane) => pane.column === column) ? [] : [{ column, value: row[index] ?? null }]));
   const api = row[columns.findIndex((column) => column.name === "req_cmd")];
   const cell = (name: string) => row[columns.findIndex((column) => column.name === name)] ?? null;
@@ -64,7 +64,7 @@ export function RowDetail({ columns, row, gone, onClose, onNarrow }: Props) {
         <div className="panes">
           {panes.map(({ column, value }) => (
             <section key={column.name} data-testid={`detail-${column.name}`}>
-              <h4>{PANES[column.name]} <span className="muted">{column.name}</span></h4>
+              <h4>{PANES.get(column.name)} <span className="muted">{column.name}</span></h4>
               <MessageBody value={value} request={layoutRequest(cell, column.name, value)} />
             </section>
           ))}

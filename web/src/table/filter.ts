@@ -25,9 +25,9 @@ export interface Filter {
 }
 
 const TOKEN = /([-!])?(?:([\w.]+)\s*(!=|>=|<=|=|>|<|:)\s*)?("[^"]*"?|[^\s]+)/g;
-const UNITS: Record<string, number> = {
+const UNITS = new Map<string, number>(Object.entries({
   ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, m: 60e9, min: 60e9, h: 3600e9, b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3, k: 1e3, "%": 0.01,
-}; // prettier-ignore
+})); // prettier-ignore
 
 /** A value with its unit, in the unit that the column stores: `100ms` is 1e8 for a duration, `2kb` 2048 for bytes. */
 export function quantity(text: string, column: Column): number | null {
@@ -38,17 +38,17 @@ export function quantity(text: string, column: Column): number | null {
   if (Number.isNaN(value)) return null;
   const perSecond = column.semanticType.startsWith("THROUGHPUT") ? 1e-9 : 1;
   if (unit === "") return column.semanticType === "PERCENT" ? value / 100 : value * perSecond;
-  const factor = UNITS[unit];
+  const factor = UNITS.get(unit);
   return factor === undefined ? null : value * factor * perSecond;
 }
 
-/** Columns have the name that is shown, or one that people know them by. */
-const ALIASES: Record<string, readonly string[]> = { api: ["req_cmd", "api"], error: ["error_code", "error"], size: ["req_bytes"], version: ["api_version"], client: ["client_id", "client"], from: ["source"], to: ["destination"], group: ["group", "group_id"], topic: ["topic", "topic_name"] };
+/** Columns have the name that is shown, or one that people know them by. A map, as all that is looked up by what somebody types or a client sends: an object has a `constructor` too. */
+const ALIASES = new Map<string, readonly string[]>(Object.entries({ api: ["req_cmd", "api"], error: ["error_code", "error"], size: ["req_bytes"], version: ["api_version"], client: ["client_id", "client"], from: ["source"], to: ["destination"], group: ["group", "group_id"], topic: ["topic", "topic_name"] }));
 
 function columnOf(name: string, columns: readonly Column[]): number {
   const wanted = name.toLowerCase();
   // `api` is a number in some tables and a name in others: the text is meant.
-  for (const candidate of [...(ALIASES[wanted] ?? []), wanted]) {
+  for (const candidate of [...(ALIASES.get(wanted) ?? []), wanted]) {
     const at = columns.findIndex((column) => column.name.toLowerCase() === candidate);
     if (at >= 0) return at;
   }

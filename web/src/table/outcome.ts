@@ -5,7 +5,7 @@ export interface OutcomeText {
   hint: string;
 }
 
-const OUTCOMES: Record<string, OutcomeText> = {
+const OUTCOMES = new Map<string, OutcomeText>(Object.entries({
   truncated: { what: "The capture kept only the beginning of this message: what comes after the last field shown is not known.", hint: "The declared size is the message's own; the fields shown were decoded from the bytes that were kept." },
   gap: { what: "Bytes in the middle of this message never came: fields inside and after the hole are not known.", hint: "px/kafka_coverage tells how many bytes are missing, and whether a buffer was full." },
   malformed: { what: "The bytes do not fit the schema of this API and version: decoding stopped where they differ.", hint: "It may be a peer's fault or Kafkascope's; px decode over a packet capture shows the place." },
@@ -13,9 +13,9 @@ const OUTCOMES: Record<string, OutcomeText> = {
   no_response: { what: "No response was seen: acks=0, a connection that closed, a lost packet, or one that is still to come.", hint: "For Produce with acks=0 that is the protocol." },
   no_request: { what: "The response was seen without its request: Kafkascope came in the middle, or the request was lost.", hint: "Its API and version are not on the wire of a response, so its body may be unread." },
   unreadable: { what: "This stretch of the connection could not be read as Kafka's messages.", hint: "px/kafka_coverage lists such connections with the reason." },
-}; // prettier-ignore
+})); // prettier-ignore
 
 /** `null` for what was read whole. */
 export function outcomeText(outcome: string): OutcomeText | null {
-  return outcome === "complete" || outcome === "" ? null : (OUTCOMES[outcome] ?? { what: `This request was not read whole: ${outcome}.`, hint: "" });
+  return outcome === "complete" || outcome === "" ? null : (OUTCOMES.get(outcome) ?? { what: `This request was not read whole: ${outcome}.`, hint: "" });
 }
