@@ -20,6 +20,8 @@ import kafkascope
 from kafkascope.metadata.pods import time_ns
 
 HERE = Path(__file__).parent
+#: New pods whose first packets are waited for.
+SAMPLES = 20
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 
@@ -49,7 +51,9 @@ def test_deployed_with_agents_that_capture_without_privileges(cluster):
     said = cluster.px("deploy", "--image", f"{REPOSITORY}/kafkascope:{kafkascope.__version__}", "--pull-policy", "Never")
     assert "agents on 1 node" in said
     agents = eventually(lambda: json.loads(cluster.px("get", "pems", "-o", "json", server=True) or "null"), 30)
-    print(f"from px deploy to an agent's first row: {time.monotonic() - began:.1f} s")
+    took = time.monotonic() - began
+    print(f"from px deploy to an agent's first row: {took:.1f} s")
+    assert took <= 30
     assert (agents["hostname"], agents["state"]) == ("node1", "HEALTHY") and agents["hook"].startswith("ebpf")
     (pod,) = cluster.pods("kafkascope", "app.kubernetes.io/component=agent").values()
     context = pod["spec"]["containers"][0]["securityContext"]
@@ -154,6 +158,26 @@ def test_scaled_by_kubectl_and_by_px(cluster):
     groups = eventually(lambda: [row for row in cluster.rows("px/kafka_consumer_rebalancing", "consumer_group_ids") if row["group_id"] == "shipping" and row["num_members"] == 4], 60)
     assert groups and any(row["group_id"] == "shipping" for row in cluster.rows("px/kafka_consumer_rebalancing", "consumer_rebalancing_delay"))
     assert "has 2 pods, all in the group" in cluster.px("demo", "scale", "px-kafka", "shipping", "2", "--kubeconfig", str(cluster.kubeconfig))
+
+
+def test_a_new_pods_traffic_has_its_name_within_two_seconds(cluster):
+    ask, began = cluster.asker(), time.time_ns()
+    text = (f"import px\ndf = px.DataFrame('kafka_events.beta', start_time={began})\ndf.pod = px.upid_to_pod_name(df.remote_upid)\n"
+            "df = df.groupby('pod').agg(first=('time_', px.min))\npx.display(df, 'pods')\n")  # fmt: skip
+    named = {f"px-kafka/{name}": None for name in cluster.pods("px-kafka", "app=shipping")}
+
+    def another():
+        rows = ask(text)["tables"][0]["rows"]
+        new = {pod: (time.time_ns() - int(first)) / 1e9 for pod, first in rows if "/shipping-" in pod and pod not in named}
+        named.update(new)
+        return new
+
+    for _ in range(SAMPLES):
+        cluster.kubectl("-n", "px-kafka", "delete", "pod", "-l", "app=shipping", "--grace-period=1", "--wait=false")
+        assert eventually(another, 60, 0.02), "no new pod was named"
+    waited = sorted(seconds for seconds in named.values() if seconds is not None)
+    print(f"named after its first packet: {len(waited)} pods, median {waited[len(waited) // 2]:.2f} s, worst {waited[-1]:.2f} s")
+    assert waited[-1] <= 2, waited
 
 
 def test_the_delay_is_switched_through_the_api_server(cluster):

@@ -90,12 +90,18 @@ class Cluster:
                           "px.display(df, 'orders')\n")  # fmt: skip
 
     def count(self, table, start_ns):
-        """Rows of a table since then, at once: by the API itself, as a command's start would take a second."""
-        text = f"import px\ndf = px.DataFrame('{table}', start_time={start_ns})\npx.display(df.agg(rows=('time_', px.count)), 'rows')\n"
-        headers = {"Authorization": f"Bearer {self.secret('page-token')}", "Content-Type": "application/json"}
-        request = urllib.request.Request(f"http://{self.address('server')}:8765/api/run", json.dumps({"pxl": text}).encode(), headers)
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return json.load(answer)["tables"][0]["rows"][0][0]
+        """Rows of a table since then, at once."""
+        return self.asker()(f"import px\ndf = px.DataFrame('{table}', start_time={start_ns})\npx.display(df.agg(rows=('time_', px.count)), 'rows')\n")["tables"][0]["rows"][0][0]
+
+    def asker(self):
+        """A function that runs a script by the API itself, as a command's start would take a second."""
+        url, headers = f"http://{self.address('server')}:8765/api/run", {"Authorization": f"Bearer {self.secret('page-token')}", "Content-Type": "application/json"}
+
+        def ask(text):
+            with urllib.request.urlopen(urllib.request.Request(url, json.dumps({"pxl": text}).encode(), headers), timeout=20) as answer:
+                return json.load(answer)
+
+        return ask
 
     def query(self, text):
         """Rows of a script's only table."""
