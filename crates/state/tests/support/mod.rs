@@ -113,6 +113,7 @@ impl Connection {
     }
 
     /// One call; a null response was not seen.
+    #[allow(dead_code, reason = "not every test file needs it")]
     pub fn call(&self, state: &mut State, api_key: i16, request: Json, response: Json) -> Lesson {
         self.call_at(state, 1, api_key, request, response)
     }

@@ -1,0 +1,279 @@
+//! Packets: cut, repeated, mixed, lost, and of reused ports.
+
+use crate::reader::*;
+
+#[test]
+fn cutting_mixing_and_repeating_change_nothing() {
+    let bytes = stream(3000);
+    for seed in 1..400u64 {
+        let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let isn = [5, u32::MAX - 700, 0x7FFF_FFF0, u32::MAX][seed as usize % 4];
+        let mut cuts = Vec::new();
+        let mut at = 0;
+        while at < bytes.len() {
+            let n = (1 + dice.below(200) as usize).min(bytes.len() - at);
+            // Overlap: begin earlier and end later than the cut.
+            let from = at.saturating_sub(dice.below(40) as usize);
+            let to = (at + n + dice.below(40) as usize).min(bytes.len());
+            cuts.push((from, to));
+            if dice.below(4) == 0 {
+                cuts.push((from, to));
+            }
+            at += n;
+        }
+        for _ in 0..cuts.len() / 3 {
+            let i = dice.below(cuts.len() as u64 - 1) as usize;
+            let j = (i + 1 + dice.below(5) as usize).min(cuts.len() - 1);
+            cuts.swap(i, j);
+        }
+        let mut events = vec![syn(isn, 0)];
+        events.extend(cuts.iter().enumerate().map(|(i, &(f, t))| {
+            Event::Segment(segment(
+                isn.wrapping_add(1 + f as u32),
+                &bytes[f..t],
+                i as i64,
+            ))
+        }));
+        let reader = read(&events);
+        assert_eq!(
+            reader.of(1, Dir::AToB),
+            [Got::Bytes(bytes.clone())],
+            "seed {seed}"
+        );
+        assert_eq!(reader.opened.len(), 1);
+    }
+}
+
+#[test]
+fn each_lost_segment_is_a_hole_of_its_length() {
+    let bytes = stream(1000);
+    for lost in 0..10usize {
+        for acked in [false, true] {
+            let mut events = vec![syn(99, 0)];
+            for i in (0..10).filter(|&i| i != lost) {
+                let time = (i as i64 + 1) * MS;
+                events.push(Event::Segment(segment(
+                    100 + i as u32 * 100,
+                    &bytes[i * 100..][..100],
+                    time,
+                )));
+                if acked {
+                    events.push(ack(100 + (i as u32 + 1) * 100, time));
+                }
+            }
+            let reader = read(&events);
+            let mut expected = Vec::new();
+            if lost > 0 {
+                expected.push(Got::Bytes(bytes[..lost * 100].to_vec()));
+            }
+            if lost < 9 || acked && lost != 9 {
+                expected.push(Got::Hole(100, HoleReason::Missing));
+                expected.push(Got::Bytes(bytes[(lost + 1) * 100..].to_vec()));
+            }
+            assert_eq!(
+                reader.of(1, Dir::AToB),
+                expected,
+                "segment {lost} lost, acknowledged: {acked}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_gap_is_given_up_when_it_is_proven_or_old() {
+    // (acknowledged, milliseconds, given up)
+    for (acked, ms, given_up) in [
+        (false, 900, false),
+        (false, 1001, true),
+        (true, 40, false),
+        (true, 60, true),
+    ] {
+        let mut reader = Reader::default();
+        let mut streams = Streams::default();
+        streams.event(syn(0, 0), &mut reader);
+        streams.event(Event::Segment(segment(11, b"later", 0)), &mut reader);
+        if acked {
+            streams.event(ack(16, 0), &mut reader);
+        }
+        streams.tick(ms * MS, &mut reader);
+        let expected: &[Got] = if given_up {
+            &[
+                Got::Hole(10, HoleReason::Missing),
+                Got::Bytes(b"later".to_vec()),
+            ]
+        } else {
+            &[]
+        };
+        assert_eq!(
+            reader.of(1, Dir::AToB),
+            expected,
+            "acknowledged {acked}, {ms} ms"
+        );
+    }
+}
+
+#[test]
+fn the_end_of_a_stream_that_only_the_peer_has_is_a_hole() {
+    let events = [
+        syn(0, 0),
+        Event::Segment(segment(1, b"seen", 1)),
+        ack(105, 2),
+    ];
+    assert_eq!(
+        read(&events).of(1, Dir::AToB),
+        [
+            Got::Bytes(b"seen".to_vec()),
+            Got::Hole(100, HoleReason::Missing)
+        ]
+    );
+}
+
+#[test]
+fn the_snap_length_leaves_a_hole_at_once() {
+    let mut reader = Reader::default();
+    let mut streams = Streams::default();
+    streams.event(
+        Event::Segment(Segment {
+            len: 100,
+            ..segment(1, b"head", 0)
+        }),
+        &mut reader,
+    );
+    streams.event(Event::Segment(segment(101, b"next", 0)), &mut reader);
+    let expected = [
+        Got::Bytes(b"head".to_vec()),
+        Got::Hole(96, HoleReason::NotCaptured),
+        Got::Bytes(b"next".to_vec()),
+    ];
+    assert_eq!(reader.of(1, Dir::AToB), expected);
+}
+
+#[test]
+fn keep_alive_probes_and_far_away_numbers_are_ignored() {
+    let events = [
+        Event::Segment(segment(999, b"x", 0)),
+        Event::Segment(segment(1000, b"one", 0)),
+        Event::Segment(segment(1002, b"e", 1)),
+        Event::Segment(segment(1002, b"", 1)),
+        Event::Segment(segment(0x7000_0000, b"stray", 2)),
+        Event::Segment(segment(1003, b"two", 3)),
+    ];
+    assert_eq!(
+        read(&events).of(1, Dir::AToB),
+        [Got::Bytes(b"onetwo".to_vec())]
+    );
+}
+
+#[test]
+fn a_stream_that_went_on_far_away_is_out_of_step() {
+    let events = [
+        Event::Segment(segment(1000, b"one", 0)),
+        Event::Segment(segment(0x7000_0000, b"..", 2)),
+        Event::Segment(segment(0x7000_0002, b"two", 3)),
+    ];
+    assert_eq!(
+        read(&events).of(1, Dir::AToB),
+        [
+            Got::Bytes(b"one".to_vec()),
+            Got::Desync,
+            Got::Bytes(b"two".to_vec())
+        ]
+    );
+}
+
+#[test]
+fn a_reused_port_is_a_new_connection() {
+    let fin = |seq, time| {
+        Event::Segment(Segment {
+            flags: flag::FIN | flag::ACK,
+            ..segment(seq, b"", time)
+        })
+    };
+    let events = [
+        syn(100, 0),
+        syn(100, 1), // a repeated SYN
+        Event::Segment(segment(101, b"first", 2)),
+        fin(106, 3),
+        syn(70_000, 4),
+        Event::Segment(segment(70_001, b"second", 5)),
+    ];
+    let reader = read(&events);
+    assert_eq!(reader.of(1, Dir::AToB), [Got::Bytes(b"first".to_vec())]);
+    assert_eq!(reader.of(2, Dir::AToB), [Got::Bytes(b"second".to_vec())]);
+    assert_eq!(reader.closed, [1, 2]);
+}
+
+#[test]
+fn the_first_bytes_may_ride_on_the_syn() {
+    let whole = [Got::Bytes(b"firstsecond".to_vec())];
+    let second = Event::Segment(segment(106, b"second", 3));
+    let accepted = [syn_with(100, b"first", 0), second];
+    assert_eq!(read(&accepted).of(1, Dir::AToB), whole);
+    // the server did not take them
+    let again = Event::Segment(segment(101, b"first", 2));
+    let refused = [syn_with(100, b"first", 0), ack(101, 1), again, second];
+    assert_eq!(read(&refused).of(1, Dir::AToB), whole);
+}
+
+#[test]
+fn a_stream_whose_syn_was_lost_may_not_begin_at_its_beginning() {
+    let answer = Event::Segment(Segment {
+        src: broker(),
+        dst: client(),
+        ..segment(7_000, b"end of an answer", 3)
+    });
+    let events = [
+        syn(100, 0),
+        Event::Segment(segment(101, b"asked", 1)),
+        answer,
+    ];
+    let reader = read(&events);
+    assert_eq!(reader.of(1, Dir::AToB), [Got::Bytes(b"asked".to_vec())]);
+    let got = reader.of(1, Dir::BToA);
+    assert!(matches!(got[..], [Got::Desync, Got::Bytes(_)]), "{got:?}");
+}
+
+#[test]
+fn both_fins_or_a_reset_close_and_late_packets_open_nothing() {
+    for reset in [false, true] {
+        let flags = if reset {
+            flag::RST
+        } else {
+            flag::FIN | flag::ACK
+        };
+        let mut reader = Reader::default();
+        let mut streams = Streams::default();
+        streams.event(syn(0, 0), &mut reader);
+        let back = Segment {
+            src: broker(),
+            dst: client(),
+            ack: 3,
+            ..segment(500, b"", 3)
+        };
+        streams.event(
+            Event::Segment(Segment {
+                flags: flag::SYN | flag::ACK,
+                ack: 1,
+                seq: 499,
+                ..back
+            }),
+            &mut reader,
+        );
+        streams.event(Event::Segment(segment(1, b"hi", 1)), &mut reader);
+        streams.event(
+            Event::Segment(Segment {
+                flags,
+                ..segment(3, b"", 2)
+            }),
+            &mut reader,
+        );
+        if !reset {
+            assert_eq!(reader.closed, [], "half closed");
+            streams.event(Event::Segment(Segment { flags, ..back }), &mut reader);
+        }
+        assert_eq!(reader.closed, [1]);
+        streams.event(Event::Segment(segment(1, b"hi", 4)), &mut reader);
+        streams.tick(2000 * MS, &mut reader);
+        assert_eq!((reader.opened.len(), streams.sizes().0), (1, 0));
+    }
+}
