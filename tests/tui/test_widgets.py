@@ -102,9 +102,9 @@ SCRIPTS = [{"name": "px/a", "short": "", "variables": []}, {"name": "px/kafka_gr
            {"name": "px/kafka_topic", "short": "One topic", "variables": [{"name": "start_time", "type": "PX_STRING", "defaultValue": "-5m"}, {"name": "topic", "type": "PX_STRING", "required": True}]}]  # fmt: skip
 
 
-def groups(*rows: list[Any], **options: Any) -> Bench:
+def groups(*rows: list[Any], spec: dict[str, Any] | None = None, **options: Any) -> Bench:
     bench = Bench(SCRIPTS)
-    bench.source.result = result(("Groups", GROUPS, list(rows), {}), **options)
+    bench.source.result = result(("Groups", GROUPS, list(rows), spec or {}), **options)
     bench.app.open(Target("px/a"))
     bench.work()
     return bench
@@ -151,6 +151,8 @@ PARTITIONS = [("group", "STRING", "NONE"), ("topic", "STRING", "NONE"), ("partit
     [
         ([["billing", "order", 0, 2, 0.5, "OK"], ["billing", "order", 1, 29, 77.0, "OK"]], "● 2 partitions are in order; furthest behind is billing on order-1 by 1 min 17 s (29 records)."),
         ([["billing", "order", 0, 2, 0.5, "OK"]], "● billing on order-0 is in order."),
+        # A script about one topic has no column for it.
+        ([["billing", "", 0, 2, 0.5, "OK"]], "● billing on partition 0 is in order."),
         ([["billing", "order", 0, 2, 0.5, "OK"], ["billing", "order", 1, 29, 77.0, "STOP"]], "■ stopped billing on order-1 is 1 min 17 s behind (29 records)"),
     ],
 )
@@ -166,9 +168,11 @@ def test_hostile_group_names_stay_text() -> None:
     assert all(line.plain.isprintable() for line in groups(["c", "\x1b[2J\x07", "", 1, 9.0, 1.0, None, "ERR", "\x9b31m\n"]).app.frame(100, 30))
 
 
-def test_a_small_terminal_begins_with_how_far_behind() -> None:
+@pytest.mark.parametrize("spec", [{}, {"@type": KIND + "Table", "gutterColumn": "status"}])
+def test_a_small_terminal_begins_with_how_far_behind(spec: dict[str, Any]) -> None:
     # The script's first column is the cluster: it is neither the first shown nor the chosen one.
-    lines = groups(*[["c", name, "classic", 168.0, 77.5, 1.2, None, "WARN", "falls behind"] for name in ("invoicing", "shipping")]).text(60, 14).splitlines()
+    rows = [["c", name, "classic", 168.0, 77.5, 1.2, None, "WARN", "falls behind"] for name in ("invoicing", "shipping")]
+    lines = groups(*rows, spec=spec).text(60, 14).splitlines()
     at = next(n for n, line in enumerate(lines) if "STATUS" in line)
     assert lines[at].split()[:4] == ["STATUS", "GROUP", "LAG", "SECONDS"] and "CLUSTER" not in lines[at]
 

@@ -112,7 +112,7 @@ class TableView(View):
         names = [c.name for c in columns]
         first = [names.index(self._gutter)] if self._gutter in names else []
         order = first + [i for i in range(len(columns)) if i not in first]
-        if not first and any(verdict(row[i], c) for i, c in enumerate(columns) if c.name == "status" for row in self.output.rows[:MEASURED]):
+        if self._gutter in ("", "status") and any(verdict(row[i], c) for i, c in enumerate(columns) if c.name == "status" for row in self.output.rows[:MEASURED]):
             # Who is behind, and by how much, before anything else of them.
             order.sort(key=lambda i: FIRST_COLUMNS.index(names[i]) if names[i] in FIRST_COLUMNS else len(FIRST_COLUMNS))
             first = order[: 2 if names[order[1]] in FIRST_COLUMNS[:3] else 1] if len(order) > 1 else order

@@ -122,9 +122,15 @@ def _groups(table: Output) -> list[dict[str, Any]]:
         group: dict[str, Any] = {"topic": "", "partition": None, **dict(zip(names, row, strict=True))}
         said = verdict(group["status"], table.columns[names.index("status")])
         if said is not None:
-            who = str(group[named]) if group["partition"] is None else f"{group[named]} on {group['topic']}-{group['partition']}"
-            found.append({**group, "group": group[named], "who": who, "verdict": said})
+            found.append({**group, "group": group[named], "who": f"{group[named]}{_place(group)}", "verdict": said})
     return found
+
+
+def _place(group: Mapping[str, Any]) -> str:
+    """Of which partition a row tells; a script about one topic does not repeat its name."""
+    if group["partition"] is None:
+        return ""
+    return f" on {group['topic']}-{group['partition']}" if group["topic"] else f" on partition {group['partition']}"
 
 
 @dataclass
