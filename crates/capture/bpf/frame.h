@@ -127,6 +127,8 @@ ONCE int step(struct sock_state *ss, struct src *s, struct ev *e, __u32 pos, __u
 				use = head - held;
 				d->resume = d->off + e->z - held;
 				d->off += use;
+				/* The limit is for bytes that are kept: a Fetch of many large batches is read to its last field. */
+				d->lim += d->resume - d->off;
 				if (use <= lead)
 					return use;
 				segment(e, d, seq, head);

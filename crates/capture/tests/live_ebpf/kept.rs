@@ -57,6 +57,25 @@ fn of_large_batches_only_the_headers_are_kept() {
     }
 }
 
+/// What is left out does not count against the limit of what is kept: the last field of a message of 120 kB is there.
+#[test]
+#[ignore = "needs root and eBPF"]
+fn batches_beyond_the_limit_are_found_when_those_before_them_were_left_out() {
+    let _alone = alone();
+    for hook in Hook::ALL {
+        let settings = Settings {
+            hook: Some(hook),
+            records_cap: 16 << 10,
+            ..Settings::default()
+        };
+        let o = run_with(&settings, "batches", "127.0.0.1", None);
+        for (from_client, stream) in [(true, &o.sent), (false, &o.answered)] {
+            let told = check(&o, from_client, stream).told();
+            assert_eq!(told.len(), stream.len() - 6 * (20_000 - 61));
+        }
+    }
+}
+
 /// The sender's end is enough, in however many pieces of memory a message lies.
 #[test]
 #[ignore = "needs root and eBPF"]
