@@ -228,6 +228,26 @@ def test_a_chart_has_marks_that_say_what_happened(page: Page, server: MadeUp) ->
     expect(page).to_have_url(re.compile("px/kafka_rebalances.*group=shipping"))
 
 
+@pytest.mark.parametrize(
+    ("kind", "says", "script"),
+    [("verdict", "keeps up → failing: order", "px/kafka_verdicts.*group=shipping.*cluster=NX8u"), ("alert", "alert consumer_stopped opened: shipping stopped", "px/kafka_alerts")],
+)
+def test_changes_of_verdict_and_alerts_are_marks_too(page: Page, server: MadeUp, kind: str, says: str, script: str) -> None:
+    page.goto(f"{server.url}/script/px/kafka_producer_consumer_latency?namespace=px-kafka&topic=order")
+    mark = page.get_by_test_id("mark").and_(page.locator(f"[data-kind={kind}]"))
+    mark.focus()
+    expect(page.get_by_test_id("mark-tooltip")).to_contain_text(says)
+    mark.press("Enter")
+    expect(page).to_have_url(re.compile(script))
+
+
+def test_a_link_to_a_group_says_of_which_cluster(page: Page, server: MadeUp) -> None:
+    page.goto(f"{server.url}/script/px/kafka_groups")
+    page.get_by_test_id("table-Groups").get_by_role("link", name="invoicing").first.click()
+    expect(page).to_have_url(re.compile("px/kafka_group.*group_id=invoicing.*cluster=NX8u"))
+    expect(page.get_by_test_id("arg-cluster")).to_contain_text("NX8u")
+
+
 @pytest.mark.parametrize(("path", "kind", "says"), [("/script/px/kafka_overview?namespace=error", "query", "column bytes is not there"), ("/script/px/kafka_overview?namespace=slow", "timeout", "shorter start_time"), ("/script/px/nothing", "not_found", "px/nothing")])
 def test_what_goes_wrong_is_said_with_what_to_do(page: Page, server: MadeUp, path: str, kind: str, says: str) -> None:
     page.goto(server.url + path)

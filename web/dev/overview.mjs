@@ -22,7 +22,7 @@ function groups(scenario) {
   });
   return [
     table("Groups", [S("cluster"), S("group"), S("kind"), S("state"), I("members"), I("topics"), I("lag"), F("lag_seconds"), F("trend"), F("time_to_drain"), S("status"), S("reason")], rows),
-    table("Findings", [TIME("since"), S("kind"), S("group"), S("topic"), I("partition"), S("client_id"), S("reason")], rows.filter((row) => row[10] === "WARN").slice(0, 500).map((row) => [ns(Date.now() - 180_000), "falling_behind", row[1], scenario === "hostile" ? row[1] : "order", 0, "", ""])),
+    table("Findings", [TIME("since"), S("kind"), S("group"), S("topic"), I("partition"), S("client_id"), S("reason"), S("cluster")], rows.filter((row) => row[10] === "WARN").slice(0, 500).map((row) => [ns(Date.now() - 180_000), "falling_behind", row[1], scenario === "hostile" ? row[1] : "order", 0, "", "", row[0]])),
   ];
 }
 
@@ -50,7 +50,9 @@ export function overviewTables(script, scenario) {
     case "px/kafka_brokers": return [table("Brokers", [column("broker", "STRING", "SCRIPT_REFERENCE"), I("broker_id"), F("request_rate", "THROUGHPUT_PER_NS"), F("throughput", "THROUGHPUT_BYTES_PER_NS"), I("errors"), F("error_rate", "PERCENT"), I("clients"), S("cluster"), TIME("last_seen")], [[ref("px-kafka/kafka-broker-0"), 0, 9.6e-9, 3e-6, 0, 0, 4, "NX8u", ns(now)]])];
     case "px/kafka_clients": return [table("Clients", [S("client_id"), S("software_name"), S("software_version"), I("connections"), I("errors")], (names(scenario, "client") ?? ["order", "shipping", "invoicing"]).slice(0, 200).map((name, i) => [name, "apache-kafka-java", i % 3 ? "4.1.0" : "3.9.1", 2, 0]))];
     case "px/kafka_errors": return [table("Errors", [S("error"), I("error_code"), S("api"), I("requests"), TIME("first_seen"), TIME("last_seen")], [["NOT_LEADER_OR_FOLLOWER", 6, "Produce", 3, ns(now - 60_000), ns(now)]]), table("Errors by Client", [S("client_id"), S("error"), I("requests")], [[one, "NOT_LEADER_OR_FOLLOWER", 3]])];
-    case "px/kafka_rebalances": return [table("Rebalances", [TIME("time_"), S("group"), S("trigger"), S("reason"), column("duration", "INT64", "DURATION_NS"), I("members_after"), I("generation")], [[ns(now - 90_000), "shipping", "member_joined", one, 2.9e9, 3, 7]])];
+    case "px/kafka_verdicts": return [table("Verdicts", [TIME("time_"), S("cluster"), S("group"), S("status"), I("lag"), F("lag_seconds"), S("reason")], [[ns(now - 140_000), "NX8u", "shipping", "OK", 0, 0, ""], [ns(now - 60_000), "NX8u", "shipping", "ERR", 500, 60, one]])];
+    case "px/kafka_alerts": return [table("Events", [TIME("time_"), S("event"), S("severity"), S("alert"), S("subject"), F("value"), S("summary"), S("cluster"), S("group")], [[ns(now - 30_000), "open", "critical", "consumer_stopped", "shipping", 60, `shipping stopped: ${one}`, "NX8u", "shipping"]])];
+    case "px/kafka_rebalances": return [table("Rebalances", [TIME("time_"), S("cluster"), S("group"), S("trigger"), S("reason"), column("duration", "INT64", "DURATION_NS"), I("members_after"), I("generation")], [[ns(now - 90_000), "NX8u", "shipping", "member_joined", one, 2.9e9, 3, 7]])];
     default: return null;
   }
 }

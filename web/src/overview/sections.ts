@@ -15,7 +15,7 @@ export interface Section {
 export const SECTIONS: readonly Section[] = [
   { key: "o", title: "Overview", icon: "home", script: null, below: [] },
   { key: "t", title: "Topics", icon: "topic", script: "px/kafka_topics", below: ["px/kafka_topic"] },
-  { key: "g", title: "Groups", icon: "group", script: "px/kafka_groups", below: ["px/kafka_group", "px/kafka_lag", "px/kafka_share_groups"] },
+  { key: "g", title: "Groups", icon: "group", script: "px/kafka_groups", below: ["px/kafka_group", "px/kafka_lag", "px/kafka_verdicts", "px/kafka_share_groups"] },
   { key: "b", title: "Brokers", icon: "broker", script: "px/kafka_brokers", below: [] },
   { key: "c", title: "Clients", icon: "client", script: "px/kafka_clients", below: ["px/kafka_client"] },
   { key: "f", title: "Flow", icon: "flow", script: "px/kafka_overview", below: [] },

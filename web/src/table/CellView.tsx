@@ -6,6 +6,7 @@ import { absoluteTime, ago, dayTime, duration, exact, formatCell, significant, t
 import { formatPlace, linkPlace, type Place } from "../model/location";
 import { isQuantiles, isReference, isStatus, latencyState, quantiles, type Quantiles, scriptReference, status } from "../model/values";
 import { groupVerdict, verdict } from "../model/verdict";
+import { sectionOf } from "../overview/sections";
 
 interface Props {
   value: Cell;
@@ -73,8 +74,10 @@ function TextCell({ value, column, cluster }: { value: string; column: Column; c
   const place = entityPlace(page, column, value);
   const shown = visible(value.length > 400 ? `${value.slice(0, 400)}…` : value);
   if (place) return <PlaceLink place={place} text={shown} title={value} />;
-  const narrowed = argumentPlace(page, column, value) ?? kafkaPlace(page, column, value, cluster);
-  if (narrowed) return <PlaceLink place={narrowed} text={shown} title={narrowed.script === page.place.script ? `only ${value}` : value} />;
+  const own = kafkaPlace(page, column, value, cluster);
+  // A list leads to the page of what it lists; elsewhere a name fills the argument that it fits.
+  const found = own !== null && sectionOf(own.script)?.script === page.place.script ? own : (argumentPlace(page, column, value) ?? own);
+  if (found) return <PlaceLink place={found} text={shown} title={found.script === page.place.script ? `only ${value}` : value} />;
   if (value === "") return EMPTY_IS_UNKNOWN.has(column.name) ? <span className="muted" title="not known: what would tell it was not seen, such as the start of the connection">{UNKNOWN}</span> : null;
   // A row that is not whole says so where it is read.
   if (column.name === "outcome" && value !== "complete") return <bdi className="state-warn">{shown}</bdi>;
