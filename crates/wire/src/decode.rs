@@ -6,7 +6,8 @@ use crate::{
     defaults::Default,
     fields::f,
     outcome::Outcome,
-    plan::{Op, Plan, Read, StructPlan},
+    plan::{Op, Plan, StructPlan},
+    schema::Type,
     tape::{FieldId, Node, Object, Tape, Value},
     view::View,
 };
@@ -159,13 +160,13 @@ impl<'p> Decoder<'p, '_, '_> {
         let Some((node, inner)) = self.nodes[begin..].split_first() else {
             return false;
         };
-        let (inner, of): (&[Node], &[_]) = match (op.read, inner.split_last()) {
-            (Read::Struct(index), last) => (
-                match last {
+        let (inner, of): (&[Node], &[_]) = match (op.ty, op.array) {
+            (Type::Struct, false) => (
+                match inner.split_last() {
                     Some((end, before)) if end.value == Value::End => before,
                     _ => inner,
                 },
-                &self.plan.structs[index as usize].defaults,
+                &self.plan.structs[op.index as usize].defaults,
             ),
             _ => (&[], &[]),
         };
@@ -186,17 +187,20 @@ impl<'p> Decoder<'p, '_, '_> {
     fn op(&mut self, op: &Op) -> Result<(), Fault> {
         self.field = op.field;
         let at = self.cursor.at;
-        let value = match op.read {
-            Read::Bool => Value::Bool(self.cursor.i8()? != 0),
-            Read::Int8 => Value::Int(i64::from(self.cursor.i8()?)),
-            Read::Int16 => Value::Int(i64::from(self.cursor.i16()?)),
-            Read::Int32 => Value::Int(i64::from(self.cursor.i32()?)),
-            Read::Int64 => Value::Int(self.cursor.i64()?),
-            Read::Uint16 => Value::Int(i64::from(self.cursor.i16()? as u16)),
-            Read::Uint32 => Value::Int(i64::from(self.cursor.i32()? as u32)),
-            Read::Float64 => Value::Float(f64::from_be_bytes(self.cursor.array()?)),
-            Read::Uuid => Value::Uuid(self.cursor.array()?),
-            Read::String => match self.length(op, true)? {
+        if op.array {
+            return self.array(op, at);
+        }
+        let value = match op.ty {
+            Type::Bool => Value::Bool(self.cursor.i8()? != 0),
+            Type::Int8 => Value::Int(i64::from(self.cursor.i8()?)),
+            Type::Int16 => Value::Int(i64::from(self.cursor.i16()?)),
+            Type::Int32 => Value::Int(i64::from(self.cursor.i32()?)),
+            Type::Int64 => Value::Int(self.cursor.i64()?),
+            Type::Uint16 => Value::Int(i64::from(self.cursor.i16()? as u16)),
+            Type::Uint32 => Value::Int(i64::from(self.cursor.i32()? as u32)),
+            Type::Float64 => Value::Float(f64::from_be_bytes(self.cursor.array()?)),
+            Type::Uuid => Value::Uuid(self.cursor.array()?),
+            Type::String => match self.length(op, true)? {
                 None => Value::Null,
                 Some(len) => {
                     let start = self.cursor.pos();
@@ -204,11 +208,11 @@ impl<'p> Decoder<'p, '_, '_> {
                     Value::Str { start, len }
                 }
             },
-            Read::Bytes | Read::Records => match self.length(op, false)? {
+            Type::Bytes | Type::Records => match self.length(op, false)? {
                 None => Value::Null,
                 Some(size) => return self.opaque(op, at, size),
             },
-            Read::Struct(index) => {
+            Type::Struct => {
                 if op.nullable {
                     match self.cursor.i8()? {
                         -1 => {
@@ -219,9 +223,8 @@ impl<'p> Decoder<'p, '_, '_> {
                         _ => return Err(Fault::Bad("neither null nor a struct")),
                     }
                 }
-                return self.structure(op.field, at, index);
+                return self.structure(op.field, at, op.index);
             }
-            Read::Array(index) => return self.array(op, at, index),
         };
         self.push(at, value);
         Ok(())
@@ -242,21 +245,21 @@ impl<'p> Decoder<'p, '_, '_> {
         Ok(())
     }
 
-    fn array(&mut self, op: &Op, at: u32, index: u16) -> Result<(), Fault> {
+    fn array(&mut self, op: &Op, at: u32) -> Result<(), Fault> {
         let Some(n) = self.length(op, false)? else {
             self.push(at, Value::Null);
             return Ok(());
         };
         let plan: &'p Plan = self.plan;
-        let element = &plan.elements[index as usize];
+        let element = &plan.elements[op.index as usize];
         if u64::from(n) * u64::from(element.min_size) > u64::from(self.cursor.remaining()) {
             return Err(Fault::Bad("more elements than the message has room for"));
         }
         self.push(at, Value::Array { n });
-        if let Read::Struct(index) = element.op.read {
+        if element.op.ty == Type::Struct {
             for _ in 0..n {
                 let at = self.cursor.at;
-                self.structure(op.field, at, index)?;
+                self.structure(op.field, at, element.op.index)?;
             }
         } else {
             for _ in 0..n {
@@ -275,7 +278,7 @@ impl<'p> Decoder<'p, '_, '_> {
         let content = self.cursor.at;
         let start = self.cursor.pos();
         let captured = self.cursor.skip(size)?;
-        let (at, value) = if op.read == Read::Records || captured < size {
+        let (at, value) = if op.ty == Type::Records || captured < size {
             (
                 content,
                 Value::Records {

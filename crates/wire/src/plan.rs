@@ -8,33 +8,16 @@ use crate::{
     tape::FieldId,
 };
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Read {
-    Bool,
-    Int8,
-    Int16,
-    Int32,
-    Int64,
-    Uint16,
-    Uint32,
-    Float64,
-    Uuid,
-    /// Length of 2 bytes; `compact` below makes it a varint.
-    String,
-    /// Length of 4 bytes.
-    Bytes,
-    Records,
-    /// Index in `Plan::structs`.
-    Struct(u16),
-    /// Index in `Plan::elements`.
-    Array(u16),
-}
-
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Op {
     pub field: FieldId,
-    pub read: Read,
+    /// Of the value, or of an array's elements.
+    pub ty: Type,
+    pub array: bool,
+    /// In `Plan::elements` for an array, else in `Plan::structs` for a struct.
+    pub index: u16,
     pub nullable: bool,
+    /// Lengths are varints.
     pub compact: bool,
 }
 
@@ -111,56 +94,32 @@ impl Plan {
             .ty
             .fixed_size()
             .unwrap_or_else(|| length(field.ty.plain_prefix()));
-        let read = match field.ty {
-            Type::Bool => Read::Bool,
-            Type::Int8 => Read::Int8,
-            Type::Int16 => Read::Int16,
-            Type::Int32 => Read::Int32,
-            Type::Int64 => Read::Int64,
-            Type::Uint16 => Read::Uint16,
-            Type::Uint32 => Read::Uint32,
-            Type::Float64 => Read::Float64,
-            Type::Uuid => Read::Uuid,
-            Type::String => Read::String,
-            Type::Bytes => Read::Bytes,
-            Type::Records => Read::Records,
-            Type::Struct => {
-                let (index, least) = self.add_struct(&field.children, version, flexible);
-                size = if nullable && !field.array { 1 } else { least };
-                Read::Struct(index)
-            }
-        };
-        if !field.array {
-            return (
-                Op {
-                    field: field.id,
-                    read,
-                    nullable,
-                    compact,
-                },
-                size,
-            );
-        }
-        let element = Op {
+        let mut op = Op {
             field: field.id,
-            read,
-            nullable: false,
+            ty: field.ty,
+            array: false,
+            index: 0,
+            nullable,
             compact,
         };
+        if field.ty == Type::Struct {
+            let (index, least) = self.add_struct(&field.children, version, flexible);
+            size = if nullable && !field.array { 1 } else { least };
+            op.index = index;
+        }
+        if !field.array {
+            return (op, size);
+        }
         self.elements.push(Element {
-            op: element,
+            op: Op {
+                nullable: false,
+                ..op
+            },
             min_size: size.max(1),
         });
-        let read = Read::Array((self.elements.len() - 1) as u16);
-        (
-            Op {
-                field: field.id,
-                read,
-                nullable,
-                compact,
-            },
-            length(4),
-        )
+        op.array = true;
+        op.index = (self.elements.len() - 1) as u16;
+        (op, length(4))
     }
 }
 
