@@ -32,6 +32,10 @@ class KubernetesError(Exception):
         self.status = status
 
 
+class SilentError(KubernetesError):
+    """An answer that goes on brought nothing for longer than was asked for."""
+
+
 class _Status(msgspec.Struct):
     message: str = ""
     reason: str = ""
@@ -124,7 +128,7 @@ class Api:
 
     @contextlib.contextmanager
     def stream(self, path: str, params: Mapping[str, Any], *, accept: str, read_timeout_s: float) -> Iterator[tuple[Iterator[str], Callable[[], None]]]:
-        """The lines of an answer that goes on, and a function that ends it from another thread. Raises ``KubernetesError``."""
+        """The lines of an answer that goes on, and a function that ends it from another thread. Raises ``KubernetesError``, ``SilentError``."""
         timeout = httpx.Timeout(_TIMEOUT_S, read=read_timeout_s)
         try:
             with self._client.stream("GET", path, params=params, headers={"Accept": accept}, timeout=timeout) as answer:
@@ -139,6 +143,8 @@ class Api:
                             connection.shutdown(socket.SHUT_RDWR)
 
                 yield answer.iter_lines(), end
+        except httpx.ReadTimeout as error:
+            raise SilentError(f"the API server {self.server} says nothing for {read_timeout_s:.0f} s") from error
         except (httpx.HTTPError, ConfigError, OSError) as error:
             raise self._unreachable(error) from error
 

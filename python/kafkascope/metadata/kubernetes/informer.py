@@ -10,11 +10,13 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
-from kafkascope.metadata.kubernetes.api import Api, KubernetesError
+from kafkascope.metadata.kubernetes.api import Api, KubernetesError, SilentError
 
 _PAGE = 500
 #: The server ends a watch after this long; some spread, so that watches do not all begin again together.
 _WATCH_S = (240, 360)
+#: A bookmark comes about every minute. When not even that does, the watch is asked for anew: a server that hangs, its connections open, then shows.
+_SILENT_S = 90.0
 _BACK_OFF_S = (0.5, 30.0)
 _OBJECTS = 100_000
 _GONE = 410
@@ -180,12 +182,14 @@ class Informer(Generic[T]):
         self.watches += 1
         began = time.monotonic()
         try:
-            with self._api.stream(self.path, params, accept=self._accept_watch, read_timeout_s=seconds + 15.0) as (lines, self._end):
+            with self._api.stream(self.path, params, accept=self._accept_watch, read_timeout_s=_SILENT_S) as (lines, self._end):
                 for line in lines:
                     if self._stopped.is_set():
                         break
                     if line:
                         self._take(line)
+        except SilentError:
+            return self._version
         except KubernetesError as error:
             if error.status == _GONE:
                 raise Expired from error
