@@ -76,7 +76,8 @@ class Server:
                 raise self._failure(error) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
             # URLError and timeouts are among the first, an answer that is no HTTP among the second, a port that is no number among the last.
-            reason = getattr(error, "reason", None) or str(error) or type(error).__name__
+            cause = getattr(error, "reason", None) or error
+            reason = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
             raise CommandError(f"no Kafkascope server at {self.url}: {reason}", "start one with `px up`, name another with --server or KAFKASCOPE_SERVER, or read a file with --capture", NOTHING_THERE) from error
 
     def _failure(self, error: urllib.error.HTTPError) -> CommandError:

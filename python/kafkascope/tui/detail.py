@@ -55,7 +55,7 @@ def lines(row: Sequence[Any], columns: Sequence[Column], place: Place) -> list[T
             said = verdict(item, column)
             if said is not None:
                 head.append(f"  {said.mark} {said.word}", style=said.style)
-            exact = "" if item is None else fmt.rfc3339(item) if column.type == "TIME64NS" else f"{item:,}" if isinstance(item, int) and not isinstance(item, bool) else ""
+            exact = "" if item is None else fmt.rfc3339(item) if column.type == "TIME64NS" else f"{item:,}" if isinstance(item, int) and not isinstance(item, bool) and column.semantic_type != "PORT" else ""
             if exact and exact != head.plain[room + 2 :]:
                 head.append(f"  {exact}", style="dim")
             found.append(head)

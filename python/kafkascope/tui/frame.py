@@ -124,8 +124,8 @@ class Frame:
         if app.note:
             return crop(Text(" " + plain(app.note), style="yellow"), width)
         if app.error is not None:
-            age = f" (shown: {app.age_s:.0f} s old)" if app.result is not None else ""
-            return crop(Text(f" ✗ {plain(app.error.message)}{age}", style="red"), width)
+            age = f"shown: {app.age_s:.0f} s old " if app.result is not None else ""
+            return between(width, Text(f" ✗ {plain(app.error.message)}", style="red"), Text(age, style="bold red"))
         if app.result is None:
             waited = f" {app.waited_s:.0f} s" if app.running and app.waited_s >= 1 else ""
             return crop(Text(f" asking …{waited}" if app.running else " : chooses a script, ? shows the keys", style="dim"), width)
