@@ -274,6 +274,23 @@ def test_a_group_and_a_topic_of_one_name_in_two_clusters(cluster: str, lags: lis
     assert [r["bytes_produced_total"] for r in found["Producers"]] == [1 + (0 if cluster in ("B", "C") else 10) + (0 if cluster in ("A", "C") else 100)]
 
 
+def test_members_of_a_group_are_those_of_its_cluster() -> None:
+    def joined(cluster: str, member: str, generation: int) -> list[dict[str, Any]]:
+        row = {**CLIENT, "group_id": "g", "cluster_id": cluster, "member_id": member, "generation": generation, "protocol": "classic", "error_code": 0, "duration": 1}
+        return [{**row, "event": "join", "time_": ago(50)}, {**row, "event": "sync", "time_": ago(40)}]
+
+    events = [*joined("A", "a1", 7), *joined("A", "a2", 7), *joined("A", "old", 6), *joined("B", "b", 1)]
+
+    def members(events: list[dict[str, Any]]) -> list[tuple[str, int]]:
+        engine = MemoryEngine({"kafka_group_events": events})
+        found = {r.name: r.table.to_pylist() for r in pxl.run(compile_script("px/kafka_consumer_rebalancing", engine), engine)}
+        return sorted((r["cluster"], r["num_members"]) for r in found["consumer_group_ids"])
+
+    assert members(events) == [("A", 2), ("B", 1)]
+    # A member that was seen before the cluster was known is of the only one that there is.
+    assert members([*joined("", "early", 7), *events[:2]]) == [("A", 2)]
+
+
 @pytest.mark.parametrize(("args", "verdicts"), [({}, [("B", "ERR"), ("B", "OK")]), ({"cluster": "A"}, []), ({"group": "other"}, []), ({"group": "g", "cluster": "B"}, [("B", "ERR"), ("B", "OK")])])
 def test_verdicts_that_changed(args: dict[str, str], verdicts: list[tuple[str, str]]) -> None:
     engine = of_two_clusters()
