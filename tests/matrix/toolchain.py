@@ -17,6 +17,8 @@ CLIENTS = HERE / "clients"
 #: Runs a command with a Node.js that is new enough, the system's or its own.
 NODE = HERE.parents[1] / "xtask/node.sh"
 _FETCH_S = 600
+#: Programs in Java name classes of these.
+_SHARED = ("Clients.java", "Metrics.java", "Asked.java", "Sasl.java")
 
 
 class MissingError(Exception):
@@ -90,7 +92,7 @@ def java_client(version: str, source: str) -> list[str]:
     """The command of a client's Java program against kafka-clients ``version``."""
     folder = CLIENTS / "java"
     libraries = jars(folder / version)
-    into = compiled(version, libraries, folder / source, *(folder / name for name in ("Clients.java", "Metrics.java", "Sasl.java")))
+    into = compiled(version, libraries, folder / source, *(folder / name for name in _SHARED))
     return [java(), "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", f"{libraries}/*:{into}", Path(source).stem]
 
 

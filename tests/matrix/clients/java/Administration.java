@@ -3,7 +3,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
@@ -21,7 +20,6 @@ import org.apache.kafka.clients.admin.UpdateFeaturesOptions;
 import org.apache.kafka.clients.admin.UserScramCredentialDeletion;
 import org.apache.kafka.clients.admin.UserScramCredentialUpsertion;
 import org.apache.kafka.common.ElectionType;
-import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicCollection;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.TopicPartitionReplica;
@@ -43,42 +41,31 @@ import org.apache.kafka.common.resource.ResourceType;
 public class Administration {
   static final TopicPartition FIRST = new TopicPartition("matrix", 0);
   static Admin admin;
-  static int answered;
-
-  /** A refusal is an answer too. */
-  static void ask(KafkaFuture<?> answer) throws InterruptedException {
-    try {
-      answer.get();
-    } catch (ExecutionException refused) {
-      System.err.println(refused.getCause());
-    }
-    answered++;
-  }
 
   static AlterConfigOp change(AlterConfigOp.OpType type, String name, String value) {
     return new AlterConfigOp(new ConfigEntry(name, value), type);
   }
 
   static void configure(ConfigResource.Type type, String name, AlterConfigOp... changes) throws InterruptedException {
-    ask(admin.incrementalAlterConfigs(Map.of(new ConfigResource(type, name), List.of(changes))).all());
+    Asked.ask(admin.incrementalAlterConfigs(Map.of(new ConfigResource(type, name), List.of(changes))).all());
   }
 
   static void topics() throws Exception {
     var placed = new NewTopic("matrix", Map.of(0, List.of(1, 2), 1, List.of(2, 1))).configs(Map.of("retention.ms", "3600000"));
-    ask(admin.createTopics(List.of(placed, new NewTopic("defaults", Optional.empty(), Optional.empty()))).all());
-    ask(admin.createTopics(List.of(placed, new NewTopic("no/topic", 1, (short) 9))).all());
+    Asked.ask(admin.createTopics(List.of(placed, new NewTopic("defaults", Optional.empty(), Optional.empty()))).all());
+    Asked.ask(admin.createTopics(List.of(placed, new NewTopic("no/topic", 1, (short) 9))).all());
     Uuid id = admin.describeTopics(List.of("defaults"), new DescribeTopicsOptions().includeAuthorizedOperations(true).partitionSizeLimitPerResponse(1)).allTopicNames().get().get("defaults").topicId();
-    ask(admin.createPartitions(Map.of("defaults", NewPartitions.increaseTo(5, List.of(List.of(1), List.of(2))))).all());
-    ask(admin.describeTopics(TopicCollection.ofTopicIds(List.of(id, Uuid.randomUuid()))).allTopicIds());
-    ask(admin.deleteTopics(TopicCollection.ofTopicIds(List.of(id))).all());
+    Asked.ask(admin.createPartitions(Map.of("defaults", NewPartitions.increaseTo(5, List.of(List.of(1), List.of(2))))).all());
+    Asked.ask(admin.describeTopics(TopicCollection.ofTopicIds(List.of(id, Uuid.randomUuid()))).allTopicIds());
+    Asked.ask(admin.deleteTopics(TopicCollection.ofTopicIds(List.of(id))).all());
   }
 
   static void rights() throws Exception {
     var granted = new AclBinding(new ResourcePattern(ResourceType.TOPIC, "matr", PatternType.PREFIXED), new AccessControlEntry("User:app", "*", AclOperation.READ, AclPermissionType.ALLOW));
     var refused = new AclBinding(new ResourcePattern(ResourceType.GROUP, "*", PatternType.LITERAL), new AccessControlEntry("User:stranger", "127.0.0.1", AclOperation.ALL, AclPermissionType.DENY));
-    ask(admin.createAcls(List.of(granted, refused)).all());
-    ask(admin.describeAcls(AclBindingFilter.ANY).values());
-    ask(admin.deleteAcls(List.of(granted.toFilter(), refused.toFilter())).all());
+    Asked.ask(admin.createAcls(List.of(granted, refused)).all());
+    Asked.ask(admin.describeAcls(AclBindingFilter.ANY).values());
+    Asked.ask(admin.deleteAcls(List.of(granted.toFilter(), refused.toFilter())).all());
   }
 
   static void configs() throws Exception {
@@ -90,50 +77,50 @@ public class Administration {
     configure(ConfigResource.Type.BROKER_LOGGER, "2", change(AlterConfigOp.OpType.SET, "kafka.server.KafkaApis", "WARN"));
     configure(ConfigResource.Type.CLIENT_METRICS, "all", change(AlterConfigOp.OpType.SET, "metrics", "*"), change(AlterConfigOp.OpType.SET, "interval.ms", "60000"));
     configure(ConfigResource.Type.GROUP, "some-group", change(AlterConfigOp.OpType.SET, "consumer.session.timeout.ms", "50000"));
-    for (var resource : admin.listConfigResources(Set.of(), new ListConfigResourcesOptions()).all().get()) ask(admin.describeConfigs(List.of(resource)).all());
-    ask(admin.describeConfigs(List.of(new ConfigResource(ConfigResource.Type.BROKER_LOGGER, "2"))).all());
+    for (var resource : admin.listConfigResources(Set.of(), new ListConfigResourcesOptions()).all().get()) Asked.ask(admin.describeConfigs(List.of(resource)).all());
+    Asked.ask(admin.describeConfigs(List.of(new ConfigResource(ConfigResource.Type.BROKER_LOGGER, "2"))).all());
   }
 
   static void users(String password) throws Exception {
-    ask(admin.alterUserScramCredentials(List.of(new UserScramCredentialUpsertion("app", new ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096), password))).all());
-    ask(admin.describeUserScramCredentials(List.of("app")).all());
-    ask(admin.alterUserScramCredentials(List.of(new UserScramCredentialDeletion("app", ScramMechanism.SCRAM_SHA_512))).all());
-    ask(admin.describeUserScramCredentials(List.of("app")).all());
+    Asked.ask(admin.alterUserScramCredentials(List.of(new UserScramCredentialUpsertion("app", new ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096), password))).all());
+    Asked.ask(admin.describeUserScramCredentials(List.of("app")).all());
+    Asked.ask(admin.alterUserScramCredentials(List.of(new UserScramCredentialDeletion("app", ScramMechanism.SCRAM_SHA_512))).all());
+    Asked.ask(admin.describeUserScramCredentials(List.of("app")).all());
     var user = new ClientQuotaEntity(Map.of(ClientQuotaEntity.USER, "app"));
     var anyClient = new HashMap<String, String>();
     anyClient.put(ClientQuotaEntity.CLIENT_ID, null);
-    ask(admin.alterClientQuotas(List.of(new ClientQuotaAlteration(user, List.of(new ClientQuotaAlteration.Op("request_percentage", 150.5))), new ClientQuotaAlteration(new ClientQuotaEntity(anyClient), List.of(new ClientQuotaAlteration.Op("consumer_byte_rate", 9e9))))).all());
-    ask(admin.describeClientQuotas(ClientQuotaFilter.all()).entities());
-    ask(admin.alterClientQuotas(List.of(new ClientQuotaAlteration(user, List.of(new ClientQuotaAlteration.Op("request_percentage", null))))).all());
+    Asked.ask(admin.alterClientQuotas(List.of(new ClientQuotaAlteration(user, List.of(new ClientQuotaAlteration.Op("request_percentage", 150.5))), new ClientQuotaAlteration(new ClientQuotaEntity(anyClient), List.of(new ClientQuotaAlteration.Op("consumer_byte_rate", 9e9))))).all());
+    Asked.ask(admin.describeClientQuotas(ClientQuotaFilter.all()).entities());
+    Asked.ask(admin.alterClientQuotas(List.of(new ClientQuotaAlteration(user, List.of(new ClientQuotaAlteration.Op("request_percentage", null))))).all());
     var token = admin.createDelegationToken(new CreateDelegationTokenOptions().maxLifetimeMs(3_600_000)).delegationToken().get();
-    ask(admin.describeDelegationToken().delegationTokens());
-    ask(admin.renewDelegationToken(token.hmac()).expiryTimestamp());
-    ask(admin.expireDelegationToken(token.hmac()).expiryTimestamp());
-    ask(admin.expireDelegationToken(new byte[] {1, 2, 3}).expiryTimestamp());
+    Asked.ask(admin.describeDelegationToken().delegationTokens());
+    Asked.ask(admin.renewDelegationToken(token.hmac()).expiryTimestamp());
+    Asked.ask(admin.expireDelegationToken(token.hmac()).expiryTimestamp());
+    Asked.ask(admin.expireDelegationToken(new byte[] {1, 2, 3}).expiryTimestamp());
   }
 
   static void replicas() throws Exception {
     var replica = new TopicPartitionReplica("matrix", 0, 1);
     for (String directory : admin.describeLogDirs(List.of(1, 2)).allDescriptions().get().get(1).keySet()) {
-      ask(admin.alterReplicaLogDirs(Map.of(replica, directory)).all());
-      ask(admin.describeReplicaLogDirs(List.of(replica)).all());
+      Asked.ask(admin.alterReplicaLogDirs(Map.of(replica, directory)).all());
+      Asked.ask(admin.describeReplicaLogDirs(List.of(replica)).all());
     }
-    ask(admin.alterPartitionReassignments(Map.of(FIRST, Optional.of(new NewPartitionReassignment(List.of(2, 1))))).all());
-    ask(admin.listPartitionReassignments().reassignments());
-    ask(admin.alterPartitionReassignments(Map.of(FIRST, Optional.empty())).all());
-    ask(admin.electLeaders(ElectionType.PREFERRED, Set.of(FIRST)).all());
-    ask(admin.electLeaders(ElectionType.UNCLEAN, null).all());
+    Asked.ask(admin.alterPartitionReassignments(Map.of(FIRST, Optional.of(new NewPartitionReassignment(List.of(2, 1))))).all());
+    Asked.ask(admin.listPartitionReassignments().reassignments());
+    Asked.ask(admin.alterPartitionReassignments(Map.of(FIRST, Optional.empty())).all());
+    Asked.ask(admin.electLeaders(ElectionType.PREFERRED, Set.of(FIRST)).all());
+    Asked.ask(admin.electLeaders(ElectionType.UNCLEAN, null).all());
   }
 
   static void cluster() throws Exception {
-    ask(admin.describeCluster().authorizedOperations());
-    ask(admin.describeMetadataQuorum().quorumInfo());
-    ask(admin.describeFeatures().featureMetadata());
-    ask(admin.updateFeatures(Map.of("group.version", new FeatureUpdate((short) 0, FeatureUpdate.UpgradeType.SAFE_DOWNGRADE)), new UpdateFeaturesOptions().validateOnly(true)).all());
-    ask(admin.addRaftVoter(9, Uuid.randomUuid(), Set.of(new RaftVoterEndpoint("CONTROLLER", "127.0.0.1", 9))).all());
-    ask(admin.removeRaftVoter(9, Uuid.randomUuid()).all());
-    ask(admin.unregisterBroker(9).all());
-    ask(admin.unregisterController(9).all());
+    Asked.ask(admin.describeCluster().authorizedOperations());
+    Asked.ask(admin.describeMetadataQuorum().quorumInfo());
+    Asked.ask(admin.describeFeatures().featureMetadata());
+    Asked.ask(admin.updateFeatures(Map.of("group.version", new FeatureUpdate((short) 0, FeatureUpdate.UpgradeType.SAFE_DOWNGRADE)), new UpdateFeaturesOptions().validateOnly(true)).all());
+    Asked.ask(admin.addRaftVoter(9, Uuid.randomUuid(), Set.of(new RaftVoterEndpoint("CONTROLLER", "127.0.0.1", 9))).all());
+    Asked.ask(admin.removeRaftVoter(9, Uuid.randomUuid()).all());
+    Asked.ask(admin.unregisterBroker(9).all());
+    Asked.ask(admin.unregisterController(9).all());
   }
 
   public static void main(String[] args) throws Exception {
@@ -145,6 +132,6 @@ public class Administration {
     replicas();
     cluster();
     admin.close();
-    Clients.report(answered, answered);
+    Clients.report(Asked.answered, Asked.answered);
   }
 }

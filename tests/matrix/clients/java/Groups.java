@@ -2,7 +2,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.ExecutionException;
+import java.util.regex.Pattern;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
@@ -18,7 +18,6 @@ import org.apache.kafka.clients.consumer.KafkaShareConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.consumer.SubscriptionPattern;
 import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.serialization.StringDeserializer;
@@ -28,15 +27,6 @@ public class Groups {
   static final TopicPartition FIRST = new TopicPartition("matrix-1", 0);
   static Admin admin;
 
-  /** A refusal is an answer too. */
-  static void ask(KafkaFuture<?> answer) throws InterruptedException {
-    try {
-      answer.get();
-    } catch (ExecutionException refused) {
-      System.err.println(refused.getCause());
-    }
-  }
-
   static void configure(ConfigResource.Type type, String name, String setting, String value) throws Exception {
     admin.incrementalAlterConfigs(Map.of(new ConfigResource(type, name), List.of(new AlterConfigOp(new ConfigEntry(setting, value), AlterConfigOp.OpType.SET)))).all().get();
   }
@@ -45,26 +35,26 @@ public class Groups {
     var member = Clients.consumer(bootstrap, "reader-" + protocol, "group.id", "group-" + protocol, "group.protocol", protocol, "group.instance.id", "static-" + protocol, "enable.auto.commit", "false");
     // The broker resolves the pattern in one protocol, the client in the other.
     if (protocol.equals("consumer")) member.subscribe(new SubscriptionPattern("matrix-.*"));
-    else member.subscribe(java.util.regex.Pattern.compile("matrix-.*"));
+    else member.subscribe(Pattern.compile("matrix-.*"));
     return member;
   }
 
   /** Offsets with metadata, asked and set while there are members, and without. */
   static void offsets(String group) throws Exception {
-    ask(admin.listConsumerGroupOffsets(Map.of(group, new ListConsumerGroupOffsetsSpec(), "no-such-group", new ListConsumerGroupOffsetsSpec().topicPartitions(List.of(FIRST)))).all());
-    ask(admin.alterConsumerGroupOffsets(group, Map.of(FIRST, new OffsetAndMetadata(0, "reset"))).all());
-    ask(admin.deleteConsumerGroupOffsets(group, Set.of(FIRST)).all());
+    Asked.ask(admin.listConsumerGroupOffsets(Map.of(group, new ListConsumerGroupOffsetsSpec(), "no-such-group", new ListConsumerGroupOffsetsSpec().topicPartitions(List.of(FIRST)))).all());
+    Asked.ask(admin.alterConsumerGroupOffsets(group, Map.of(FIRST, new OffsetAndMetadata(0, "reset"))).all());
+    Asked.ask(admin.deleteConsumerGroupOffsets(group, Set.of(FIRST)).all());
   }
 
   static void members(List<String> groups) throws Exception {
-    ask(admin.listGroups(new ListGroupsOptions()).all());
-    ask(admin.listGroups(ListGroupsOptions.forConsumerGroups()).all());
-    ask(admin.describeConsumerGroups(groups).all());
-    ask(admin.describeClassicGroups(List.of("group-classic")).all());
-    ask(admin.describeShareGroups(List.of("group-share")).all());
-    ask(admin.describeStreamsGroups(List.of("no-such-group")).all());
+    Asked.ask(admin.listGroups(new ListGroupsOptions()).all());
+    Asked.ask(admin.listGroups(ListGroupsOptions.forConsumerGroups()).all());
+    Asked.ask(admin.describeConsumerGroups(groups).all());
+    Asked.ask(admin.describeClassicGroups(List.of("group-classic")).all());
+    Asked.ask(admin.describeShareGroups(List.of("group-share")).all());
+    Asked.ask(admin.describeStreamsGroups(List.of("no-such-group")).all());
     for (String group : groups) offsets(group);
-    ask(admin.removeMembersFromConsumerGroup("group-classic", new RemoveMembersFromConsumerGroupOptions()).all());
+    Asked.ask(admin.removeMembersFromConsumerGroup("group-classic", new RemoveMembersFromConsumerGroupOptions()).all());
   }
 
   static int consume(String bootstrap, int produced) throws Exception {
@@ -88,15 +78,15 @@ public class Groups {
   }
 
   static void without(List<String> groups) throws Exception {
-    ask(admin.removeMembersFromConsumerGroup("group-consumer", new RemoveMembersFromConsumerGroupOptions()).all());
+    Asked.ask(admin.removeMembersFromConsumerGroup("group-consumer", new RemoveMembersFromConsumerGroupOptions()).all());
     for (String group : groups) offsets(group);
-    ask(admin.listShareGroupOffsets(Map.of("group-share", new ListShareGroupOffsetsSpec())).all());
-    ask(admin.alterShareGroupOffsets("group-share", Map.of(FIRST, 3L)).all());
-    ask(admin.deleteShareGroupOffsets("group-share", Set.of("matrix-2")).all());
-    ask(admin.deleteShareGroups(List.of("group-share")).all());
-    ask(admin.listStreamsGroupOffsets(Map.of("no-such-group", new ListStreamsGroupOffsetsSpec())).all());
-    ask(admin.deleteConsumerGroups(groups).all());
-    for (var spec : List.of(OffsetSpec.earliest(), OffsetSpec.maxTimestamp(), OffsetSpec.earliestLocal(), OffsetSpec.latestTiered(), OffsetSpec.earliestPendingUpload(), OffsetSpec.forTimestamp(1))) ask(admin.listOffsets(Map.of(FIRST, spec)).all());
+    Asked.ask(admin.listShareGroupOffsets(Map.of("group-share", new ListShareGroupOffsetsSpec())).all());
+    Asked.ask(admin.alterShareGroupOffsets("group-share", Map.of(FIRST, 3L)).all());
+    Asked.ask(admin.deleteShareGroupOffsets("group-share", Set.of("matrix-2")).all());
+    Asked.ask(admin.deleteShareGroups(List.of("group-share")).all());
+    Asked.ask(admin.listStreamsGroupOffsets(Map.of("no-such-group", new ListStreamsGroupOffsetsSpec())).all());
+    Asked.ask(admin.deleteConsumerGroups(groups).all());
+    for (var spec : List.of(OffsetSpec.earliest(), OffsetSpec.maxTimestamp(), OffsetSpec.earliestLocal(), OffsetSpec.latestTiered(), OffsetSpec.earliestPendingUpload(), OffsetSpec.forTimestamp(1))) Asked.ask(admin.listOffsets(Map.of(FIRST, spec)).all());
   }
 
   public static void main(String[] args) throws Exception {
