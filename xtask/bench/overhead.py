@@ -1,15 +1,14 @@
 """What watching costs: loads on a busy machine without anything, with ``px up``, with tcpdump, in turns within one run.
 
 Needs root, and a quiet machine for the ratios of throughput. On a machine whose processors are all at work, throughput is what processor time a unit of work takes,
-everybody's together; that ratio is printed too, since it scatters less. Three loads of a fixed amount: records of 1 KiB in batches, one small record a request, and
-processes that do not speak Kafka. A round is without, with, with, without, so that what changes steadily on the machine cancels out; the first is thrown away.
-BENCH_ROUNDS (9) is how many there are: 9 take about 20 minutes. BENCH_TCPDUMP=0 leaves out tcpdump.
+everybody's together; that ratio is printed too, since it scatters less. Four loads of a fixed amount: records of 1 KiB in batches, one small record a request, and,
+not Kafka, HTTP and processes that do nothing but send and receive. A round is without, with, with, without, so that what changes steadily on the machine cancels out; the first is thrown away.
+BENCH_ROUNDS (9) is how many there are: 9 take about 25 minutes. BENCH_TCPDUMP=0 leaves out tcpdump; BENCH_LOADS=3,4 runs some of the loads.
 """
 
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import shutil
 import statistics
@@ -17,19 +16,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import broker
-import pingpong
+import not_kafka
 import proc
+from interval import ratio
 from load import Records, Result
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", 9))
-ROUND_TRIPS = 100_000
 
 
 @dataclass(frozen=True)
@@ -46,10 +45,15 @@ def of_records(name: str, records: Records) -> Load:
     return Load(name, "records", records.count, records.run)
 
 
+def of_pairs(name: str, unit: str, amount: int, pair: not_kafka.Pair) -> Load:
+    return Load(name, unit, amount, lambda _address: pair.run(amount))
+
+
 LOADS = (
     of_records("1 KiB records in batches of 64", Records(1024, 200_000, batch=64, linger_ms=5, fetch_bytes=256 << 10, producers=1)),
     of_records("100 B, one record a request", Records(100, 24_000, batch=1, linger_ms=0, fetch_bytes=64 << 10, producers=3)),
-    Load("no Kafka: 100 B back and forth over TCP", "round trips", ROUND_TRIPS, lambda _address: pingpong.load(100, ROUND_TRIPS)),
+    of_pairs("no Kafka: HTTP, 1 KiB an answer", "requests", 25_000, not_kafka.HTTP),
+    of_pairs("no Kafka: 100 B back and forth, and nothing else", "round trips", 400_000, not_kafka.CALLS),
 )
 
 
@@ -113,16 +117,6 @@ def programs(load: Load, address: str, app: list[int]) -> str:
     return f"{ns / 1e7 / measured.app_s:.2f} % of the load's CPU time, {runs} runs of {ns / max(runs, 1):.0f} ns"
 
 
-def median(values: Sequence[float]) -> str:
-    """The median with its interval of 95 % from the order of the values, which presumes no distribution; of fewer than six with the least and the greatest."""
-    ordered, n = sorted(values), len(values)
-    outside = 0
-    while 2 * sum(math.comb(n, below) for below in range(outside + 1)) / 2**n <= 0.05:
-        outside += 1
-    least = max(outside - 1, 0)
-    return f"x{statistics.median(ordered):.3f} ({ordered[least]:.3f}-{ordered[-1 - least]:.3f})"
-
-
 @dataclass
 class Measured:
     """The turns of a way beside those without anything of the same rounds."""
@@ -130,7 +124,7 @@ class Measured:
     rounds: list[tuple[list[Turn], list[Turn]]]
 
     def ratio(self, value: Callable[[Turn], float]) -> str:
-        return median([statistics.fmean(map(value, with_it)) / statistics.fmean(map(value, without)) for without, with_it in self.rounds])
+        return ratio([statistics.fmean(map(value, with_it)) / statistics.fmean(map(value, without)) for without, with_it in self.rounds])
 
     def share(self, part: str) -> float:
         return 100 * statistics.median(turn.watcher_s[part] / turn.app_s for _, with_it in self.rounds for turn in with_it)
@@ -139,7 +133,7 @@ class Measured:
         parts = self.rounds[0][1][0].watcher_s
         return (
             f"throughput {self.ratio(lambda t: t.rate)}, p99 {self.ratio(lambda t: t.p99_ms)}, CPU per unit of work: all {self.ratio(lambda t: t.app_s + sum(t.watcher_s.values()))},"
-            f" the load's own {self.ratio(lambda t: t.app_s)}; beside it {', '.join(f'{part} {self.share(part):.1f} %' for part in parts)}"
+            f" the load's own {self.ratio(lambda t: t.app_s)}; watching took, of what the load took, {', '.join(f'{part} {self.share(part):.1f} %' for part in parts)}"
         )
 
 
@@ -161,7 +155,7 @@ def measure(load: Load, address: str, app: list[int], watchers: dict[str, Watche
     own = statistics.median(one.app_s for one in without) / load.amount
     print(
         f"{load.name}: without {statistics.median(one.rate for one in without):,.0f} {load.unit}/s, p99 {statistics.median(one.p99_ms for one in without):.2f} ms,"
-        f" {own * 1e6:.1f} us of CPU each ({ROUNDS} rounds; medians with their intervals of 95 %)"
+        f" {own * 1e6:.1f} us of CPU each ({ROUNDS} rounds; ratios with their intervals of 95 %)"
     )
     for name, way in measured.items():
         print(f"  {name:<11} {way.line()}")
@@ -171,12 +165,14 @@ def measure(load: Load, address: str, app: list[int], watchers: dict[str, Watche
 def main() -> None:
     if os.geteuid() != 0:
         sys.exit("needs root: live capture")
+    numbers = os.environ.get("BENCH_LOADS", "1,2,3,4").split(",")
+    chosen = [load for number, load in enumerate(LOADS, 1) if str(number) in numbers]
     watchers: dict[str, Watcher] = {"kafkascope": kafkascope}
     if shutil.which("tcpdump") and os.environ.get("BENCH_TCPDUMP", "1") != "0":
         watchers["tcpdump"] = tcpdump
     with broker.running() as address:
         app = proc.children(os.getpid())
-        for load in LOADS:
+        for load in chosen:
             measure(load, address, app, watchers)
 
 
