@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -127,6 +128,19 @@ def test_guessing_the_token_is_slow() -> None:
     import asyncio
 
     assert asyncio.run(guesses()) == [401] * 10 + [429] * 2
+
+
+def test_a_login_form_without_end_is_not_read() -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while sent < 64:
+            sent += 1
+            yield b"token=" + b"x" * 4090
+
+    assert run(ask("POST", "/login", token="secret", content=endless())).status_code == 413
+    assert sent < 10
 
 
 def test_another_sites_form_cannot_log_in() -> None:

@@ -34,6 +34,8 @@ _HEADERS = [
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
+#: Bytes of the login form, which strangers send: a token and a path.
+MAX_LOGIN = 16 << 10
 #: Answered without a token: health says nothing of Kafka, and who logs in has none yet.
 _OPEN_PATHS = ("/healthz", "/readyz", "/login")
 
@@ -122,7 +124,11 @@ class Guard:
         assert self.token is not None
         if scope["method"] != "POST":
             return HTMLResponse(sessions.login_page("/"))
-        body = await Request(scope, receive).body()
+        body = b""
+        async for part in Request(scope, receive).stream():
+            body += part
+            if len(body) > MAX_LOGIN:
+                return _error(413, "limit", f"the form is larger than {MAX_LOGIN} bytes", "send token and next")
         fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
         path = sessions.local_path(fields.get("next", ["/"])[0])
         client = scope.get("client")
