@@ -218,6 +218,9 @@ def test_required_arguments_are_asked_for() -> None:
         ("order", ["order", "order-dlq"]), ("!order", ["pay"]), ("name=order", ["order"]), ("lat>100ms", ["order-dlq", "pay"]), ("latency<=1s bytes>=1kb", ["order", "order-dlq"]),
         ("share>50%", ["pay"]), ("rate>1kb", ["order"]), ("name!=order", ["order-dlq", "pay"]), ('"order-d"', ["order-dlq"]), ("", ["order", "order-dlq", "pay"]), ("nothing=here", []),
         ("name~DLQ", ["order-dlq"]), ("latency>", ["order", "order-dlq", "pay"]),
+        # As on the page.
+        ("name = order", ["order"]), ("latency > 100ms and bytes < 1kb", ["pay"]), ("order && -dlq", ["order"]), ('-"order-d"', ["order", "pay"]), ("name:dlq", ["order-dlq"]),
+        ('"and"', []), ("size >= 2kb", ["order", "order-dlq"]), ("api = 1", ["pay"]), ("order-dlq", ["order-dlq"]), ("18:27:31", []),
     ],
 )  # fmt: skip
 def test_filter_language(text: str, left: list[str]) -> None:
@@ -225,15 +228,15 @@ def test_filter_language(text: str, left: list[str]) -> None:
     from kafkascope.tui.filter import compile_filter
 
     columns = [Column("name", "STRING", "NONE"), Column("latency", "INT64", "DURATION_NS"), Column("bytes", "INT64", "BYTES"), Column("share", "FLOAT64", "PERCENT"),
-               Column("rate", "FLOAT64", "THROUGHPUT_BYTES_PER_NS")]  # fmt: skip
-    rows = [("order", 5_000_000, 4096, 0.5, 2e-6), ("order-dlq", 200_000_000, 2048, 0.1, 5e-7), ("pay", 3_000_000_000, 10, 0.9, None)]
+               Column("rate", "FLOAT64", "THROUGHPUT_BYTES_PER_NS"), Column("req_bytes", "INT64", "BYTES"), Column("api_version", "INT64", "NONE"), Column("req_cmd", "INT64", "NONE")]  # fmt: skip
+    rows = [("order", 5_000_000, 4096, 0.5, 2e-6, 4096, 1, 0), ("order-dlq", 200_000_000, 2048, 0.1, 5e-7, 2048, 1, 0), ("pay", 3_000_000_000, 10, 0.9, None, 10, 1, 1)]
     matches = compile_filter(text, columns)
     assert [row[0] for row in rows if matches(row)] == left
 
 
 @pytest.mark.parametrize(
     ("before", "after", "less"),
-    [("or", "ord", True), ("or", "or fe", True), ("", "o", False), ("or", "o", False), ("or", "or !x", False), ("lat", "lat>5", False), ("a=1", "a=10", False), ('"or', '"or"', False)],
+    [("or", "ord", True), ("or", "or fe", True), ("", "o", False), ("or", "o", False), ("or", "or !x", False), ("lat", "lat>5", False), ("a=1", "a=10", False), ("x an", "x and y", False), ("order ", "order -d", False), ("px", "px-kafka", True), ('"or', '"or"', False)],
 )
 def test_only_more_of_the_same_words_looks_through_what_is_left(before: str, after: str, less: bool) -> None:
     from kafkascope.tui.filter import narrows

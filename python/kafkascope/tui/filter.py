@@ -1,4 +1,4 @@
-"""The filter line: ``order api=Fetch latency>100ms !jt``, all of which a row must match."""
+"""The filter line: ``order api = Fetch and latency > 100ms !jt``, all of which a row must match; the words that the page's filter takes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from kafkascope.cli.output import Column
 
 Match = Callable[[Sequence[Any]], bool]
 
-_TERM = re.compile(r'(!?)(?:([A-Za-z_][A-Za-z0-9_]*)(>=|<=|!=|=|>|<|~))?(?:"([^"]*)"?|(\S*))')
+_TERM = re.compile(r'(!|-(?=[A-Za-z"]))?(?:([A-Za-z_][A-Za-z0-9_]*)\s*(>=|<=|!=|=|>|<|~|:)\s*)?(?:"([^"]*)"?|(\S*))')
+#: They join terms, as nothing does too.
+_AND = ("and", "&&")
+#: What may match more rows when it grows by a letter.
+_WIDENS = re.compile(r'[!<>=~:"]|(?:^|\s)(?:-|and\b|&&)', re.IGNORECASE)
+#: What people call columns, and the columns that may be meant: ``api`` is a number in some tables and a name in others, and the name is meant.
+_ALIASES = {"api": ("req_cmd_name", "req_cmd"), "error": ("error_code",), "size": ("req_bytes",), "version": ("api_version",), "client": ("client_id",), "from": ("source",),
+            "to": ("destination",), "group": ("group", "group_id"), "topic": ("topic", "topic_name")}  # fmt: skip
 _NUMBER = re.compile(r"(-?\d+(?:\.\d+)?)\s*([A-Za-zµ%]*)")
 _DURATIONS = {"ns": 1.0, "us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9, "m": 60e9, "min": 60e9, "h": 3600e9, "d": 86400e9}
 _SIZES = {"b": 1, "k": 1024, "kb": 1024, "m": 1024**2, "mb": 1024**2, "g": 1024**3, "gb": 1024**3, "tb": 1024**4}
@@ -27,10 +34,8 @@ def compile_filter(text: str, columns: Sequence[Column]) -> Match:
         index = _column(name, columns) if name else None
         if name and index is None:
             # No such column: the words stand for themselves, as somebody typing a name with = in it expects.
-            value, operator = match[0].removeprefix("!"), None
-        if not value and not operator:
-            continue
-        if not value:
+            value, operator = match[0].removeprefix(negated or ""), None
+        if not value or match[0].lower() in _AND:
             continue
         test = _anywhere(value, columns) if index is None else _in_column(index, columns[index], operator, value)
         tests.append(_not(test) if negated else test)
@@ -39,14 +44,15 @@ def compile_filter(text: str, columns: Sequence[Column]) -> Match:
 
 def narrows(before: str, after: str) -> bool:
     """Whether ``after`` can only match rows that ``before`` matched: more of the same words. Negations and conditions may match more when they grow."""
-    return bool(before.strip()) and after.startswith(before) and not set(after) & set('!<>=~"')
+    return bool(before.strip()) and after.startswith(before) and not _WIDENS.search(after)
 
 
 def _column(name: str, columns: Sequence[Column]) -> int | None:
     lowered = name.lower()
     names = [c.name.lower() for c in columns]
-    if lowered in names:
-        return names.index(lowered)
+    for wanted in (*_ALIASES.get(lowered, ()), lowered):
+        if wanted in names:
+            return names.index(wanted)
     return next((i for i, n in enumerate(names) if n.startswith(lowered)), None)
 
 
@@ -87,7 +93,7 @@ def _in_column(index: int, column: Column, operator: str, value: str) -> Match:
             return item is not None and (_shown(item, column).lower() == wanted or (number is not None and item == number))
 
         return equal if operator == "=" else _not(equal)
-    if operator == "~" or number is None:
+    if operator in ("~", ":") or number is None:
         return lambda row: row[index] is not None and wanted in _shown(row[index], column).lower()
     compare: dict[str, Callable[[Any], bool]] = {">": lambda item: item > number, "<": lambda item: item < number, ">=": lambda item: item >= number, "<=": lambda item: item <= number}
     test = compare[operator]
