@@ -137,6 +137,12 @@ fn by_ethertype(
                     return ip(data, payload, length, depth);
                 }
             },
+            // PPPoE (RFC 2516): its header, and PPP's number of IPv4 or IPv6.
+            Some(0x8864) => match u16_at(data, payload + 6) {
+                Some(0x0021 | 0x0057) => return ip(data, payload + 8, length, depth),
+                Some(_) => return Frame::Other,
+                None => return Frame::Cut,
+            },
             Some(_) => return Frame::Other,
             None => return Frame::Cut,
         }

@@ -33,6 +33,12 @@ fn each_link_type_gives_the_same_segment() {
             ethernet(&[0x88, 0x47, 0, 0, 0x10, 64, 0, 0, 0x21, 64], &four),
             ENDS4,
         ),
+        (
+            "pppoe",
+            1,
+            ethernet(&[0x88, 0x64, 0x11, 0, 0, 1, 0, 99, 0, 0x57], &six),
+            ENDS6,
+        ),
         ("null", 0, [&[2, 0, 0, 0][..], &four].concat(), ENDS4),
         ("loop", 108, [&[0, 0, 0, 24][..], &six].concat(), ENDS6),
         ("raw", 101, four.clone(), ENDS4),
