@@ -14,6 +14,7 @@ from rich.console import Console
 from kafkascope.cli.errors import FAILED, NOTHING_THERE, WRONG_USE, CommandError
 from kafkascope.deploy import check as checks
 from kafkascope.deploy import manifests, resources, rollout
+from kafkascope.deploy import namespace as namespaces
 from kafkascope.deploy.manifests import SECRET, Choice
 from kafkascope.deploy.rollout import RolloutError
 from kafkascope.metadata.kubernetes.api import Api, KubernetesError
@@ -99,7 +100,7 @@ def deploy(namespace: str, kubeconfig: str | None, context: str | None, image: s
                 return
         with progress(f"deploying to {api.context}") as say:
             say("applying manifests")
-            resources.apply(api, things[:1])
+            resources.apply(api, [namespaces.marked(things[0], api.find(resources.path_of(things[0])))])
             if api.find(resources.path("Secret", namespace, SECRET)) is None:
                 resources.apply(api, [manifests.link_secret(namespace)])
             resources.apply(api, things[1:])
@@ -123,22 +124,24 @@ def delete(namespace: str, kubeconfig: str | None, context: str | None, yes: boo
     things = manifests.load(Choice(namespace))
     with told():
         api = Api.connect(kubeconfig, context)
-        if api.find(resources.path("Deployment", namespace, manifests.SERVER)) is None and api.find(resources.path("DaemonSet", namespace, "kafkascope-agent")) is None:
+        found = api.find(resources.path_of(things[0]))
+        ours = namespaces.is_ours(found)
+        # Also what belongs to no namespace: it stays when someone removes the namespace alone.
+        if not ours and all(api.find(resources.path_of(thing)) is None for thing in things[1:]):
             click.echo(f"no Kafkascope in namespace {namespace} of context {api.context}")
             return
         if not yes and not click.confirm(f"Remove Kafkascope and what it stored from namespace {namespace} of context {api.context}?"):
             return
-        owned = api.get(resources.path("Namespace", "", namespace))["metadata"].get("managedFields", ())
-        ours = any(field.get("manager") == "kafkascope" for field in owned)
         with progress(f"removing from {api.context}") as say:
             resources.delete(api, [t for t in reversed(things[1:])])
             resources.delete(api, [{"kind": "Secret", "metadata": {"name": SECRET, "namespace": namespace}}])
+            if found is not None and not ours:
+                resources.apply(api, [namespaces.released(namespace)])
             if ours:
-                # Whoever made the namespace may have put other things into it; ours was made for this.
                 resources.delete(api, things[:1])
                 if not rollout.gone(api, namespace, 90, say):
                     raise CommandError(f"namespace {namespace} does not end", f"kubectl describe namespace {namespace}", FAILED)
-    click.echo(f"Kafkascope is removed from {api.context}" + ("" if ours else f"; namespace {namespace} was there before and stays"))
+    click.echo(f"Kafkascope is removed from {api.context}" + ("" if ours or found is None else f"; namespace {namespace} was there before and stays"))
 
 
 def _page_token(api: Api, namespace: str) -> str:

@@ -52,5 +52,9 @@ def wrong_use(error: click.UsageError) -> CommandError:
     path = error.ctx.command_path if error.ctx is not None else "px"
     message = " ".join(error.format_message().split()).rstrip(".")
     message = message[:1].lower() + message[1:]
-    there = "lists the commands" if error.ctx is not None and isinstance(error.ctx.command, click.Group) else "has examples"
+    command = error.ctx.command if error.ctx is not None else None
+    if isinstance(error, click.NoSuchOption) and command is not None and any(one.name == "script_args" for one in command.params):
+        # Whoever knows the script's arguments knows no more than that they are some.
+        return CommandError(message, f"arguments of the script stand behind --: {path} SCRIPT -- {error.option_name} VALUE", WRONG_USE)
+    there = "lists the commands" if isinstance(command, click.Group) else "has examples"
     return CommandError(message, f"`{path} --help` {there}", WRONG_USE)
