@@ -13,7 +13,7 @@ from test_chart import helm, render
 
 from kafkascope.demo.kubernetes import control
 from kafkascope.demo.plan import PX_KAFKA
-from kafkascope.deploy import manifests, resources
+from kafkascope.deploy import manifests, namespace, resources
 from kafkascope.deploy.manifests import Choice
 from kafkascope.metadata.kubernetes.api import KubernetesError
 from kafkascope.metadata.kubernetes.cluster import ClusterWatch
@@ -101,7 +101,35 @@ def test_without_rights_the_check_names_what_is_missing_and_nothing_is_applied(p
     said = px("deploy", kubeconfig=place.kubeconfig("reader"), code=1)
     assert "rights: this account may not create" in said and "Traceback" not in said
     said = px("deploy", "--no-check", kubeconfig=place.kubeconfig("reader"), code=1)
-    assert "answered 403 to PATCH /api/v1/namespaces/kafkascope" in said and "the right to patch" in said
+    assert "answered 403 to GET /api/v1/namespaces/kafkascope" in said and "the account needs the right to get" in said
+
+
+def test_a_namespace_that_was_there_before_stays_with_what_else_is_in_it(place):
+    server, name = place, "shared"
+    server.namespace(name)
+    server.post(f"/api/v1/namespaces/{name}/configmaps", {"metadata": {"name": "of-others"}})
+    things = manifests.load(Choice(namespace=name))
+    resources.apply(server.admin, [namespace.marked(things[0], server.admin.find(resources.path_of(things[0]))), *things[1:]])
+    assert "namespace shared was there before and stays" in px("delete", "-n", name, "--yes", kubeconfig=place.kubeconfig())
+    left = server.admin.get(resources.path("Namespace", "", name))["metadata"]
+    assert "deletionTimestamp" not in left and not any("pod-security" in label for label in left["labels"]), "as it was"
+    assert server.admin.find(f"/api/v1/namespaces/{name}/configmaps/of-others") is not None
+    assert all(server.admin.find(resources.path_of(thing)) is None for thing in things[1:])
+
+
+def test_what_belongs_to_no_namespace_goes_after_its_namespace_went(place):
+    roles = [thing for thing in manifests.load(Choice(namespace="went")) if thing["kind"].startswith("ClusterRole")]
+    resources.apply(place.admin, roles)
+    assert "is removed" in px("delete", "-n", "went", "--yes", kubeconfig=place.kubeconfig())
+    assert len(roles) == 4 and all(place.admin.find(resources.path_of(thing)) is None for thing in roles)
+    assert "no Kafkascope in namespace went" in px("delete", "-n", "went", "--yes", kubeconfig=place.kubeconfig())
+
+
+def test_a_namespace_that_px_made_keeps_its_mark(place):
+    thing = manifests.load(Choice(namespace="made-by-px"))[0]
+    for _ in range(2):
+        resources.apply(place.admin, [namespace.marked(thing, place.admin.find(resources.path_of(thing)))])
+        assert namespace.is_ours(place.admin.find(resources.path_of(thing)))
 
 
 def test_a_token_that_is_not_accepted(place, tmp_path):
