@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Cell, Column, ResultTable } from "../src/api";
 import { toCsv, toJson } from "../src/table/export";
 import { filterRows } from "../src/table/filter";
+import { outcomeText } from "../src/table/outcome";
 import { initialSort, rowKeys, sortRows } from "../src/table/rows";
 import { fill } from "../src/table/widths";
 
@@ -83,4 +84,8 @@ test("widths fill the table, and never shrink a column", () => {
   expect(filled[0]).toBeGreaterThan(filled[1] as number);
   expect((filled[0] as number) + (filled[1] as number)).toBeLessThanOrEqual(500);
   expect(fill([300, 300], columns, 500)).toEqual([300, 300]);
+});
+
+test.each([["truncated", true], ["no_response", true], ["complete", false], ["completed", false], ["emptied", false], ["", false], ["constructor", false]])("the outcome %s says that a request was not read whole: %s", (outcome, told) => {
+  expect(outcomeText(outcome) !== null).toBe(told);
 });

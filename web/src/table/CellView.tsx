@@ -7,6 +7,7 @@ import { formatPlace, linkPlace, type Place } from "../model/location";
 import { isQuantiles, isReference, isStatus, latencyState, quantiles, type Quantiles, scriptReference, status } from "../model/values";
 import { groupVerdict, verdict } from "../model/verdict";
 import { sectionOf } from "../overview/sections";
+import { outcomeText } from "./outcome";
 
 interface Props {
   value: Cell;
@@ -80,7 +81,7 @@ function TextCell({ value, column, cluster }: { value: string; column: Column; c
   if (found) return <PlaceLink place={found} text={shown} title={found.script === page.place.script ? `only ${value}` : value} />;
   if (value === "") return EMPTY_IS_UNKNOWN.has(column.name) ? <span className="muted" title="not known: what would tell it was not seen, such as the start of the connection">{UNKNOWN}</span> : null;
   // A row that is not whole says so where it is read.
-  if (column.name === "outcome" && value !== "complete") return <bdi className="state-warn">{shown}</bdi>;
+  if (column.name === "outcome" && outcomeText(value)) return <bdi className="state-warn" title={outcomeText(value)?.what}>{shown}</bdi>;
   return <bdi title={value.length > 1500 ? undefined : value}>{shown}</bdi>;
 }
 

@@ -15,7 +15,5 @@ const OUTCOMES = new Map<string, OutcomeText>(Object.entries({
   unreadable: { what: "This stretch of the connection could not be read as Kafka's messages.", hint: "px/kafka_coverage lists such connections with the reason." },
 })); // prettier-ignore
 
-/** `null` for what was read whole. */
-export function outcomeText(outcome: string): OutcomeText | null {
-  return outcome === "complete" || outcome === "" ? null : (OUTCOMES.get(outcome) ?? { what: `This request was not read whole: ${outcome}.`, hint: "" });
-}
+/** `null` for what was read whole, and for the outcomes of other things, such as rebalances. */
+export const outcomeText = (outcome: string): OutcomeText | null => OUTCOMES.get(outcome) ?? null;
