@@ -11,7 +11,7 @@ import click
 import pytest
 
 from kafkascope.cli.errors import CommandError
-from kafkascope.cli.main import px
+from kafkascope.cli.program import px
 from kafkascope.cli.run import parse_arguments
 from kafkascope.scripts import Library
 

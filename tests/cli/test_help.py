@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from kafkascope.cli.main import px
+from kafkascope.cli.program import px
 
 
 def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:

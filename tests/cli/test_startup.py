@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -41,3 +42,20 @@ def test_light_commands(words: tuple[str, ...]) -> None:
 
 def test_the_list_of_the_heavy_is_of_what_a_run_on_a_capture_needs() -> None:
     assert {"duckdb", "pyarrow", "kafkascope.pxl.program", "kafkascope.pxl.lower.duckdb", "rich.console"} <= imported("run", "px/kafka_topics", "--capture", "captures/demo/px-kafka.pcap.gz")
+
+
+INTERRUPTED = """
+import os, signal, sys
+class Finder:
+    def find_spec(self, name, path, target=None):
+        if name == "click":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+from kafkascope.cli.main import main
+main()
+"""
+
+
+def test_ctrl_c_while_modules_are_imported_ends_it_without_a_trace() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")

@@ -83,7 +83,7 @@ def collector() -> Iterator[tuple[str, list[bytes]]]:
 
 def test_a_capture_is_pushed_whole(collector: tuple[str, list[bytes]]) -> None:
     pytest.importorskip("kafkascope._core", reason="the core is not built")
-    from kafkascope.cli.main import px
+    from kafkascope.cli.program import px
 
     endpoint, posted = collector
     done = CliRunner().invoke(px, ["export", "spans", "--capture", str(CAPTURE), "--endpoint", endpoint])

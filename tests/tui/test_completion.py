@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from kafkascope.cli.completion import SHELLS
-from kafkascope.cli.main import px
+from kafkascope.cli.program import px
 
 TRY = """
 eval "$(px completion bash)"

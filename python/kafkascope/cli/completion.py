@@ -89,7 +89,7 @@ def completion(shell: str, words: bool) -> None:
       px completion zsh > "${fpath[1]}/_px"                           once
       px completion fish > ~/.config/fish/completions/px.fish         once
     """
-    from kafkascope.cli.main import px
+    from kafkascope.cli.program import px
 
     # The variable is click's own way; the scripts here call the command instead.
     complete = SHELLS[shell](px, {}, "px", "_PX_COMPLETE")
