@@ -10,7 +10,7 @@ part() { # part NAME COMMAND...
   local began=$SECONDS
   if "$@"; then echo "   $name: $((SECONDS - began)) s"; else failed+=("$name"); echo "   $name: FAILED"; fi
 }
-skip() { echo "── $1"; echo "   $1: skipped, $2"; skipped+=("$1"); }
+skip() { echo "── $1"; echo "   $1: skipped, $2"; skipped+=("$1: $2"); }
 
 part "lint" xtask/lint.sh
 part "rust" cargo test --workspace --locked -q
@@ -38,20 +38,20 @@ if kube=$(tests/kubernetes/cluster/binary.sh ${KAFKASCOPE_KUBE_BUILD:+build}); t
   export KAFKASCOPE_KUBE=$kube
   part "kubernetes API" .venv/bin/pytest -n 2 -m kubernetes tests/kubernetes
   if [ "$(id -u)" != 0 ]; then
-    skip "kubernetes node" "namespaces, cgroups and containers need root"
+    skip "kubernetes nodes" "namespaces, cgroups and containers need root"
   elif xtask/setup.sh cluster; then
-    part "kubernetes node (about six minutes)" .venv/bin/pytest -m cluster -rs tests/kubernetes
+    part "kubernetes nodes (about ten minutes)" .venv/bin/pytest -m cluster -rs tests/kubernetes
   else
-    skip "kubernetes node" "tools are missing, see above"
+    skip "kubernetes nodes" "tools are missing, see above"
   fi
 else
-  skip "kubernetes" "its binary is missing, see above"
+  skip "kubernetes" "its binary is missing: KAFKASCOPE_KUBE=FILE names one, KAFKASCOPE_KUBE_BUILD=1 has it built (about 15 minutes, once)"
 fi
 part "live" .venv/bin/pytest -m "live" -rs
 part "demo" .venv/bin/pytest -m "demo" -rs
 part "browser" .venv/bin/pytest -m "browser" -rs
 
-[ "${#skipped[@]}" -eq 0 ] || printf '\nskipped: %s\n' "${skipped[*]}"
+[ "${#skipped[@]}" -eq 0 ] || { printf '\nskipped:\n'; printf '  %s\n' "${skipped[@]}"; }
 if [ "${#failed[@]}" -gt 0 ]; then
   printf '\nfailed: %s\n' "${failed[*]}"
   exit 1

@@ -10,7 +10,7 @@ fi
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/kafkascope
 kube=$cache/kube-$(cat "$here"/kube/*.go "$here/kube/go.mod" "$here/kube/build.sh" | sha256sum | cut -c1-16)
 if [ ! -x "$kube" ]; then
-  [ "${1:-}" = build ] || { echo "no Kubernetes binary: KAFKASCOPE_KUBE names one, \`tests/kubernetes/cluster/binary.sh build\` makes one (about 15 minutes, once)" >&2; exit 1; }
+  [ "${1:-}" = build ] || { echo "no Kubernetes binary: KAFKASCOPE_KUBE=FILE names one; \`tests/kubernetes/cluster/binary.sh build\`, or \`KAFKASCOPE_KUBE_BUILD=1 make test\`, builds one from Go modules (about 15 minutes, once)" >&2; exit 1; }
   command -v go >/dev/null || { echo "no Kubernetes binary, and no Go to build it" >&2; exit 1; }
   mkdir -p "$cache"
   # A proxy that does not answer must not hold up everything behind it.
