@@ -114,6 +114,15 @@ def test_what_the_check_says_of_a_node(changes, labels, status, words):
     assert any(f.status == status and words in f"{f.found} {f.hint}" for f in check._nodes([node]))
 
 
+def test_the_check_tells_of_nodes_that_share_a_kernel():
+    def node(name, boot):
+        return {"metadata": {"name": name}, "status": {"nodeInfo": {**NODE["status"]["nodeInfo"], "bootID": boot}}}
+
+    found = {f.name: f for f in check._nodes([node("a", "1"), node("b", "2"), node("c", "1")])}
+    assert (found["kernel"].status, found["kernel"].found) == ("warn", "nodes a, c share one")
+    assert "kernel" not in {f.name for f in check._nodes([node("a", "1"), node("b", "2"), node("old", "")])}
+
+
 # ---- with helm ----
 
 

@@ -37,6 +37,10 @@ def apart(cluster):
     cluster.px("delete", "--yes")
 
 
+def test_the_check_says_that_the_nodes_share_a_kernel(cluster):
+    assert "nodes node1, node2 share one (each agent sees what all of them do" in cluster.px("deploy", "--check")
+
+
 def agents(cluster):
     lines = cluster.px("get", "pems", "-o", "json", server=True).splitlines()
     return {row["hostname"]: row for row in map(json.loads, lines)}

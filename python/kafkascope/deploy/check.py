@@ -76,9 +76,19 @@ def _nodes(nodes: list[Any]) -> list[Finding]:
             if kernel < _BEST:
                 found.append(Finding(f"node {name}", "ok", f"has Linux {info['kernelVersion']}: captured by system calls, from 6.3 on by sockets at less cost"))
     found.insert(0, Finding("nodes", "ok" if capable else "fail", f"{capable} of {len(nodes)} nodes can be looked into", "" if capable else "no node is left for an agent"))
+    found += _kernels(nodes)
     managed = {text for node in nodes for key, text in _MANAGED.items() if any(label.startswith(key) for label in node["metadata"].get("labels", {}))}
     found += [Finding("managed cluster", "warn", text, "Kafkascope was not tried there: docs/kubernetes.md tells what is known") for text in sorted(managed)]
     return found
+
+
+def _kernels(nodes: list[Any]) -> list[Finding]:
+    """Nodes that are containers of one machine (kind, k3d): an agent on any of them sees all."""
+    booted: dict[str, list[str]] = {}
+    for node in nodes:
+        booted.setdefault(node["status"]["nodeInfo"].get("bootID", ""), []).append(node["metadata"]["name"])
+    return [Finding("kernel", "warn", f"nodes {', '.join(sorted(names))} share one", "each agent sees what all of them do; what several see is stored once")
+            for boot, names in sorted(booted.items()) if boot and len(names) > 1]  # fmt: skip
 
 
 def _others(daemon_sets: list[Any], namespace: str) -> Finding:
