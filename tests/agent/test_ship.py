@@ -69,6 +69,19 @@ def test_rows_are_in_the_store_soon_after_they_were_submitted(store, socket):
     server.close()
 
 
+def test_what_is_submitted_together_waits_for_the_last_of_it(store, socket):
+    server, shipper = IngestServer(store, socket), Shipper(socket)
+    with shipper.together():
+        for table in ("kafka_produce", "kafka_fetch"):
+            shipper.submit(table, rows.build(table, [{"time_": 1}]))
+        time.sleep(0.1)
+        assert shipper.rows_sent == 0
+    assert shipper.flush(5)
+    assert shipper.sent == {"kafka_produce": 1, "kafka_fetch": 1}
+    shipper.close()
+    server.close()
+
+
 def test_what_was_submitted_while_the_store_was_away_arrives_when_it_comes(store, socket):
     shipper = Shipper(socket)
     for n in range(5):

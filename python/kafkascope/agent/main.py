@@ -76,6 +76,7 @@ def agent(config: Config, server_socket: str | None, interfaces: tuple[str, ...]
     try:
         if ready is not None:
             _mark(ready)
+        heap.settle()
         running.run()
     except Exception as error:
         _say(logger, error)
