@@ -1,4 +1,5 @@
 /** The parts of the page, always at hand, with what is wrong beside them. */
+import { useEffect, useRef } from "react";
 import type { Status } from "../api";
 import { usePage } from "../model/context";
 import { coverageSummary } from "../model/coverage";
@@ -17,6 +18,9 @@ interface Props {
 export function Rail({ status, behind, groups }: Props) {
   const page = usePage();
   const here = sectionOf(page.place.script);
+  const rail = useRef<HTMLElement>(null);
+  // On a phone the parts stand in a row that is wider than the screen.
+  useEffect(() => { rail.current?.querySelector(".here")?.scrollIntoView({ block: "nearest", inline: "center" }); }, [here]);
   const has = (script: string) => page.scripts.some((each) => each.name === script);
   const badge = (section: Section) => {
     if (section.script === "px/kafka_groups" && groups !== null) return behind > 0 ? <span className="badge state-warn" title={`${behind} behind`}>▲ {grouped(behind)}</span> : <span className="badge muted">{grouped(groups)}</span>;
@@ -24,7 +28,7 @@ export function Rail({ status, behind, groups }: Props) {
     return null;
   };
   return (
-    <nav className="rail" aria-label="parts" data-testid="rail">
+    <nav className="rail" ref={rail} aria-label="parts" data-testid="rail">
       {SECTIONS.filter((section) => section.script === null || section.script === CATALOGUE || has(section.script)).map((section) => (
         <PlaceLink
           key={section.key} place={linkPlace(page.place, section.script, page.place.args.namespace !== undefined && section.script !== CATALOGUE ? { namespace: page.place.args.namespace } : {})}
