@@ -102,17 +102,28 @@ def test_bursts_of_commits_do_not_hide_that_a_group_falls_behind() -> None:
     assert {r["kind"] for r in steps.written["kafka_findings"]} == {"falling_behind"}
 
 
+def test_who_is_left_rebalances_when_another_leaves() -> None:
+    steps = Steps()
+    beats = [heartbeat_of(100, member) for member in ("m", "n")]
+    steps.at(101, kafka_events_beta=beats)
+    steps.at(111, kafka_group_events=[{"event": "leave", "member_id": "m", "time_": 110, "generation": 1}])
+    assert (steps.group()["state"], steps.group()["members"]) == ("PreparingRebalance", 1)
+
+
+def heartbeat_of(second: int, member: str) -> dict[str, Any]:
+    body = f'{{"group_id":"g","generation_id":1,"member_id":"{member}"}}'
+    return {"req_cmd": 12, "req_cmd_name": "Heartbeat", "req_body": body, "resp": '{"error_code":0}', "latency": 0, "client_id": "app", "time_": second}
+
+
 def test_a_group_without_members_is_no_group_that_keeps_up() -> None:
     steps = Steps()
-    body = '{"group_id":"g","generation_id":1,"member_id":"m"}'
-    beat = {"req_cmd": 12, "req_cmd_name": "Heartbeat", "req_body": body, "resp": '{"error_code":0}', "latency": 0, "client_id": "app"}
     left = {"event": "leave", "member_id": "m", "time_": 110, "generation": 1}
-    steps.at(100, kafka_produce=[produced(100, 9)], kafka_commits=[committed(100, 10)], kafka_events_beta=[beat | {"time_": 100}])
+    steps.at(100, kafka_produce=[produced(100, 9)], kafka_commits=[committed(100, 10)], kafka_events_beta=[heartbeat_of(100, "m")])
     assert steps.group()["status"] == "OK"
     steps.at(111, kafka_group_events=[left])
     steps.at(112, kafka_produce=[produced(112, 10), produced(112, 11)])
-    # That nobody else is there shows when nobody comes back.
-    assert (steps.group()["state"], steps.group()["status"]) == ("PreparingRebalance", "OK")
+    # Nobody joined while we watched: whether anybody is left shows when nobody is heard.
+    assert (steps.group()["state"], steps.group()["members"], steps.group()["status"]) == ("Unknown", None, "OK")
     steps.at(130)
     assert (steps.group()["state"], steps.group()["members"], steps.group()["status"]) == ("Empty", 0, "OK")
     steps.at(141)

@@ -71,6 +71,9 @@ class Info:
         if group is not None and group.open is not None:
             if self.kind != "classic":
                 return "Reconciling"
+            if group.open.all_left and group.count is None and not any(last >= now_ns - SILENT_NS for last in self.heard.values()):
+                # Whether anybody is left to rebalance is known when one is heard, or when nobody is for long enough.
+                return "Unknown"
             return "CompletingRebalance" if any(p.generation > group.generation for p in group.open.parts.values()) else "PreparingRebalance"
         members = self.members(now_ns)
         return "Unknown" if members is None else "Stable" if members else "Empty"
@@ -180,8 +183,8 @@ class Memberships:
             group = info.protocols.get("classic")
             if group is None or group.open is None or group.open.last_ns > now_ns - LAST_LEFT_NS:
                 continue
-            left, begun = group.open.left, group.open.start_ns
-            if left and left.keys() == group.open.parts.keys() and not any(at >= begun for who, at in info.heard.items() if who not in info.left):
+            begun = group.open.start_ns
+            if group.open.all_left and not any(at >= begun for who, at in info.heard.items() if who not in info.left):
                 group.empty(group.open.last_ns)
 
     def forget(self, cluster_id: str, group_id: str) -> None:

@@ -65,6 +65,11 @@ class Rebalance:
     cooperative: bool = False
     members_told: int | None = None
 
+    @property
+    def all_left(self) -> bool:
+        """Of the rebalance nothing was seen but that members left."""
+        return bool(self.left) and self.left.keys() == self.parts.keys()
+
 
 @dataclass(slots=True)
 class Group:
