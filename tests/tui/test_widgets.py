@@ -143,6 +143,16 @@ def test_nobody_behind_and_nothing_known_are_said_too() -> None:
     assert "Nothing is known yet" in groups(["c", "x", "", None, None, None, None, "UNKNOWN", ""]).text()
 
 
+def test_a_screen_about_one_group_says_how_it_does() -> None:
+    bench = Bench(SCRIPTS)
+    unnamed = [column for column in GROUPS if column[0] != "group"]
+    bench.source.result = result(("Group", unnamed, [["c", "classic", 168, 77.5, 1.23, None, "WARN", "falls behind by 1.23 records/s"]], {}))
+    bench.app.open(Target("px/a"))
+    bench.work()
+    said = [line.strip() for line in bench.text(100, 30).splitlines()[2:4]]
+    assert said == ["▲ falling behind the group is 1 min 17 s behind (168 records), falling further behind by 1.2/s", "falls behind by 1.23 records/s"]
+
+
 PARTITIONS = [("group", "STRING", "NONE"), ("topic", "STRING", "NONE"), ("partition", "INT64", "NONE"), ("lag", "INT64", "NONE"), ("lag_seconds", "FLOAT64", "NONE"), ("status", "STRING", "NONE")]
 
 

@@ -114,7 +114,9 @@ def _nobody(groups: Sequence[Mapping[str, Any]], noun: str) -> Text:
 def _groups(table: Output) -> list[dict[str, Any]]:
     names = [c.name for c in table.columns]
     named = "group" if "group" in names else "group_id" if "group_id" in names else None
-    if named is None or "status" not in names or "lag" not in names:
+    # A script about one group does not repeat its name.
+    alone = named is None and len(table.rows) == 1 and "reason" in names and "partition" not in names
+    if not {"status", "lag"} <= set(names) or not (named or alone):
         return []
     found = []
     for row in table.rows:
@@ -122,7 +124,8 @@ def _groups(table: Output) -> list[dict[str, Any]]:
         group: dict[str, Any] = {"topic": "", "partition": None, **dict(zip(names, row, strict=True))}
         said = verdict(group["status"], table.columns[names.index("status")])
         if said is not None:
-            found.append({**group, "group": group[named], "who": f"{group[named]}{_place(group)}", "verdict": said})
+            name = group[named] if named else "the group"
+            found.append({**group, "group": name, "who": f"{name}{_place(group)}", "verdict": said})
     return found
 
 
