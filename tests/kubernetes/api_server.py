@@ -76,7 +76,7 @@ class ApiServer:
         f = self.folder
         self._start("kube-apiserver", "--etcd-servers", f"http://127.0.0.1:{self.etcd_port}", "--bind-address", "127.0.0.1", "--secure-port", self.port, "--cert-dir", f / "certs",
                     "--authorization-mode", "RBAC", "--token-auth-file", f / "tokens.csv", "--service-account-issuer", "https://kubernetes.default.svc",
-                    "--service-account-key-file", f / "sa.key", "--service-account-signing-key-file", f / "sa.key", "--service-cluster-ip-range", "10.96.0.0/16",
+                    "--service-account-key-file", f / "sa.key", "--service-account-signing-key-file", f / "sa.key", "--service-cluster-ip-range", "10.96.0.0/16,fd00:10:96::/112",
                     "--disable-admission-plugins", "ServiceAccount", "--allow-privileged", *self.arguments, *more)  # fmt: skip
         end = time.monotonic() + 60
         while time.monotonic() < end:

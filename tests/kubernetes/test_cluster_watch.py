@@ -140,7 +140,8 @@ def test_services_by_selector_and_by_endpoint_slices(server, ns, told):
 
 def test_a_services_address_is_its_pods_while_that_is_alone_behind_it(server, ns, told):
     first, second = (server.pod(ns, f"kafka-{n}", labels={"app": "kafka"}) for n in range(2))
-    service = server.post(f"/api/v1/namespaces/{ns}/services", {"metadata": {"name": "kafka"}, "spec": {"selector": {"app": "kafka"}, "ports": [{"port": 9092}]}})
+    service = server.post(f"/api/v1/namespaces/{ns}/services", {"metadata": {"name": "kafka"}, "spec": {"selector": {"app": "kafka"}, "ports": [{"port": 9092}], "ipFamilyPolicy": "RequireDualStack"}})
+    assert len(service["spec"]["clusterIPs"]) == 2
     path = f"/apis/discovery.k8s.io/v1/namespaces/{ns}/endpointslices"
 
     def behind(*uids):
@@ -153,7 +154,7 @@ def test_a_services_address_is_its_pods_while_that_is_alone_behind_it(server, ns
         return json.loads(row["status"]).get("serviceIPs")
 
     behind(first)
-    assert told.wait("md_pod", f"{ns}/kafka-0", addresses) and addresses(told.rows["md_pod", f"{ns}/kafka-0"]) == [service["spec"]["clusterIP"]]
+    assert told.wait("md_pod", f"{ns}/kafka-0", addresses) and addresses(told.rows["md_pod", f"{ns}/kafka-0"]) == service["spec"]["clusterIPs"]
     behind(first, second)
     told.wait("md_pod", f"{ns}/kafka-0", lambda row: addresses(row) is None)
     behind(second)

@@ -70,6 +70,8 @@ class Service:
     name: str
     namespace: str
     cluster_ip: str = ""
+    #: The cluster address of the other family, where there are two.
+    further_ips: tuple[str, ...] = ()
     selector: tuple[tuple[str, str], ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
     external_ips: tuple[str, ...] = ()

@@ -150,7 +150,7 @@ class ClusterWatch:
                 self._services.setdefault(namespace, {})[uid] = service
             else:
                 self._services.get(namespace, {}).pop(uid, None)
-            if known is None or service is None or (known.selector, known.name, known.cluster_ip) != (service.selector, service.name, service.cluster_ip):
+            if known is None or service is None or _leads(known) != _leads(service):
                 self._stale_pods |= self._pods_of.get(namespace, set())
 
     def _slice(self, before: SliceObject | None, now: SliceObject | None) -> None:
@@ -240,7 +240,8 @@ class ClusterWatch:
         # By the selector at once; by its slices too, as a service without a selector has only those.
         behind = [s for s in self._services.get(pod.namespace, {}).values() if s.selects(pod) or (not s.selector and self._serves(s, uid))]
         behind.sort(key=lambda s: s.full_name)
-        return pod, behind, [s.cluster_ip for s in behind if s.cluster_ip and self._is_alone_behind(s, uid)]
+        alone = (s for s in behind if s.cluster_ip and self._is_alone_behind(s, uid))
+        return pod, behind, [ip for s in alone for ip in (s.cluster_ip, *s.further_ips)]
 
     def _serves(self, service: Service, uid: str) -> bool:
         return any(uid in pods for pods in self._slices.get((service.namespace, service.name), {}).values())
@@ -270,6 +271,11 @@ class ClusterWatch:
         # A container that was started again has another id; the old one has ended.
         container_rows.extend({**entities.container_gone(row), "time_": now, "stop_time": now} for key, row in told_containers.items() if key not in containers and row)
         self._told_pods[uid] = (row, containers)
+
+
+def _leads(service: Service) -> tuple[Any, ...]:
+    """What of a service its pods' rows depend on."""
+    return service.selector, service.name, service.cluster_ip, service.further_ips
 
 
 def _leave(sets: dict[Any, set[str]], key: Any, uid: str) -> None:

@@ -247,8 +247,8 @@ def service(thing: ServiceObject) -> Service:
     spec = thing.spec
     external = [*(spec.external_ips or ()), *(ingress.ip for ingress in thing.status.load_balancer.ingress or () if ingress.ip)]
     cluster_ip = "" if spec.cluster_ip == "None" else spec.cluster_ip
-    return Service(uid=thing.metadata.uid, name=thing.metadata.name, namespace=thing.metadata.namespace, cluster_ip=cluster_ip, selector=labels(spec.selector),
-                   labels=labels(thing.metadata.labels), external_ips=tuple(external))  # fmt: skip
+    return Service(uid=thing.metadata.uid, name=thing.metadata.name, namespace=thing.metadata.namespace, cluster_ip=cluster_ip, further_ips=tuple(spec.cluster_ips or ())[1:],
+                   selector=labels(spec.selector), labels=labels(thing.metadata.labels), external_ips=tuple(external))  # fmt: skip
 
 
 def node_row(thing: NodeObject) -> dict[str, Any]:
