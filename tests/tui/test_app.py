@@ -132,6 +132,14 @@ def test_a_graph_with_a_circle_ends_and_shows_each_edge_once() -> None:
     assert tree == ["x", "└─ b", "└─ c", "└─ b ↑ shown above", "a", "└─ b ↑ shown above", "d", "└─ d (itself)"]
 
 
+def test_an_edge_tells_first_how_its_reader_does() -> None:
+    edges = [*EDGES, ("lag_seconds", "FLOAT64", "NONE"), ("verdict", "STRING", "NONE")]
+    spec = {**GRAPH, "edgeHoverInfo": ["lag_seconds", "verdict"]}
+    bench = opened(("G", edges, [["order", "topic/order", 3.0, None, ""], ["topic/order", "invoicing", 1.0, 77.5, "WARN"]], spec))
+    line = next(line for line in bench.text(80, 20).splitlines() if "invoicing" in line)
+    assert line.index("▲ falling behind") < line.index("1 min 17 s")
+
+
 def test_a_silence_is_a_gap_not_a_line() -> None:
     second = 10**9
     rows = [[str(t * second), "s", 0.5] for t in (*range(1, 20), *range(60, 80))]

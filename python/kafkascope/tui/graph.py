@@ -12,8 +12,9 @@ from rich.text import Text
 
 from kafkascope.cli.output import Column, Output
 from kafkascope.cli.plain import plain
-from kafkascope.tui.table import cell_text
+from kafkascope.tui.table import cell_style, cell_text
 from kafkascope.tui.text import crop, fit
+from kafkascope.tui.verdict import VERDICT_COLUMNS
 from kafkascope.tui.view import View
 
 MAX_ENTRIES = 20_000
@@ -77,6 +78,8 @@ class GraphView(View):
         shown = [weight, *(self._spec.get("edgeHoverInfo") or [v for k, v in self._spec.items() if k.endswith("Column") and k not in ("edgeColorColumn",)])]
         self._shown = [names.index(name) for name in dict.fromkeys(shown) if name in names and names.index(name) not in used]
         self._weight = names.index(weight) if weight in names else self._shown[0] if self._shown else None
+        # On a narrow terminal the last columns are out of sight, and how readers do is asked first.
+        self._shown.sort(key=lambda index: names[index] not in VERDICT_COLUMNS)
         children: dict[str, list[tuple[str, Sequence[Any]]]] = {}
         targets = set()
         for row in self.matching():
@@ -137,7 +140,8 @@ class GraphView(View):
         names = max(min(self._longest, width - 4 - bar - sum(r + 2 for r in rooms[:2])), 16)
         header = Text("  " + fit("", names + 2 + bar))
         for room, index in zip(rooms, self._shown, strict=True):
-            header.append(fit(plain(self.output.columns[index].name).upper(), room, right=True) + "  ", style="bold")
+            name = self.output.columns[index].name
+            header.append(fit(plain(name).upper(), room, right=name not in VERDICT_COLUMNS) + "  ", style="bold")
         lines = [crop(header, width)]
         for number in self.window(height - 1):
             entry = self._entries[number]
@@ -148,8 +152,9 @@ class GraphView(View):
             if entry.row is not None:
                 if bar:
                     text.append(fit(_bar(self._load(entry.row), self._heaviest), bar), style="blue")
-                for room, value in zip(rooms, texts[number], strict=True):
-                    text.append(fit(value, room, right=True) + "  ")
+                for room, index, value in zip(rooms, self._shown, texts[number], strict=True):
+                    column = self.output.columns[index]
+                    text.append(fit(value, room, right=column.name not in VERDICT_COLUMNS) + "  ", style=cell_style(entry.row[index], column))
             line = crop(text, width)
             if number == self.cursor and self.focused:
                 line.stylize("reverse")

@@ -20,6 +20,8 @@ MAX_NAMED = 2
 WORTH_SECONDS = 10
 #: What people ask first of a group, in this order; the script's other columns follow in its own.
 FIRST_COLUMNS = ("status", "group", "group_id", "lag", "lag_seconds", "trend", "time_to_drain")
+#: A group's own, and that on what reads a topic.
+VERDICT_COLUMNS = ("status", "verdict")
 _SECONDS = ("lag_seconds", "time_to_drain")
 
 
@@ -45,7 +47,7 @@ _VERDICTS = {
 
 def verdict(item: Any, column: Column) -> Verdict | None:
     """The verdict that a cell holds, where its column is one of verdicts."""
-    return _VERDICTS.get(item.upper()) if column.name == "status" and isinstance(item, str) else None
+    return _VERDICTS.get(item.upper()) if column.name in VERDICT_COLUMNS and isinstance(item, str) else None
 
 
 def trend(item: Any, column: Column) -> tuple[str, str] | None:
