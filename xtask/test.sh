@@ -18,6 +18,8 @@ part "rust" cargo test --workspace --locked -q
 if helm=$(tests/kubernetes/helm/helm.sh ${KAFKASCOPE_KUBE_BUILD:+build}); then export HELM=$helm; fi
 # Without Prometheus, the tests that scrape with it are skipped.
 if prometheus=$(tests/export/prometheus.sh); then export PATH=$PATH:$prometheus; fi
+# Without an OpenTelemetry Collector, the tests that push to it are skipped.
+if collector=$(tests/export/collector.sh ${KAFKASCOPE_KUBE_BUILD:+build}); then export KAFKASCOPE_COLLECTOR=$collector; fi
 part "python" .venv/bin/pytest -n 2 -m "not live and not demo and not browser and not kubernetes and not cluster"
 part "page" xtask/node.sh npm run --silent --prefix web test
 if command -v mvn >/dev/null && command -v javap >/dev/null; then part "schema" python3 xtask/schema/check.py; else skip "schema" "it reads Kafka's jars, which mvn brings, with javap"; fi

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from otlp_sink import listening
 
 from kafkascope.export import spans
 
@@ -61,34 +58,14 @@ def test_links_are_bounded() -> None:
     assert len(found[-1].links) == spans.MAX_LINKS
 
 
-@pytest.fixture
-def collector() -> Iterator[tuple[str, list[bytes]]]:
-    posted: list[bytes] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            posted.append(gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body)
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None: ...
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/v1/traces", posted
-    server.shutdown()
-    server.server_close()
-
-
-def test_a_capture_is_pushed_whole(collector: tuple[str, list[bytes]]) -> None:
+def test_a_capture_is_pushed_whole() -> None:
     pytest.importorskip("kafkascope._core", reason="the core is not built")
     from kafkascope.cli.program import px
 
-    endpoint, posted = collector
-    done = CliRunner().invoke(px, ["export", "spans", "--capture", str(CAPTURE), "--endpoint", endpoint])
+    with listening() as sink:
+        done = CliRunner().invoke(px, ["export", "spans", "--capture", str(CAPTURE), "--endpoint", f"{sink.url}/v1/traces"])
     assert done.exit_code == 0, done.output
-    found = [span for body in posted for resource in trace_service.ExportTraceServiceRequest.FromString(body).resource_spans for scope in resource.scope_spans for span in scope.spans]
+    found = [span for body in sink.bodies("/v1/traces") for resource in trace_service.ExportTraceServiceRequest.FromString(body).resource_spans for scope in resource.scope_spans for span in scope.spans]
     sends = {span.span_id for span in found if span.name == "send order"}
     polls = [span for span in found if span.name == "poll order"]
     # Every record is read by two groups, and each poll knows what brought its records; one record was sent before the recording began.
