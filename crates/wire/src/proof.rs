@@ -67,7 +67,6 @@ pub(crate) fn may_be_request(bytes: &[u8]) -> bool {
     let size = u32::from_be_bytes([b[0], b[1], b[2], b[3]]);
     b[4] == 0
         && b[6] == 0
-        && b[8] < 0x80
         && (8..=MAX_SIZE).contains(&size)
         && apis::api(i16::from(b[5])).is_some()
         && i16::from(b[7]) < FAR_VERSION

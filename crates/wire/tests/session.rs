@@ -60,6 +60,20 @@ fn any_split_of_the_streams_gives_the_same_exchanges() {
 }
 
 #[test]
+fn a_correlation_id_is_any_number() {
+    for ids in [[-3, -2, -1], [i32::MAX, i32::MIN, i32::MIN + 1]] {
+        let mut log = Log::default();
+        let mut s = Session::new(None, true);
+        for (time_ns, id) in (10..).step_by(10).zip(ids) {
+            s.data(true, time_ns, &heartbeat(id, "me"), &mut log.sink());
+            s.data(false, time_ns + 1, &heartbeat_response(id), &mut log.sink());
+        }
+        s.close(50, &mut log.sink());
+        assert_eq!(log.pairs(), ids.map(|id| (12, id, true, true)));
+    }
+}
+
+#[test]
 fn the_role_is_found_on_either_side() {
     let (up, down) = conversation();
     let mut log = Log::default();
