@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import http.server
 import json
-import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from kafkascope.alerts import engine, notify, rules
+from kafkascope.alerts import engine, rules
 from kafkascope.alerts.engine import Alerts, Event
 from kafkascope.analysis.findings.finding import Finding
 from kafkascope.analysis.monitor import Monitor, Snapshot
 from kafkascope.analysis.traffic import Client
-from kafkascope.store import catalogue
+from kafkascope.server.analysis import Analysis
+from kafkascope.store import Store, catalogue
 
 S = 1_000_000_000
 
@@ -161,48 +159,34 @@ def test_the_rules_that_come_with_px() -> None:
     assert (event.alert, event.severity, event.summary) == ("consumer_group_stopped", "critical", "orders: It has stopped.")
 
 
+def test_after_a_restart_an_open_alert_is_not_told_again_but_closed() -> None:
+    late = [at(t, groups=(group(lag_seconds=70.0),)) for t in (0, 10)]
+    before = Alerts(rules.parse(LATE))
+    told = [e for s in late for e in before.evaluate(Monitor(), s)]
+    closed_before = Event(5 * S, "late", "close", "warning", "other", {"cluster": "c", "group": "other"}, None, "", 1 * S)
+    gone_rule = Event(6 * S, "removed", "open", "warning", "g", {"cluster": "c", "group": "g"}, 1.0, "", 1 * S)
+    after = Alerts(rules.parse(LATE))
+    after.restore(engine.rows([*told, closed_before, gone_rule]), 20 * S)
+    assert after.open() == told
+    assert after.evaluate(Monitor(), at(25, groups=(group(lag_seconds=80.0),))) == []
+    found = [e for t in (30, 60) for e in after.evaluate(Monitor(), at(t, groups=(group(lag_seconds=1.0),)))]
+    assert [(e.event, e.alert, e.subject, e.since_ns) for e in found] == [("close", "late", "g", 0)]
+
+
+def test_a_server_takes_up_what_was_open_from_its_store() -> None:
+    with Store(None, memory_limit="256MB", retention_age_s=1 << 40) as store:
+        for batch in engine.rows([EVENT]).to_batches():
+            store.append("kafka_alerts", batch)
+        analysis = Analysis(store, rules=rules.parse(LATE), interval_s=600)
+        analysis.start()
+        end = time.monotonic() + 30
+        while not analysis.alerts.open() and time.monotonic() < end:
+            time.sleep(0.01)
+        assert (analysis.alerts.open(), analysis.problem) == ([EVENT], None)
+        analysis.close()
+
+
 EVENT = Event(1_500_000_000, "late", "open", "warning", "g", {"group": "g"}, 70.0, "g is late", 1_000_000_000)
-
-
-def test_a_webhook_and_a_command_get_the_event(tmp_path: Path) -> None:
-    got: list[tuple[str, Any]] = []
-
-    class Hook(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            got.append((self.headers["x-key"], json.loads(self.rfile.read(int(self.headers["content-length"])))))
-            self.send_response(500 if len(got) == 1 else 204)
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = http.server.HTTPServer(("127.0.0.1", 0), Hook)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    out = tmp_path / "event"
-    targets = [
-        rules.Notify(webhook=f"http://127.0.0.1:{server.server_port}/", headers={"x-key": "k"}),
-        rules.Notify(command=("/bin/sh", "-c", f"cat > {out}")),
-        rules.Notify(command=("/bin/false",), severities=("critical",)),
-    ]
-    notifier = notify.Notifier(targets, pause_s=0.01)
-    notifier.send([EVENT])
-    notifier.close()
-    server.shutdown()
-    server.server_close()
-    expected = {"time": 1500, "alert": "late", "event": "open", "severity": "warning", "subject": "g", "labels": {"group": "g"}, "value": 70.0, "summary": "g is late", "since": 1000}
-    # The webhook's first answer was an error, so it was asked again; who wants only what is critical got nothing.
-    assert got == [("k", expected), ("k", expected)] and json.loads(out.read_text()) == expected
-    assert (notifier.sent, notifier.problems) == (2, 0)
-
-
-def test_what_does_not_arrive_is_counted_with_its_reason() -> None:
-    notifier = notify.Notifier([rules.Notify(command=("/bin/sh", "-c", "echo no >&2; exit 3"))], pause_s=0.01)
-    notifier.send([EVENT])
-    end = time.monotonic() + 5
-    while notifier.problems == 0 and time.monotonic() < end:
-        time.sleep(0.01)
-    notifier.close()
-    assert notifier.problems == 1 and "ended with 3: no" in notifier.last_problem
 
 
 def test_events_as_rows() -> None:

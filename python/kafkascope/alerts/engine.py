@@ -23,6 +23,8 @@ _RECENT = 200
 RATE_NS = 120 * SECOND
 LEAST_REQUESTS = 20
 _HOUR_NS = 3600 * SECOND
+#: Of ``kafka_alerts``, what tells which alerts are open.
+COLUMNS = ("time_", "alert", "event", "severity", "subject", "labels", "value", "summary", "since")
 
 
 @dataclass(frozen=True)
@@ -71,13 +73,26 @@ class Alerts:
             self.recent.extend(events)
         return events
 
+    def restore(self, table: pa.Table, now_ns: int) -> None:
+        """Takes up the alerts that are open by rows of ``kafka_alerts``, those of before a restart: they are not told of again, only closed."""
+        known = {rule.name for rule in self.rules.rules}
+        last: dict[tuple[str, str], Event] = {}
+        for row in table.sort_by("time_").to_pylist():
+            labels = json.loads(row["labels"])
+            event = Event(row["time_"], row["alert"], row["event"], row["severity"], row["subject"], labels, row["value"], row["summary"], row["since"])
+            last[event.alert, _key(labels)] = event
+        with self._lock:
+            for key, event in last.items():
+                if event.event == "open" and event.alert in known:
+                    self._states[key] = _State(event.since_ns, now_ns, event)
+
     def _apply(self, rule: Rule, subjects: Sequence[tuple[Mapping[str, str], Mapping[str, Any]]], now: int) -> Iterator[Event]:
         open_ = sum(state.opened is not None for (name, _), state in self._states.items() if name == rule.name)
         for labels, values in subjects:
             if not rule.concerns(labels) or not rule.holds(values):
                 continue
             subject = "/".join(value for name, value in labels.items() if value and name != "cluster")
-            state = self._states.setdefault((rule.name, "\0".join(labels.values())), _State(now, now))
+            state = self._states.setdefault((rule.name, _key(labels)), _State(now, now))
             state.last_ns = now
             if state.opened is None and now - state.since_ns >= rule.for_s * 1e9:
                 if open_ >= MAX_OPEN:
@@ -168,6 +183,10 @@ def rows(events: Sequence[Event]) -> pa.Table:
         for e in events
     ]  # fmt: skip
     return pa.Table.from_pylist(made, schema=schema)
+
+
+def _key(labels: Mapping[str, str]) -> str:
+    return "\0".join(labels.values())
 
 
 _NO_LABELS = dict.fromkeys(("group", "topic", "partition", "client", "api", "kind", "cluster"), "")

@@ -105,7 +105,9 @@ class Analysis:
         try:
             # Rows that came in since ``start`` are in the store as well; taken twice they change nothing but a window's fill.
             with self._lock:
-                replay.warm(self.store.engine(), self.monitor, now_ns=time.time_ns())
+                engine, now_ns = self.store.engine(), time.time_ns()
+                replay.warm(engine, self.monitor, now_ns=now_ns)
+                self.alerts.restore(engine.execute(engine.scan("kafka_alerts", None, None, alerting.COLUMNS), timeout_s=60.0), now_ns)
         except StoreError as error:
             self.problem = f"the rows from before the start were not read: {error.message}"
         while not self._stop.wait(self.pause_s):
