@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium"),
     pytest.mark.skipif(NODE is None or not (WEB / "node_modules").is_dir(), reason="needs Node and the page's packages (npm ci in web/)"),
 ]
-HOSTILE_COUNT = 9
+HOSTILE_COUNT = 11
 
 
 class MadeUp:

@@ -4,7 +4,7 @@ import { toCsv, toJson } from "../src/table/export";
 import { filterRows } from "../src/table/filter";
 import { outcomeText } from "../src/table/outcome";
 import { initialSort, rowKeys, sortRows } from "../src/table/rows";
-import { fill } from "../src/table/widths";
+import { fill, grown } from "../src/table/widths";
 
 const column = (name: string, type: Column["type"] = "STRING", semanticType = "NONE"): Column => ({ name, type, semanticType });
 const table = (columns: Column[], rows: Cell[][]): ResultTable => ({ name: "t", columns, rows, numRows: rows.length, truncated: false });
@@ -88,4 +88,9 @@ test("widths fill the table, and never shrink a column", () => {
 
 test.each([["truncated", true], ["no_response", true], ["complete", false], ["completed", false], ["emptied", false], ["", false], ["constructor", false]])("the outcome %s says that a request was not read whole: %s", (outcome, told) => {
   expect(outcomeText(outcome) !== null).toBe(told);
+});
+
+test("columns keep their width, and grow for what would be cut", () => {
+  expect(grown([100, 64], [90, 80])).toEqual([100, 96]);
+  expect(grown([100, 96], [90, 95])).toEqual([100, 96]);
 });

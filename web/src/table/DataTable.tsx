@@ -8,7 +8,7 @@ import { CellView, isNumeric } from "./CellView";
 import { RowDetail } from "./RowDetail";
 import { filterRows, parseFilter } from "./filter";
 import { initialSort, rowKeys, type Sort, sortRows } from "./rows";
-import { columnWidth, fill } from "./widths";
+import { columnWidth, fill, grown } from "./widths";
 
 const ROW_HEIGHT = 28;
 
@@ -172,7 +172,7 @@ function useNews(scroller: { current: HTMLDivElement | null }, order: number[], 
 function useWidths(table: ResultTable, shape: string, scroller: { current: HTMLDivElement | null }) {
   const [available, setAvailable] = useState(0);
   const [own, setOwn] = useState<{ shape: string; widths: Record<number, number> }>({ shape: "", widths: {} });
-  const [measured, setMeasured] = useState<{ shape: string; rows: number; widths: number[] }>({ shape: "", rows: 0, widths: [] });
+  const [measured, setMeasured] = useState<{ shape: string; table: ResultTable | null; widths: number[] }>({ shape: "", table: null, widths: [] });
   useEffect(() => {
     const element = scroller.current;
     if (!element) return;
@@ -181,10 +181,11 @@ function useWidths(table: ResultTable, shape: string, scroller: { current: HTMLD
     return () => { observer.disconnect(); };
   }, [scroller]);
   let widths = measured.widths;
-  // Measured once with rows; an empty table's widths are provisional.
-  if (measured.shape !== shape || (measured.rows === 0 && table.rows.length > 0)) {
-    widths = table.columns.map((_, index) => columnWidth(table, index));
-    setMeasured({ shape, rows: table.rows.length, widths });
+  if (measured.table !== table) {
+    const needed = table.columns.map((_, index) => columnWidth(table, index));
+    // An empty table's widths are provisional.
+    widths = measured.shape === shape && measured.table?.rows.length !== 0 ? grown(widths, needed) : needed;
+    setMeasured({ shape, table, widths });
   }
   const mine = own.shape === shape ? own.widths : {};
   const values = fill(widths, table.columns, available).map((width, index) => mine[index] ?? width);

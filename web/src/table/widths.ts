@@ -1,4 +1,4 @@
-/** Column widths from what is in the columns; they stay while the columns stay, so that nothing jumps. */
+/** Column widths from what is in the columns; they stay while the columns stay, so that nothing jumps, and grow for what would be cut. */
 import type { Column, ResultTable } from "../api";
 import { dayTime, formatCell, significant } from "../model/format";
 import { textWidth } from "../model/measure";
@@ -24,6 +24,12 @@ export function columnWidth(table: ResultTable, index: number): number {
   }
   return Math.round(Math.min(Math.max(header, textWidth(longest) + PADDING + (isStatus(column) ? 14 : 0), 64), 420));
 }
+
+/** Room beyond what is needed, so that a number that goes on growing does not move the columns each time. */
+const SLACK = 16;
+
+/** Widths for new rows: as before, wider where something would be cut. */
+export const grown = (before: readonly number[], needed: readonly number[]): number[] => needed.map((width, index) => (width > (before[index] ?? 0) ? width + SLACK : (before[index] ?? width)));
 
 /** Widths that fill what the table has, the surplus going to the texts. */
 export function fill(widths: readonly number[], columns: readonly Column[], available: number): number[] {
