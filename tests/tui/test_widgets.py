@@ -174,6 +174,13 @@ def test_rows_of_partitions_are_not_groups(rows: list[list[Any]], said: str) -> 
     assert bench.text(100, 30).splitlines()[2].strip() == said
 
 
+def test_a_row_in_full_tells_seconds_and_trends_as_the_table_does() -> None:
+    bench = groups(["c", "billing", "classic", 168, 77.5, 1.23, None, "WARN", "falls behind"])
+    bench.press("enter")
+    lines = {line.split()[0]: line.split(None, 1)[1] for line in bench.text(100, 30).splitlines() if len(line.split()) > 1}
+    assert (lines["lag_seconds"], lines["trend"], lines["status"]) == ("77.5  1 min 17 s", "1.23  ▲ 1.2/s", "WARN  ▲ falling behind")
+
+
 def test_hostile_group_names_stay_text() -> None:
     assert all(line.plain.isprintable() for line in groups(["c", "\x1b[2J\x07", "", 1, 9.0, 1.0, None, "ERR", "\x9b31m\n"]).app.frame(100, 30))
 

@@ -12,7 +12,7 @@ from kafkascope.cli import format as fmt
 from kafkascope.cli.output import Column, plain_value
 from kafkascope.cli.plain import plain
 from kafkascope.tui.links import Link, Place, structured
-from kafkascope.tui.verdict import verdict
+from kafkascope.tui.verdict import seconds, trend, verdict
 
 #: A body may be a megabyte; nobody reads that far down in a terminal.
 MAX_LINES = 5_000
@@ -55,6 +55,10 @@ def lines(row: Sequence[Any], columns: Sequence[Column], place: Place) -> list[T
             said = verdict(item, column)
             if said is not None:
                 head.append(f"  {said.mark} {said.word}", style=said.style)
+            elif (moved := trend(item, column)) is not None:
+                head.append(f"  {moved[0]}", style=moved[1])
+            elif (late := seconds(item, column)) is not None:
+                head.append(f"  {late}", style="dim")
             exact = "" if item is None else fmt.rfc3339(item) if column.type == "TIME64NS" else f"{item:,}" if isinstance(item, int) and not isinstance(item, bool) and column.semantic_type != "PORT" else ""
             if exact and exact != head.plain[room + 2 :]:
                 head.append(f"  {exact}", style="dim")
