@@ -1,13 +1,16 @@
-"""Differences in segments: the same values come back, whatever is unknown or overflows, from a query and from a merge."""
+"""How columns lie in segments: the same values come back, whatever is unknown or overflows, from a query and from a merge; what repeats is written once."""
 
 from __future__ import annotations
+
+import random
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kafkascope.store import Store, catalogue, layout
+from kafkascope.store import Store, catalogue, layout, segments
 
 FETCH = catalogue.relation("kafka_fetch")
 OFFSETS = ("fetch_offset", "first_offset", "last_offset", "high_watermark", "last_stable_offset", "latency", "response_time")
@@ -51,3 +54,15 @@ def test_a_query_and_a_merge_see_the_values(tmp_path_factory: pytest.TempPathFac
 def test_differences(row: dict[str, int | None], expected: dict[str, int]) -> None:
     written, _ = layout.differences(table([row]))
     assert {name: written.column(name)[0].as_py() for name in expected} == expected
+
+
+def test_bodies_that_are_alike_far_apart_are_written_once(tmp_path: Path) -> None:
+    events = catalogue.relation("kafka_events.beta")
+    rng = random.Random(5)
+    bodies = [rng.randbytes(10_000).hex() for _ in range(300)]  # more than a compression looks back
+    filler = {pa.int64(): 0, pa.string(): "x", pa.bool_(): False, pa.float64(): 0.0}
+    given = {"time_": list(range(900)), "req_body": bodies * 3}
+    columns = [pa.array(given.get(f.name, [filler[f.type]] * 900), f.type) for f in events.schema]
+    segment = segments.write(tmp_path, pa.table(columns, schema=events.schema), 1, 1)
+    # a byte for two digits
+    assert segment.bytes < 1.5 * sum(len(body) for body in bodies) / 2

@@ -26,14 +26,19 @@ _DIFFERENCES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("first_offset", ("fetch_offset",)),
     ("last_stable_offset", ("high_watermark",)),
     ("high_watermark", ("fetch_offset",)),
+    ("declared_bytes", ("req_bytes", "resp_bytes")),
     ("captured_bytes", ("declared_bytes",)),
 )
 #: Numbers that mostly grow from row to row.
-_GROWING = frozenset({"time_", "correlation_id", "offset", "fetch_offset", "base_offset", "session_epoch", "producer_id"})
-#: Numbers whose high bytes are alike and whose low bytes are noise.
-_NOISY = frozenset({"latency", "ack_latency", "duration", "response_time", "high_watermark"})
-#: Long texts, each its own: a dictionary would hold every one of them.
-TEXTS = frozenset({"req_body", "resp", "req_headers", "resp_headers", "resp_body", "cmdline", "stack_trace"})
+_GROWING = frozenset({"time_", "offset", "max_timestamp"})
+#: Numbers whose high bytes are alike and whose low bytes are noise. Those that grow within a connection or partition are among them: rows of many alternate.
+_NOISY = frozenset({
+    "latency", "ack_latency", "duration", "response_time", "high_watermark", "fetch_offset", "base_offset", "last_offset", "correlation_id", "session_epoch", "producer_id",
+    "bytes", "req_bytes", "resp_bytes", "records", "batches", "req_cmd", "api_version", "remote_port",
+})  # fmt: skip
+#: As far as a dictionary may grow until the rest of a row group is written without one. Bodies are long and many are alike (metadata, versions, heartbeats), farther apart than
+#: what one compression sees; a query holds the dictionary of each row group that it reads.
+DICTIONARY_BYTES = 16 << 20
 
 
 def differences(table: pa.Table) -> tuple[pa.Table, dict[str, tuple[str, ...]]]:
@@ -77,4 +82,4 @@ def encodings(schema: pa.Schema) -> tuple[list[str], dict[str, str]]:
     """Columns with a dictionary, and the encodings of others."""
     given = {field.name: "DELTA_BINARY_PACKED" if field.name in _GROWING else "BYTE_STREAM_SPLIT" for field in schema
              if field.type == pa.int64() and (field.name in _GROWING or field.name in _NOISY)}  # fmt: skip
-    return [name for name in schema.names if name not in given and name not in TEXTS], given
+    return [name for name in schema.names if name not in given], given

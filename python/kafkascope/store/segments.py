@@ -131,7 +131,7 @@ def _metadata(unnamed: int, differences: Mapping[str, tuple[str, ...]]) -> dict[
 def _writer(path: Path, schema: pa.Schema, level: int) -> pq.ParquetWriter:
     dictionary, encodings = layout.encodings(schema)
     return pq.ParquetWriter(path, schema, compression="zstd", compression_level=level, data_page_size=_PAGE_BYTES, write_page_checksum=True, store_schema=True,
-                            use_dictionary=dictionary, column_encoding=encodings, write_statistics=_STATISTICS)  # fmt: skip
+                            use_dictionary=dictionary, dictionary_pagesize_limit=layout.DICTIONARY_BYTES, column_encoding=encodings, write_statistics=_STATISTICS)  # fmt: skip
 
 
 def _publish(temporary: Path, path: Path) -> None:
