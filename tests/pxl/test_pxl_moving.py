@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pyarrow as pa
 import pytest
 from pxl_documents import NOW
 from test_pxl_scripts import ARGS
@@ -10,7 +13,7 @@ from kafkascope import pxl
 from kafkascope.pxl import program, vis
 from kafkascope.pxl.moving import MAX_KEPT, Shelf
 from kafkascope.scripts import Library
-from kafkascope.store import catalogue
+from kafkascope.store import DuckDBEngine, Store, catalogue
 
 RELATIONS = catalogue.load()
 SCRIPTS = Library.load(()).scripts
@@ -80,3 +83,26 @@ def test_what_was_used_longest_ago_goes(shelf: Shelf) -> None:
         pxl.compile(source, RELATIONS, (), NOW)
     found = [shelf.find(program.shelf_key(source, ()), RELATIONS) is not None for source in sources]
     assert found == [False] + [True] * MAX_KEPT
+
+
+def test_what_turned_out_to_need_wide_numbers_is_computed_once_from_then_on() -> None:
+    asked: list[str] = []
+
+    class Counted:
+        def __init__(self, engine: DuckDBEngine) -> None:
+            self.dialect, self.relations, self.scan, self._engine = engine.dialect, engine.relations, engine.scan, engine
+
+        def execute(self, sql: str, **options: Any) -> pa.Table:
+            asked.append(sql)
+            return self._engine.execute(sql, **options)
+
+    source = "import px\ndf = px.DataFrame('process_stats', start_time='-5m')\npx.display(df.agg(n=('rss_bytes', px.sum)))"
+    with Store(None) as store:
+        relation = RELATIONS["process_stats"]
+        filler = {pa.int64(): 0, pa.string(): "", pa.bool_(): False, pa.float64(): 0.0}
+        given = {"time_": NOW - 1, "rss_bytes": (1 << 63) - 1}
+        store.append("process_stats", pa.record_batch([pa.array([given.get(f.name, filler[f.type])] * 2, f.type) for f in relation.schema], schema=relation.schema))
+        for look, queries in enumerate((2, 3, 4)):
+            found = pxl.run(pxl.compile(source, RELATIONS, now_ns=NOW + look), Counted(store.engine()))
+            assert found[0].table.column("n").to_pylist() == [-2]
+            assert len(asked) == queries

@@ -76,6 +76,13 @@ class Result:
     stats: dict[str, Any]
 
 
+@dataclass(slots=True)
+class Numbers:
+    """What runs of a script found out about its numbers: whether one needed more than 64 bits."""
+
+    wrap: bool = False
+
+
 @dataclass(frozen=True)
 class Program:
     """A compiled script: a plan for each result table."""
@@ -83,6 +90,8 @@ class Program:
     outputs: dict[str, Node]
     warnings: list[str] = field(default_factory=list)
     max_rows: int | None = None
+    #: Shared with the programs of later looks, or a table that is looked at again would be computed twice each time.
+    numbers: Numbers = field(default_factory=Numbers, compare=False)
 
     def explain(self) -> str:
         """The plans as stable text."""
@@ -225,13 +234,14 @@ def run(program: Program, engine: Engine, limits: Limits | None = None) -> list[
     roots = list(program.outputs.values())
     began = time.perf_counter()
     lowering = dialect(engine.dialect)
-    lowered = lowering.lower(roots, engine, max_rows)
+    lowered = lowering.lower(roots, engine, max_rows, wraps=program.numbers.wrap)
     try:
         answer = engine.execute(lowered.sql, timeout_s=limits.timeout_s, max_rows=None)
     except Exception as problem:
-        if not lowering.overflowed(problem):
+        if program.numbers.wrap or not lowering.overflowed(problem):
             raise
         # Numbers of 64 bits wrap, as in Pixie. Wider ones in between cost every row, so they are used only where a number turned out to need them.
+        program.numbers.wrap = True
         lowered = lowering.lower(roots, engine, max_rows, wraps=True)
         answer = engine.execute(lowered.sql, timeout_s=max(0.1, limits.timeout_s - (time.perf_counter() - began)), max_rows=None)
     duration = round((time.perf_counter() - began) * 1e3, 2)
