@@ -32,7 +32,7 @@ INL int looks_produce(const __u8 *p, __u32 n, __u32 version)
 INL int looks_request(const __u8 *p, __u32 n)
 {
 	__u32 size = be32(p), key = p[4] << 8 | p[5], version = p[6] << 8 | p[7], client = p[12] << 8 | p[13];
-	if (!fits_size(size) || key > 100 || version > 20 || p[8] & 0x80)
+	if (!fits_size(size) || key > 100 || version > 20)
 		return 0;
 	if (client == 0xffff)
 		return 1;
@@ -41,8 +41,8 @@ INL int looks_request(const __u8 *p, __u32 n)
 		return version > 0 && looks_produce(p, n, version);
 	if (client > 1024 || client + 10 > size)
 		return 0;
-	for (__u32 j = 0; j < 4; j++) /* a response with a small correlation id fails here */
-		if (j < client && 14 + j < n && (p[14 + j] < 0x20 || p[14 + j] > 0x7e))
+	for (__u32 j = 0; j < 4; j++) /* UTF-8 without control characters; a response with a small correlation id fails here */
+		if (j < client && 14 + j < n && (p[14 + j] < 0x20 || p[14 + j] == 0x7f || (!j && p[14] > 0x7f && (p[14] < 0xc2 || p[14] > 0xf4))))
 			return 0;
 	return 1;
 }

@@ -185,6 +185,18 @@ def sendfile(talk):
     talk.answer(ANSWER)
 
 
+def unicode(talk):
+    for client in ("ünïcode", "\u4e3b\u9898", "\u00df"):
+        talk.ask(request(3, 9, 7, client.encode(), bytes(range(200))))
+        talk.answer(ANSWER)
+
+
+def negative(talk):
+    for correlation in (-2, -1, 0):
+        talk.ask(request(3, 9, correlation, b"speaker", bytes(range(200))))
+        talk.answer(response(correlation, b"metadata" * 40))
+
+
 def unread_by_the_sender(talk, write):
     """A message whose bytes are in no memory of the sender's call, between messages as usual."""
     plain(talk)

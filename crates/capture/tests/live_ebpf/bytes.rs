@@ -12,7 +12,15 @@ use crate::harness::{alone, check, count, run, run_with, whole};
 fn every_byte_at_both_ends_whatever_the_calls() {
     let _alone = alone();
     for hook in Hook::ALL {
-        for case in ["plain", "split", "writev", "produce_first", "peek"] {
+        for case in [
+            "plain",
+            "split",
+            "writev",
+            "produce_first",
+            "peek",
+            "unicode",
+            "negative",
+        ] {
             let settings = Settings {
                 hook: Some(hook),
                 ..Settings::default()
