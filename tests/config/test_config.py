@@ -39,6 +39,8 @@ def test_a_flag_goes_before_a_variable_before_the_file_before_the_default(tmp_pa
         ("store.table_retention_bytes", "kafka_fetch=1GB,kafka_events.beta=2kB", {"kafka_fetch": 10**9, "kafka_events.beta": 2000}),
         ("store.table_retention_age", {"kafka_fetch": "1d"}, {"kafka_fetch": 86400.0}),
         ("agent.source", "packet", "packet"),
+        ("agent.send_to", "kafkascope.example:8766", "kafkascope.example:8766"), ("agent.send_to", "grpc+tcp://[::1]:8766", "grpc+tcp://[::1]:8766"), ("agent.send_to", "", ""),
+        ("server.ingest", "/run/kafkascope/ingest.sock", "/run/kafkascope/ingest.sock"), ("server.ingest", "0.0.0.0:0", "0.0.0.0:0"),
     ],
 )  # fmt: skip
 def test_values(key: str, written: object, value: object) -> None:
@@ -61,6 +63,9 @@ def test_values(key: str, written: object, value: object) -> None:
         ("[store]\nretention_age = '0s'\n", "expected a duration above zero", ""),
         ("[store.table_retention_age]\nkafka_fetch = 'soon'\n", "store.table_retention_age: kafka_fetch: expected a duration", ""),
         ("[agent]\nsource = 'epbf'\n", "expected one of auto, ebpf, packet, none, found 'epbf'", ""),
+        ("[agent]\nsend_to = 'kafkascope.example'\n", "line 2: agent.send_to: expected host:port, found 'kafkascope.example'", ""),
+        ("[agent]\nsend_to = '::1:8766'\n", "expected host:port, found '::1:8766'", ""),
+        ("[server]\ningest = 'h:99999'\n", "expected host:port, found 'h:99999'", ""),
         ("[server\nport = 1\n", "at line 1", "the form is TOML"),
         ("a = " + "[" * 5000, "nested too deeply", ""),
     ],

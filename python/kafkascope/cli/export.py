@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,7 @@ import click
 
 from kafkascope.cli.client import Server, server_option
 from kafkascope.cli.errors import FAILED, NOTHING_THERE, WRONG_USE, CommandError
+from kafkascope.cli.progress import progress
 
 capture_option = click.option("--capture", "captures", multiple=True, metavar="FILE", help="Out of this packet capture instead of a running server; may be repeated.")
 
@@ -154,16 +157,37 @@ def _repeat(send: Callable[[], str], every: float | None, *, once: bool) -> None
     """Send, and say what was sent, ``every`` so many seconds; without that, a collector that does not take it is an error."""
     from kafkascope.export.otlp import ExportError
 
+    log = logging.getLogger("opentelemetry")
+    log.propagate = False
     while True:
+        log.handlers = [said := _Said()]
         try:
-            click.echo(f"px: {send()}", err=True)
+            with progress("sending"):
+                sent = send()
+            click.echo(f"px: {sent}", err=True)
         except ExportError as error:
+            message = f"{error}: {said.reason}" if said.reason else str(error)
             if every is None:
-                raise CommandError(str(error), "is a collector with an OTLP/HTTP receiver there?", NOTHING_THERE) from error
-            click.echo(f"px: {error}", err=True)
+                raise CommandError(message, "is a collector with an OTLP/HTTP receiver there?", NOTHING_THERE) from error
+            click.echo(f"px: {message}", err=True)
         if once or every is None:
             return
         time.sleep(every)
+
+
+class _Said(logging.Handler):
+    """Why OpenTelemetry's exporter did not send: it logs that, once for each of its retries, and raises nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.reason = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not self.reason:
+            message = record.getMessage()
+            # What the system said stands within the words of two HTTP clients.
+            inner = re.search(r"\[Errno -?\d+\] ([^'\")]+)", message)
+            self.reason = inner[1] if inner is not None else message
 
 
 def _headers(headers: tuple[str, ...]) -> dict[str, str]:

@@ -55,6 +55,16 @@ def _text(value: Any) -> str:
     return value
 
 
+def _address(value: Any) -> str:
+    """``host:port``, with or without a scheme; a socket's path; nothing."""
+    text = _text(value)
+    place = text.partition("://")[2] or text
+    host, _, port = place.rpartition(":")
+    if text and not place.startswith("/") and not (host and (host.startswith("[") or ":" not in host) and re.fullmatch(r"\d{1,5}", port) and int(port) <= 65535):
+        raise ValueError(f"expected host:port, found {_shown(value)}")
+    return text
+
+
 def _size(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise ValueError(f"expected a size such as 512MB or 2GiB, found {_shown(value)}")
@@ -141,6 +151,7 @@ def _shown(value: Any) -> str:
 
 
 TEXT = Kind("TEXT", _text)
+ADDRESS = Kind("HOST:PORT", _address)
 FILE = Kind("FILE", _text)
 DIR = Kind("DIR", _text)
 SIZE = Kind("SIZE", _size)
