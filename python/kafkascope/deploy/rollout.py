@@ -19,6 +19,8 @@ _LOOK_S = 0.3
 #: Reasons that waiting does not mend.
 _LASTING = frozenset({"ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError", "FailedCreate"})
 _DEATHS = 3
+#: So many refused pods are no matter of the order in which things were applied.
+_REFUSALS = 3
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,10 @@ def wait(api: Api, things: list[Object], timeout_s: float, say: Say) -> None:
 def _complain(api: Api, thing: Object, late: bool) -> None:
     """Raise when a pod of the workload will not run; when it is ``late``, for any reason."""
     namespace = thing["metadata"]["namespace"]
-    for pod in pods(api, namespace, thing["spec"]["selector"]["matchLabels"]):
+    there = pods(api, namespace, thing["spec"]["selector"]["matchLabels"])
+    if not there and (refused := _not_made(api, namespace, thing["metadata"]["name"], 1 if late else _REFUSALS)):
+        raise RolloutError(f"no pod of {thing['metadata']['name']} is made: {refused}", "a quota, a priority class or the namespace's pod security forbids it")
+    for pod in there:
         told = objects.pod(pod)
         if told.ready or pod.metadata.deletion_timestamp is not None:
             continue
@@ -88,6 +93,14 @@ def _complain(api: Api, thing: Object, late: bool) -> None:
             last = log(api, namespace, told.name)
             why = f"{told.reason or 'not ready'}{f': {told.message}' if told.message else ''}"
             raise RolloutError(f"pod {told.full_name} on node {told.node or '(none)'} does not run ({why})" + (f"; its log ends:\n{last}" if last else ""), _hint(told.reason))
+
+
+def _not_made(api: Api, namespace: str, name: str, times: int) -> str:
+    """Why a workload's pods were refused, when they were at least so often; empty otherwise. A Deployment's are asked for by its ReplicaSet."""
+    events = api.get(f"/api/v1/namespaces/{namespace}/events", fieldSelector="type=Warning,reason=FailedCreate")["items"]
+    told = [event for event in events if event["involvedObject"].get("name", "").startswith(name)]
+    often = sum(event.get("count") or 1 for event in told)
+    return str(told[-1].get("message", "")) if told and often >= times else ""
 
 
 def _hint(reason: str) -> str:
