@@ -170,4 +170,4 @@ def relation(name: str, relations: Mapping[str, Relation] | None = None) -> Rela
         return known[name]
     except KeyError:
         close = difflib.get_close_matches(name, known, 1)
-        raise UnknownTable(f"no table '{name}'", f"did you mean '{close[0]}'?" if close else "GetTables() lists them") from None
+        raise UnknownTable(f"no table '{name}'", f"did you mean '{close[0]}'?" if close else "px/schemas lists them") from None
