@@ -67,6 +67,40 @@ def test_a_deleted_group_ends_with_a_last_row() -> None:
     assert steps.at(200) == {}
 
 
+NO_OFFSET = '{"name":"t","partitions":[{"partition_index":0,"committed_offset":-1,"error_code":%d}]}'
+
+
+@pytest.mark.parametrize(
+    ("body", "resp", "kept"),
+    [
+        ('{"group_id":"g"}', '{"topics":[%s],"error_code":0}' % (NO_OFFSET % 0), False),
+        ('{"group_id":"g"}', '{"topics":[%s]}' % (NO_OFFSET % 0), False),
+        ('{"groups":[{"group_id":"g"}]}', '{"groups":[{"group_id":"other","topics":[],"error_code":0},{"group_id":"g","topics":[%s],"error_code":0}]}' % (NO_OFFSET % 0), False),
+        ('{"group_id":"other"}', '{"topics":[%s],"error_code":0}' % (NO_OFFSET % 0), True),
+        ('{"group_id":"g"}', '{"topics":[%s],"error_code":16}' % (NO_OFFSET % 0), True),
+        ('{"groups":[{"group_id":"g"}]}', '{"groups":[{"group_id":"g","topics":[%s],"error_code":69}]}' % (NO_OFFSET % 0), True),
+        # UNSTABLE_OFFSET_COMMIT: a transaction is about to commit one.
+        ('{"group_id":"g"}', '{"topics":[%s],"error_code":0}' % (NO_OFFSET % 88), True),
+        ('{"group_id":"g"}', '{"topics":[%s],"error_co' % (NO_OFFSET % 0), True),
+    ],
+    ids=["up to 7", "1", "several groups", "another group", "not the coordinator", "the group failed", "unstable", "cut short"],
+)
+def test_an_offset_that_the_broker_has_no_more_has_expired(body: str, resp: str, kept: bool) -> None:
+    steps = Steps()
+    steps.at(100, commits=[{"at": 100, "offset": 10}, {"at": 100, "partition": 1, "offset": 7}])
+    steps.at(200, events=[event(9, "OffsetFetch", 200, body, resp)])
+    found = steps.monitor.snapshot(201 * SECOND).lag.to_pylist()
+    assert {r["partition"]: r["committed"] for r in found} == ({0: 10, 1: 7} if kept else {1: 7})
+
+
+def test_a_group_that_commits_nothing_keeps_what_it_has_read_whoever_asks() -> None:
+    steps = Steps()
+    steps.at(100, fetch=[{"at": 100, "fetch_offset": 0, "first_offset": 0, "last_offset": 9, "records": 10, "high_watermark": 12}])
+    for second in range(110, 200, 15):
+        steps.at(second, events=[event(9, "OffsetFetch", second, '{"group_id":"g"}', '{"topics":[%s],"error_code":0}' % (NO_OFFSET % 0))])
+    assert [(r["position"], r["lag"]) for r in steps.monitor.snapshot(200 * SECOND).lag.to_pylist()] == [(10, 2)]
+
+
 def test_findings_begin_last_and_end() -> None:
     steps = Steps()
 

@@ -153,7 +153,7 @@ class Monitor:
         api = events["req_cmd"]
         ended = transactions.ends(_of(events, api, transactions.APIS))
         telling = _of(events, api, told.APIS)
-        deletions = told.deletions(telling)
+        deletions = pa.concat_tables([told.deletions(telling), self.tracker.with_offset(told.uncommitted(telling))])
         commits, fetch, produce = tables["kafka_commits"], tables["kafka_fetch"], tables["kafka_produce"]
         self.tracker.take(lag.Rows(commits=commits, fetch=fetch, produce=produce, ends=told.ends(telling), deletions=deletions, transactions=ended))
         self.traffic.take_rows(self.tracker, produce, fetch)

@@ -1,4 +1,4 @@
-"""What other requests tell of logs and groups: ends asked for with ListOffsets, and topics, groups and offsets that were deleted."""
+"""What other requests tell of logs and groups: ends asked for with ListOffsets, topics, groups and offsets that were deleted, and offsets that are there no more."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import pyarrow.compute as pc
 
 from kafkascope.analysis.sql import query
 
-_LIST_OFFSETS, _DELETE_TOPICS, _DELETE_GROUPS, _OFFSET_DELETE = 2, 20, 42, 47
+_LIST_OFFSETS, _OFFSET_FETCH, _DELETE_TOPICS, _DELETE_GROUPS, _OFFSET_DELETE = 2, 9, 20, 42, 47
 #: The requests that are read here.
-APIS = (_LIST_OFFSETS, _DELETE_TOPICS, _DELETE_GROUPS, _OFFSET_DELETE)
+APIS = (_LIST_OFFSETS, _OFFSET_FETCH, _DELETE_TOPICS, _DELETE_GROUPS, _OFFSET_DELETE)
 _ASKING = pa.array([_LIST_OFFSETS], pa.int64())
+_FETCHING = pa.array([_OFFSET_FETCH], pa.int64())
 _DELETING = pa.array([_DELETE_TOPICS, _DELETE_GROUPS, _OFFSET_DELETE], pa.int64())
 
 #: What ``ends`` yields; ``lag.Rows`` takes it.
@@ -25,7 +26,7 @@ ENDS = pa.schema(
         ("source", pa.string()),
     ]
 )
-#: What ``deletions`` yields; ``lag.Rows`` takes it. An empty group or topic and a null partition mean all of them.
+#: What ``deletions`` and ``uncommitted`` yield; ``lag.Rows`` takes it. An empty group or topic and a null partition mean all of them.
 DELETIONS = pa.schema(
     [
         ("cluster_id", pa.string()),
@@ -56,6 +57,15 @@ def deletions(events: pa.Table) -> pa.Table:
     return query(_DELETIONS, params, events=events.select(_COLUMNS)).cast(DELETIONS)
 
 
+def uncommitted(events: pa.Table) -> pa.Table:
+    """Partitions of which OffsetFetch said that a group has no offset: of one that had, it expired (``offsets.retention.minutes``), which no other request tells."""
+    events = _of(events, _FETCHING)
+    events = events.filter(pc.match_substring(events["resp"], '"committed_offset":-1'))
+    if events.num_rows == 0:
+        return DELETIONS.empty_table()
+    return query(_UNCOMMITTED, {"api": _OFFSET_FETCH}, events=events.select(_COLUMNS)).cast(DELETIONS)
+
+
 def _of(events: pa.Table, apis: pa.Array) -> pa.Table:
     """Planning a query costs more than looking whether there is anything for it."""
     return events.filter(pc.is_in(events["req_cmd"], apis))
@@ -78,6 +88,17 @@ SELECT g.cluster_id, g.topic, '' topic_id, (g.part->>'$.partition_index')::BIGIN
   coalesce(nullif((g.part->>'$.offset')::BIGINT, -1), (g.part->>'$.old_style_offsets[0]')::BIGINT) end_offset, g.ts AS time_, 'list_offsets' source
 FROM given g JOIN wanted w ON g.id = w.id AND g.topic = w.topic AND g.part->>'$.partition_index' = w.part->>'$.partition_index'
 WHERE (w.part->>'$.timestamp')::BIGINT = -1 AND (g.part->>'$.error_code')::BIGINT = 0 AND end_offset >= 0 ORDER BY ALL"""
+
+# Up to version 7 a request is about one group, which the answer does not name.
+_UNCOMMITTED = f"""
+WITH bodies AS ({_BODIES.format(apis="$api")}),
+groups AS (
+  SELECT cluster_id, ts, unnest(coalesce((answer->'$.groups')::JSON[],
+    [json_object('group_id', asked->>'$.group_id', 'error_code', coalesce((answer->>'$.error_code')::BIGINT, 0), 'topics', answer->'$.topics')])) g FROM bodies),
+topics AS (SELECT cluster_id, ts, g->>'$.group_id' group_id, unnest((g->'$.topics')::JSON[]) t FROM groups WHERE coalesce((g->>'$.error_code')::BIGINT, 0) = 0),
+parts AS (SELECT cluster_id, ts, group_id, coalesce(t->>'$.name', t->>'$.topic_name', '') topic, coalesce(t->>'$.topic_id', '') topic_id, unnest((t->'$.partitions')::JSON[]) p FROM topics)
+SELECT cluster_id, ts time_, group_id, topic, topic_id, (p->>'$.partition_index')::BIGINT AS partition
+FROM parts WHERE (p->>'$.error_code')::BIGINT = 0 AND (p->>'$.committed_offset')::BIGINT = -1 ORDER BY ALL"""
 
 _DELETIONS = f"""
 WITH bodies AS ({_BODIES.format(apis="$topics, $groups, $offsets")}),

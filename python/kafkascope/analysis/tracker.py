@@ -226,10 +226,7 @@ class Tracker:
         slot, end, at, source = slot[~keep], end[~keep], at[~keep], source[~keep]
         parts.end[slot], parts.end_at[slot], parts.end_source[slot] = end, at, source
         windows.push(parts, "ends", touched, {"offset": parts.end[touched]}, bucket=parts.newest[touched] // self._ends_every, bucket_of="bucket", keep="bucket")
-        self._touch_partitions(slot)
-
-    def _touch_partitions(self, slots: Ints) -> None:
-        self.changed.update(slots.tolist())
+        self.changed.update(slot.tolist())
 
     def _reads(self, key: Ints, fetch: dict[str, Any]) -> None:
         group = self.groups.numbers(fetch["group_id"])
@@ -255,7 +252,7 @@ class Tracker:
         pairs.reading_since[fresh] = np.iinfo(np.int64).max
         np.minimum.at(pairs.reading_since, reader, since)
         np.maximum.at(pairs.got_at, reader, since)
-        self._touch_partitions(fetch["slot"][rows])
+        self.changed.update(fetch["slot"][rows].tolist())
 
     def _pairs(self, part: Ints, group: Ints) -> Ints:
         pair = self.pairs.find((part << 31) | group)
@@ -303,7 +300,7 @@ class Tracker:
         fresh = np.unique(pair[pairs.first_at[pair] == 0])
         pairs.first_at[fresh] = np.iinfo(np.int64).max
         np.minimum.at(pairs.first_at, pair, ts)
-        self._touch_partitions(pairs.at[pair])
+        self.changed.update(pairs.at[pair].tolist())
 
     def _end_transactions(self, ends: pa.Table, sightings: Sightings) -> None:
         """Commits in transactions count when these commit."""
@@ -314,6 +311,15 @@ class Tracker:
             self._book_commits(pair, offset, ts, asked, sightings)
 
     # ---- forgetting ----
+
+    def with_offset(self, deletions: pa.Table) -> pa.Table:
+        """Of rows that name a group and a partition those of which an offset is known here; the others have nothing to lose."""
+        if deletions.num_rows == 0:
+            return deletions
+        pairs = self.pairs.live()
+        having = {(g, at) for g, at, offset in zip(*(self.pairs.columns[name][pairs].tolist() for name in ("group", "at", "committed")), strict=True) if offset >= 0}
+        found = zip(map(self.groups.known, deletions["group_id"].to_pylist()), self.places(deletions).tolist(), strict=True)
+        return deletions.filter(pa.array([pair in having for pair in found], pa.bool_()))
 
     def _delete(self, deletions: pa.Table) -> None:
         for row in deletions.to_pylist():
@@ -394,8 +400,7 @@ class Tracker:
         """One row for each (group, topic, partition), of these ``slots`` or of all; columns as ``lag.COLUMNS`` tells them."""
         slots = self.live() if slots is None else slots
         pairs, parts, at = self.pairs, self.parts, self.pairs.at[slots]
-        end, committed, position, next_ = parts.end[at], pairs.committed[slots], pairs.position[slots], self._next(slots)
-        lso = parts.lso[at]
+        end, lso, committed, position, next_ = parts.end[at], parts.lso[at], pairs.committed[slots], pairs.position[slots], self._next(slots)
         known = (end >= 0) & (next_ >= 0)
         behind = known & (end > next_)
         seconds, source = self._seconds(at, next_, behind, now_ns)
