@@ -48,20 +48,20 @@ class _Tellers:
     def __init__(self) -> None:
         # Agent, the time of the first row that it told (ns), and when it was heard last (s).
         self._known: OrderedDict[tuple[str, str], tuple[int, int, float]] = OrderedDict()
-        self._agents: set[int] = set()
+        self._first: int | None = None
+        #: Whether there is more than one agent: of a single one nothing needs to be remembered.
+        self.several = False
 
     def heard(self, agent: int) -> None:
-        self._agents.add(agent)
-
-    @property
-    def several(self) -> bool:
-        """Whether there is more than one agent: of a single one nothing needs to be remembered."""
-        return len(self._agents) > 1
+        if self._first is None:
+            self._first = agent
+        self.several |= agent != self._first
 
     def others(self, table: str, agent: int, first: Iterable[tuple[str, int]], now_s: float) -> dict[str, int]:
         """Of the connections ``first``, each with the time of its first row, those that another agent tells, and since when.
 
-        From that time on only: what an agent brings late from its disk, of a time when the other did not tell yet, nobody else has told."""
+        From that time on only: what an agent brings late from its disk, of a time when the other did not tell yet, nobody else has told.
+        """
         found: dict[str, int] = {}
         for connection, time_ns in first:
             key = (table, connection)
