@@ -87,6 +87,11 @@ def test_every_answer_carries_the_security_headers() -> None:
     assert "'unsafe-inline'" not in CONTENT_SECURITY_POLICY.split("script-src")[1].split(";")[0]
 
 
+@pytest.mark.parametrize(("host", "policy"), [("127.0.0.1:8765", "same-origin"), ("[::1]:8765", "same-origin"), ("10.0.0.1:8765", None)])
+def test_an_opener_policy_is_sent_where_browsers_take_it(host: str, policy: str | None) -> None:
+    assert run(ask("GET", "/healthz", token="secret", headers={"host": host})).headers.get("cross-origin-opener-policy") == policy
+
+
 def test_a_session_ends_and_does_not_hold_the_token() -> None:
     value = sessions.issue("secret", clock=lambda: 1000.0)
     assert "secret" not in value

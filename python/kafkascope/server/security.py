@@ -31,9 +31,9 @@ _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
-    (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
+_OPENER_POLICY = (b"cross-origin-opener-policy", b"same-origin")
 #: Bytes of the login form, which strangers send: a token and a path.
 MAX_LOGIN = 16 << 10
 #: Answered without a token: health says nothing of Kafka, and who logs in has none yet.
@@ -80,9 +80,9 @@ class Guard:
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 4403, "reason": "refused"})
             else:
-                await refusal(scope, receive, _with_headers(send))
+                await refusal(scope, receive, _with_headers(scope, send))
             return
-        await self.app(scope, receive, _with_headers(send) if scope["type"] == "http" else send)
+        await self.app(scope, receive, _with_headers(scope, send) if scope["type"] == "http" else send)
 
     def _refuse(self, scope: Scope, headers: Headers) -> Response | None:
         host = _host_of(headers.get("host", ""))
@@ -148,10 +148,14 @@ def _error(status: int, kind: str, message: str, hint: str) -> JSONResponse:
     return JSONResponse({"error": {"kind": kind, "message": message, "hint": hint}}, status)
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(scope: Scope, send: Send) -> Send:
+    # Browsers ignore an opener policy that came in the clear from elsewhere, and complain of it on every page.
+    trusted = scope.get("scheme") == "https" or is_loopback(_host_of(Headers(scope=scope).get("host", "")))
+    headers = [*_HEADERS, _OPENER_POLICY] if trusted else _HEADERS
+
     async def wrapped(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], *_HEADERS]
+            message["headers"] = [*message["headers"], *headers]
         await send(message)
 
     return wrapped
