@@ -78,6 +78,7 @@ def test_what_is_submitted_together_waits_for_the_last_of_it(store, socket):
         assert shipper.rows_sent == 0
     assert shipper.flush(5)
     assert shipper.sent == {"kafka_produce": 1, "kafka_fetch": 1}
+    assert abs(shipper.clock.offset_ns) < 1e9
     shipper.close()
     server.close()
 

@@ -240,7 +240,7 @@ class Shipper:
                 self._streams.pop(item.table).writer.close()
                 raise pa.ArrowIOError("the store ended the stream")
             answer = json.loads(raw.to_pybytes())
-            if len(window) == 1:
+            if item is window[0]:
                 self.clock.heard(sent_ns, int(answer.get("now", 0)), time.time_ns())
             self._acknowledged(item, answer)
 
