@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -52,6 +53,14 @@ def test_a_capture_is_printed_whole_in_the_order_of_answers(whole: list[dict[str
     decoded = subprocess.run([sys.executable, "-m", "kafkascope.cli.main", "decode", "-q", "-o", "json", CAPTURE], capture_output=True, text=True, timeout=60, check=True)
     expected = sorted((r["time"], r["client"], r["broker"], r["apiName"], r["correlationId"]) for r in map(json.loads, decoded.stdout.splitlines()))
     assert sorted((r["time"], r["client"], r["broker"], r["apiName"], r["correlationId"]) for r in whole) == expected
+
+
+def test_the_keys_of_a_line_are_those_that_the_documentation_lists(whole: list[dict[str, Any]]) -> None:
+    decoded = subprocess.run([sys.executable, "-m", "kafkascope.cli.main", "decode", "-q", "-o", "json", CAPTURE], capture_output=True, text=True, timeout=60, check=True)
+    keys = {key for record in (*whole, *map(json.loads, decoded.stdout.splitlines())) for key in record}
+    text = (Path(__file__).parents[2] / "docs" / "terminal.md").read_text()
+    rows = re.findall(r"^\| (`[a-zA-Z` ]+`) \|", text.partition("The keys of a line of JSON")[2].partition("## In scripts")[0], re.MULTILINE)
+    assert keys | {"why"} == {key for row in rows for key in re.findall(r"`(\w+)`", row)}
 
 
 @pytest.mark.parametrize(
