@@ -17,13 +17,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-#: The page of a server that runs already, with its token, over a demo that does: on a cluster, whose kubeconfig KUBECONFIG names.
+#: The page of a server that runs already, with its token, over a demo that does: on the cluster whose kubeconfig KUBECONFIG names, else on this host.
 SERVER = os.environ.get("KAFKASCOPE_TEST_SERVER")
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 
 def px(*words: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-    place = ["--kubeconfig", os.environ["KUBECONFIG"]] if SERVER and words[0] == "demo" else []
+    place = ["--kubeconfig", os.environ["KUBECONFIG"]] if SERVER and "KUBECONFIG" in os.environ and words[0] == "demo" else []
     return subprocess.run([sys.executable, "-m", "kafkascope.cli.main", *words, *place], capture_output=True, text=True, timeout=timeout, check=False)
 
 

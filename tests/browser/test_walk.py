@@ -72,6 +72,7 @@ def test_the_start_page_says_who_is_behind(page: Page) -> None:
     groups = page.get_by_test_id("table-Consumer groups")
     expect(groups.get_by_test_id("row").filter(has_text="invoicing").first).to_contain_text("behind")
     expect(groups.get_by_test_id("row").filter(has_text="shipping").first).to_contain_text("keeps up", timeout=60_000)
+    expect(page.get_by_text("asking…")).to_have_count(0, timeout=90_000)
     picture(page, "start")
     answer.first.get_by_role("link", name="invoicing").click()
     expect(page).to_have_url(re.compile("px/kafka_group.*invoicing"))
@@ -185,6 +186,7 @@ def test_new_members_are_seen_joining(page: Page) -> None:
     assert re.search(r"shipping\s*3", " ".join(groups.all_inner_texts()).replace("\n", " "))
     expect(rows(page, "Consumer Rebalancing Delay").filter(has_text="shipping").first).to_be_visible()
     expect(rows(page, "Consumer Rebalancing Events").filter(has_text="JoinGroup").first).to_be_visible()
+    expect(rows(page, "Rebalances").filter(has_text="shipping").first).to_be_visible(timeout=60_000)
     picture(page, "kafka_consumer_rebalancing")
 
 
