@@ -169,6 +169,7 @@ CASES = [
     Case("throttled", java_program("Throttled.java"), must=(("ALTER_CLIENT_QUOTAS", 1), ("DESCRIBE_CLIENT_QUOTAS", 1), ("PRODUCE", 13), ("FETCH", 18))),
     Case("nearest-replica", java_program("Nearest.java"), nodes=2, settings=RACKS, must=(("FETCH", 18),)),
     Case("many-partitions", java_program("Wide.java", "300", "10"), must=(("CREATE_TOPICS", 7), ("METADATA", 13), ("DESCRIBE_TOPIC_PARTITIONS", 0))),
+    Case("large-fetch", java_program("Large.java"), settings={"message.max.bytes": 3_000_000}, must=(("PRODUCE", 13), ("FETCH", 18))),
     Case("broker-killed", java_program("Steady.java", "2", "24"), nodes=2, meanwhile=killed_and_restarted, must=(("FETCH", 18), ("ALTER_PARTITION", 3))),
     Case("attached-late", java_program("Steady.java", "1", "15"), unseen_s=8, must=(("PRODUCE", 13), ("FETCH", 18), ("CONSUMER_GROUP_HEARTBEAT", 1))),
 ]

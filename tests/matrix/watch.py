@@ -68,7 +68,8 @@ class Watch:
         expression = " or ".join(f"tcp port {port}" for port in self.ports)
         log = self.pcap.with_suffix(".tcpdump")
         with log.open("wb") as err:
-            command = ["tcpdump", "-i", "lo", "-s", "0", "-B", "65536", "--immediate-mode", "-U", "-n", "-Z", "root", "-w", str(self.pcap), expression]
+            # The largest case, in one piece: whoever writes the file may not get its turn for a while.
+            command = ["tcpdump", "-i", "lo", "-s", "0", "-B", "262144", "--immediate-mode", "-U", "-n", "-Z", "root", "-w", str(self.pcap), expression]
             self._tcpdump = subprocess.Popen(command, stderr=err)
         until = time.monotonic() + 10
         while b"listening on" not in log.read_bytes():

@@ -40,6 +40,7 @@ def send(**config: object) -> int:
 def produce() -> int:
     sent = sum(send(compression_type=codec) for codec in ("none", "gzip", "snappy", "lz4", "zstd"))
     sent += sum(send(acks=acks, client_id=f"acks-{acks}") for acks in ("0", "1", "all"))
+    sent += send(client_id="ünïcödé-主题")
     return sent + send(enable_idempotence=True, client_id="idempotent")
 
 
