@@ -15,6 +15,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.zip.CRC32C;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.message.ApiMessageType;
 import org.apache.kafka.common.message.ApiVersionsRequestData;
@@ -56,6 +57,9 @@ public class EveryMessage {
   static Object records(Class<?> field) throws ReflectiveOperationException {
     Class<?> records = Class.forName(field.getPackageName() + ".MemoryRecords");
     ByteBuffer batch = ByteBuffer.allocate(61).putLong(number()).putInt(49).putInt(0).put((byte) 2);
+    CRC32C checksum = new CRC32C();
+    checksum.update(batch.array(), 21, 40);
+    batch.putInt((int) checksum.getValue());
     return records.getMethod("readableRecords", ByteBuffer.class).invoke(null, batch.rewind());
   }
 
