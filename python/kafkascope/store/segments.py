@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,6 +16,9 @@ import pyarrow.parquet as pq
 
 from kafkascope.store import layout
 from kafkascope.store.catalogue import Relation
+
+if TYPE_CHECKING:
+    import duckdb
 
 #: 1: columns as they are. 2: some as differences to others (layout.py).
 FORMAT_VERSION = 2
@@ -25,6 +30,8 @@ _STATISTICS = ["time_", "upid", "topic", "group_id", "req_cmd", "pod_id"]
 _ROW_GROUP = 64 * 1024
 #: Bodies repeat each other over long stretches; a page is what one compression sees.
 _PAGE_BYTES = 4 << 20
+#: Rows with bodies that are in memory at a time while a segment is read for its checksums.
+_VERIFIED_ROWS = 4096
 #: What a merge holds in memory before it writes a row group.
 _GROUP_BYTES = 64 << 20
 #: Of zstd. More would cost a busy machine; `px store compact` takes more.
@@ -151,8 +158,10 @@ def open_segment(path: Path, relation: Relation) -> Segment:
     try:
         footer = pq.read_metadata(path)
         schema = footer.schema.to_arrow_schema()
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise UnreadableSegment(f"its footer cannot be read: {str(error).splitlines()[0]}", damaged=True) from None
+    if footer.num_rows == 0 or footer.num_rows != sum(footer.row_group(at).num_rows for at in range(footer.num_row_groups)):
+        raise UnreadableSegment(f"its footer speaks of {footer.num_rows} rows and its parts of others", damaged=True)
     for field in schema:
         column = relation.by_name.get(field.name)
         if column is not None and column.arrow != field.type:
@@ -166,13 +175,26 @@ def open_segment(path: Path, relation: Relation) -> Segment:
                    frozenset(schema.names), int(metadata.get(b"unnamed_topics", b"0")), tuple(differences.items()))  # fmt: skip
 
 
+@functools.cache
+def _verifier() -> duckdb.DuckDBPyConnection:
+    """One for all: to make a connection takes longer than to read a footer."""
+    import duckdb
+
+    return duckdb.connect(":memory:", config={"threads": 1})
+
+
 def verify(path: Path) -> str | None:
-    """Why the segment cannot be read whole, checksums included; ``None`` when it can."""
+    """Why the segment cannot be read whole, checksums included, or not by the engine; ``None`` when it can."""
+    import duckdb
+
     try:
+        with _verifier().cursor() as connection:
+            # It refuses footers that Arrow takes, and no query of the table would be answered.
+            connection.execute("FROM parquet_metadata(?)", [str(path)]).fetchone()
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            for _ in file.iter_batches(batch_size=_ROW_GROUP):
+            for _ in file.iter_batches(batch_size=_VERIFIED_ROWS):
                 pass
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError, duckdb.Error) as error:
         return str(error).splitlines()[0]
     return None
 

@@ -20,6 +20,7 @@ from kafkascope.store import batches, catalogue, topics
 from kafkascope.store import folder as place_of_store
 from kafkascope.store.catalogue import Kind
 from kafkascope.store.errors import StoreError, UnknownTable, UnreadableStore
+from kafkascope.store.inspection import AT_OPENING_BYTES, Inspection
 from kafkascope.store.limits import parse_bytes, physical_memory
 from kafkascope.store.newest_table import NewestTable
 from kafkascope.store.segments import COMPACT_LEVEL, Segment
@@ -105,6 +106,8 @@ class Store:
         except OSError as error:
             self._unlock()
             raise UnreadableStore(f"{folder} cannot be read or written: {error.strerror}", "does it belong to this user?") from error
+        self._inspection = Inspection(self.observed.values())
+        self._inspection.go_on(AT_OPENING_BYTES)
         self._opening = False
         for text, lost in self._lost if not read_only else ():
             self._record(text, lost)
@@ -278,6 +281,8 @@ class Store:
             for table in self.observed.values():
                 self._try(lambda table=table: table.merge_small(largest=8 << 20, fewest=8, most_rows=512 * 1024))
             pa.default_memory_pool().release_unused()
+        # One segment a round.
+        self._inspection.go_on(1)
         self._retain()
         while self._hot_bytes() > self.hot_limit:
             fullest = max(self.observed.values(), key=lambda t: t.hot_bytes)

@@ -280,9 +280,13 @@ class ObservedTable:
         else:
             path.unlink(missing_ok=True)
 
-    def leave_out_damaged(self) -> int:
-        """Read every segment with its checksums; leave out those which fail. Their number."""
-        bad = [(segment, why) for segment in list(self._segments) if (why := seg.verify(segment.path)) is not None]
+    def leave_out_damaged(self, among: Iterable[Segment] | None = None) -> int:
+        """Read segments (all, or those of ``among`` that are still there) with their checksums; leave out those which fail. Their number."""
+        kept = list(self._segments)
+        chosen = kept if among is None else [segment for segment in among if segment in kept]
+        bad = [(segment, why) for segment in chosen if (why := seg.verify(segment.path)) is not None]
+        # One that was merged or dropped meanwhile is no damage.
+        bad = [(segment, why) for segment, why in bad if segment in self._segments]
         for segment, why in bad:
             with self._lock:
                 self._segments = [s for s in self._segments if s.path != segment.path]
