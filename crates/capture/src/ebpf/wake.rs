@@ -39,3 +39,28 @@ impl WakeUps {
         unsafe { libc::epoll_wait(self.0.as_raw_fd(), &raw mut event, 1, ms) };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn what_is_there_and_was_told_of_wakes_once() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let wake = WakeUps::of(reader.as_raw_fd()).unwrap();
+        let waited = |timeout| {
+            let began = Instant::now();
+            wake.wait(Duration::from_millis(timeout));
+            began.elapsed()
+        };
+        writer.write_all(b"x").unwrap();
+        assert!(waited(10_000) < Duration::from_secs(5));
+        // Nobody read it: `poll` would return at once.
+        assert!(waited(30) >= Duration::from_millis(29));
+        writer.write_all(b"y").unwrap();
+        assert!(waited(10_000) < Duration::from_secs(5));
+    }
+}
