@@ -146,3 +146,12 @@ def test_who_hangs_holds_up_nobody_else_and_its_queue_is_bounded(monkeypatch: py
         assert len(out.read_text().splitlines()) == 6
         # One is under way, three wait.
         assert (notifier.problems, notifier.last_problem) == (2, f"{url}: more than 3 events wait")
+
+
+def test_what_a_hanging_receiver_did_not_take_by_the_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notify, "_CLOSE_S", 0.3)
+    with answering(lambda hook, _: time.sleep(2)) as url:
+        notifier = notify.Notifier([rules.Notify(webhook=url)], pause_s=0.01, timeout_s=1)
+        notifier.send([EVENT])
+        notifier.close()
+        assert (notifier.sent, notifier.problems, notifier.last_problem) == (0, 1, f"{url}: did not take everything within 0.3 s of the end")

@@ -53,14 +53,16 @@ class Notifier:
                     self._problem(f"{_name(target)}: more than {_WAITING} events wait")
 
     def close(self) -> None:
-        """Sends what waits, for a few seconds at most."""
+        """Sends what waits, for a few seconds at most; what is left then is a problem."""
         for waiting in self._queues:
             # Where the queue is full, the target does not keep up anyway.
             with contextlib.suppress(queue.Full):
                 waiting.put_nowait(None)
         end = time.monotonic() + _CLOSE_S
-        for thread in self._threads:
+        for target, thread in zip(self.targets, self._threads, strict=True):
             thread.join(timeout=max(0.0, end - time.monotonic()))
+            if thread.is_alive():
+                self._problem(f"{_name(target)}: did not take everything within {_CLOSE_S:g} s of the end")
 
     def _run(self, target: Notify, waiting: queue.Queue[Event | None]) -> None:
         while (event := waiting.get()) is not None:
