@@ -202,9 +202,10 @@ def test_a_killed_broker_pod_comes_back_and_is_seen_again(cluster):
     cluster.kubectl("-n", "px-kafka", "delete", "pod", "kafka-0", "--grace-period=1", "--wait=true")
 
     def again():
+        """Whether the new broker was told of, and takes what is produced to each partition."""
         (broker,) = cluster.pods("px-kafka", "app=kafka").values()
-        rows = cluster.rows("px/kafka_overview", "kafka_brokers", "--namespace", "px-kafka", "--start_time", "-15s")
-        return broker["metadata"]["uid"] != before["metadata"]["uid"] and any(row["pod"] == "px-kafka/kafka-0" and row["bytes_produced_total"] for row in rows)
+        started = broker["status"].get("startTime")
+        return broker["metadata"]["uid"] != before["metadata"]["uid"] and started and len(cluster.orders(time_ns(started), time.time_ns())) == 5
 
     assert eventually(lambda: len(cluster.pods("px-kafka", "app=kafka")) == 1, 30)
     assert eventually(again, 120)
