@@ -50,8 +50,8 @@ def of_pairs(name: str, unit: str, amount: int, pair: not_kafka.Pair) -> Load:
 
 
 LOADS = (
-    of_records("1 KiB records in batches of 64", Records(1024, 200_000, batch=64, linger_ms=5, fetch_bytes=256 << 10, producers=1)),
-    of_records("100 B, one record a request", Records(100, 24_000, batch=1, linger_ms=0, fetch_bytes=64 << 10, producers=3)),
+    of_records("1 KiB records in batches of 64", Records(1024, 1_000_000, batch=64, linger_ms=5, fetch_bytes=256 << 10, producers=1)),
+    of_records("100 B, one record a request", Records(100, 60_000, batch=1, linger_ms=0, fetch_bytes=64 << 10, producers=3)),
     of_pairs("no Kafka: HTTP, 1 KiB an answer", "requests", 25_000, not_kafka.HTTP),
     of_pairs("no Kafka: 100 B back and forth, and nothing else", "round trips", 400_000, not_kafka.CALLS),
 )

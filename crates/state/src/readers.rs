@@ -109,6 +109,7 @@ impl Readers {
         late: &mut Vec<LateGroup>,
     ) {
         let mut new = self.learn_membership(call, cluster);
+        // Produce, of which there may be most, tells nothing of who reads
         if call.api_key != 0
             && let Some(client) = self.clients.get(&(cluster, Actor::of(&call.ends)))
         {

@@ -166,5 +166,7 @@ fn batch(records: u32) -> Vec<u8> {
     out.resize(57, 0);
     out.extend(records.to_be_bytes());
     out.resize(size, b'r');
+    let checksum = crc32c::crc32c(&out[21..]);
+    out[17..21].copy_from_slice(&checksum.to_be_bytes());
     out
 }
