@@ -11,6 +11,7 @@ import pytest
 from analysis_rows import SECOND
 
 from kafkascope import pxl
+from kafkascope.alerts import rules
 from kafkascope.analysis import findings
 from kafkascope.analysis.findings.finding import Finding
 from kafkascope.analysis.monitor import Monitor
@@ -45,6 +46,14 @@ def test_every_metric_is_defined() -> None:
     assert monitor.last is not None
     names = {family.name for family in kafka.families(monitor, monitor.last, Selection(names=("kafka_exporter", "kafka_lag_exporter", "burrow")))}
     assert len(names) > 30 and names <= DEFINED, sorted(names - DEFINED)
+
+
+def test_alerts_are_described_as_they_are_read() -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", TEXT, re.S)
+    found = rules.parse(example)
+    assert (len(found.rules), len(found.notify)) == (1, 2)
+    table = {on: tuple(re.findall(r"`(\w+)`", fields.split(";")[0])) for on, fields in re.findall(r"^\| `(\w+)` \| (`.*?) \|", TEXT.split("## Alerts")[1], re.M)}
+    assert table == dict(rules.FIELDS)
 
 
 def test_every_finding_is_defined() -> None:

@@ -6,7 +6,7 @@ import json
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -86,6 +86,16 @@ class Alerts:
                 if event.event == "open" and event.alert in known:
                     self._states[key] = _State(event.since_ns, now_ns, event)
 
+    def adopt(self, rules: RuleFile, now_ns: int) -> list[Event]:
+        """Other rules from now on. What is open stays so under a rule of the same name, and closes where there is none."""
+        kept = {rule.name for rule in rules.rules}
+        with self._lock:
+            self.rules = rules
+            events = [_closed(state.opened, now_ns) for (name, _), state in self._states.items() if name not in kept and state.opened is not None]
+            self._states = {key: state for key, state in self._states.items() if key[0] in kept}
+            self.recent.extend(events)
+        return events
+
     def _apply(self, rule: Rule, subjects: Sequence[tuple[Mapping[str, str], Mapping[str, Any]]], now: int) -> Iterator[Event]:
         open_ = sum(state.opened is not None for (name, _), state in self._states.items() if name == rule.name)
         for labels, values in subjects:
@@ -111,7 +121,7 @@ class Alerts:
                 del self._states[key]
             elif now - state.last_ns >= self.rules.close_after_s * 1e9:
                 del self._states[key]
-                yield Event(now, rule.name, "close", rule.severity, state.opened.subject, state.opened.labels, None, state.opened.summary, state.since_ns)
+                yield _closed(state.opened, now)
 
     def _subjects(self, on: str, monitor: Monitor, snapshot: Snapshot) -> Iterator[tuple[Mapping[str, str], Mapping[str, Any]]]:
         now = snapshot.now_ns
@@ -163,6 +173,10 @@ class Alerts:
         with self._lock:
             recent = list(self.recent)[::-1]
         return {"open": [as_json(e) for e in self.open()], "recent": [as_json(e) for e in recent], "rules": rules, "dropped": self.dropped}
+
+
+def _closed(opened: Event, now_ns: int) -> Event:
+    return replace(opened, time_ns=now_ns, event="close", value=None)
 
 
 def as_json(event: Event) -> dict[str, Any]:

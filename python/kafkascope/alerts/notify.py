@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import math
 import os
 import queue
 import signal
@@ -14,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from kafkascope.alerts.engine import Event, as_json
@@ -25,48 +27,73 @@ _TRIES = 3
 _CLOSE_S = 5.0
 
 
+@dataclass(eq=False)
+class _Receiver:
+    """A target with the events that wait for it. What is left at ``until`` (of the monotonic clock) is sent no more."""
+
+    target: Notify
+    waiting: queue.SimpleQueue[Event | None] = field(default_factory=queue.SimpleQueue)
+    until: float = math.inf
+    thread: threading.Thread | None = None
+
+
 class Notifier:
     """Events wait in a queue of bounded length for each target; ``problems`` counts those that did not arrive, ``last_problem`` says why."""
 
     def __init__(self, targets: Sequence[Notify], *, pause_s: float = 2.0, timeout_s: float = _TIMEOUT_S) -> None:
-        self.targets = tuple(targets)
         self.sent = 0
         self.problems = 0
         self.last_problem = ""
         self._pause_s = pause_s
         self._timeout_s = timeout_s
         self._counting = threading.Lock()
-        self._queues: list[queue.Queue[Event | None]] = [queue.Queue(_WAITING) for _ in self.targets]
-        self._threads = [threading.Thread(target=self._run, args=pair, name="alerts", daemon=True) for pair in zip(self.targets, self._queues, strict=True)]
-        for thread in self._threads:
-            thread.start()
+        self._receivers: list[_Receiver] = []
+        self.retarget(targets)
+
+    def retarget(self, targets: Sequence[Notify]) -> None:
+        """Other targets from now on. One that stays keeps what waits for it; one that goes is sent what waits, for a few seconds at most."""
+        former, self._receivers = self._receivers, []
+        for target in targets:
+            receiver = next((one for one in former if one.target == target), None)
+            if receiver is None:
+                receiver = _Receiver(target)
+                receiver.thread = threading.Thread(target=self._run, args=(receiver,), name="alerts", daemon=True)
+                receiver.thread.start()
+            else:
+                former.remove(receiver)
+            self._receivers.append(receiver)
+        for receiver in former:
+            receiver.until = time.monotonic() + _CLOSE_S
+            receiver.waiting.put(None)
 
     def send(self, events: Sequence[Event]) -> None:
         """Returns at once."""
-        for target, waiting in zip(self.targets, self._queues, strict=True):
+        for receiver in self._receivers:
             for event in events:
-                if event.severity not in target.severities:
+                if event.severity not in receiver.target.severities:
                     continue
-                try:
-                    waiting.put_nowait(event)
-                except queue.Full:
-                    self._problem(f"{_name(target)}: more than {_WAITING} events wait")
+                if receiver.waiting.qsize() < _WAITING:
+                    receiver.waiting.put(event)
+                else:
+                    self._problem(f"{_name(receiver.target)}: more than {_WAITING} events wait")
 
     def close(self) -> None:
         """Sends what waits, for a few seconds at most; what is left then is a problem."""
-        for waiting in self._queues:
-            # Where the queue is full, the target does not keep up anyway.
-            with contextlib.suppress(queue.Full):
-                waiting.put_nowait(None)
+        receivers = self._receivers
+        self.retarget(())
         end = time.monotonic() + _CLOSE_S
-        for target, thread in zip(self.targets, self._threads, strict=True):
-            thread.join(timeout=max(0.0, end - time.monotonic()))
-            if thread.is_alive():
-                self._problem(f"{_name(target)}: did not take everything within {_CLOSE_S:g} s of the end")
+        for receiver in receivers:
+            assert receiver.thread is not None
+            receiver.thread.join(timeout=max(0.0, end - time.monotonic()))
+            if receiver.thread.is_alive():
+                self._problem(f"{_name(receiver.target)}: did not take everything within {_CLOSE_S:g} s of the end")
 
-    def _run(self, target: Notify, waiting: queue.Queue[Event | None]) -> None:
-        while (event := waiting.get()) is not None:
-            self._deliver(target, json.dumps(as_json(event)).encode())
+    def _run(self, receiver: _Receiver) -> None:
+        while (event := receiver.waiting.get()) is not None:
+            if time.monotonic() < receiver.until:
+                self._deliver(receiver.target, json.dumps(as_json(event)).encode())
+            else:
+                self._problem(f"{_name(receiver.target)}: did not take everything within {_CLOSE_S:g} s of the end")
 
     def _deliver(self, target: Notify, body: bytes) -> None:
         for attempt in range(_TRIES):

@@ -26,7 +26,7 @@ import operator
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,16 +105,18 @@ class Notify:
 
 @dataclass(frozen=True)
 class RuleFile:
-    """What a file holds."""
+    """What a file holds; ``path`` where somebody named it."""
 
     rules: tuple[Rule, ...]
     notify: tuple[Notify, ...]
     close_after_s: float
+    path: Path | None = None
 
 
 def load(path: Path | str | None = None) -> RuleFile:
     """Rules of a file, those that come with Kafkascope when there is none. Raises ``RuleError``."""
-    path = Path(path) if path else DEFAULTS
+    named = Path(path) if path else None
+    path = named or DEFAULTS
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -122,7 +124,7 @@ def load(path: Path | str | None = None) -> RuleFile:
     if len(data) > _MAX_BYTES:
         raise RuleError(f"{path} has {len(data)} bytes, expected at most {_MAX_BYTES}")
     try:
-        return parse(data.decode("utf-8"), str(path))
+        return replace(parse(data.decode("utf-8"), str(path)), path=named)
     except UnicodeDecodeError as error:
         raise RuleError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from error
 
@@ -134,14 +136,14 @@ def parse(text: str, where: str = "rules") -> RuleFile:
     except tomllib.TOMLDecodeError as error:
         raise RuleError(f"{where}: {error}") from error
     _only(found, {"alert", "notify", "close_after"}, where)
-    rules = tuple(_rule(entry, f"{where}, alert {number}") for number, entry in enumerate(_tables(found, "alert", where), 1))
+    rules = tuple(_rule(entry, place) for entry, place in _tables(found, "alert", where, text))
     if len(rules) > _MAX_RULES:
         raise RuleError(f"{where}: {len(rules)} alerts, expected at most {_MAX_RULES}")
     names = [rule.name for rule in rules]
     for name in names:
         if names.count(name) > 1:
             raise RuleError(f"{where}: the name {name!r} is used twice", "give each alert its own")
-    notify = tuple(_notify(entry, f"{where}, notify {number}") for number, entry in enumerate(_tables(found, "notify", where), 1))
+    notify = tuple(_notify(entry, place) for entry, place in _tables(found, "notify", where, text))
     return RuleFile(rules, notify, _seconds(found.get("close_after", "30s"), f"{where}: close_after"))
 
 
@@ -214,11 +216,15 @@ def _notify(entry: Mapping[str, Any], where: str) -> Notify:
     return Notify(webhook, dict(entry.get("headers", {})), tuple(command), severities)
 
 
-def _tables(found: Mapping[str, Any], name: str, where: str) -> list[Mapping[str, Any]]:
+def _tables(found: Mapping[str, Any], name: str, where: str, text: str) -> list[tuple[Mapping[str, Any], str]]:
+    """The tables of a name, each with its place in the file."""
     entries = found.get(name, [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise RuleError(f"{where}: expected tables [[{name}]]")
-    return entries
+    lines = [number for number, line in enumerate(text.splitlines(), 1) if re.match(rf"\s*\[\[\s*{name}\s*\]\]", line)]
+    # Tables may be written inline, too, which have no line of their own.
+    places = [f"line {line}, " for line in lines] if len(lines) == len(entries) else [""] * len(entries)
+    return [(entry, f"{where}, {place}{name} {number}") for number, (entry, place) in enumerate(zip(entries, places, strict=True), 1)]
 
 
 def _only(entry: Mapping[str, Any], known: set[str], where: str) -> None:

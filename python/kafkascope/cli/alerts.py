@@ -35,6 +35,8 @@ def list_alerts(recent: bool, output: str) -> None:
     if recent:
         tables.append(_table("recent", _EVENTS, [_event(entry) for entry in found["recent"]]))
     out.write(tables, output)
+    if found.get("rulesProblem"):
+        click.echo(f"px: the rules before it stay: {found['rulesProblem']}", err=True)
     if found["notify"]["problems"]:
         click.echo(f"px: {found['notify']['problems']} events were not delivered; the last: {found['notify']['lastProblem']}", err=True)
 

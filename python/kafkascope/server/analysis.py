@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from kafkascope.alerts import engine as alerting
 from kafkascope.alerts.notify import Notifier
+from kafkascope.alerts.reload import RuleWatch
 from kafkascope.alerts.rules import RuleFile, load
 from kafkascope.analysis import replay
 from kafkascope.analysis.monitor import Monitor, Snapshot
@@ -43,6 +44,7 @@ class Analysis:
         self._filled = False
         rules = rules if rules is not None else load()
         self.alerts = alerting.Alerts(rules)
+        self._rule_watch = RuleWatch(rules)
         # What is past is nothing to wake anybody for.
         self.notifier = Notifier(rules.notify if captured is None else ())
         self._interval_s = interval_s
@@ -88,18 +90,29 @@ class Analysis:
         """What is held, what limits cost, how long a step takes."""
         return {**self.monitor.stats(), "steps": self.steps, "stepMs": round(self.step_s * 1e3, 1), "problem": self.problem}
 
-    def _judge(self, monitor: Monitor, snapshot: Snapshot) -> Mapping[str, pa.Table]:
-        """The rows of alerts that open and close at a snapshot, which are told to whom it may concern."""
+    def _judge(self, monitor: Monitor, snapshot: Snapshot, closed: Sequence[alerting.Event] = ()) -> Mapping[str, pa.Table]:
+        """The rows of alerts that open and close at a snapshot, which are told to whom it may concern, and of those ``closed`` before it."""
         events = self.alerts.evaluate(monitor, snapshot)
         self.notifier.send(events)
-        return {"kafka_alerts": alerting.rows(events)} if events else {}
+        return {"kafka_alerts": alerting.rows([*closed, *events])} if closed or events else {}
+
+    def _read_rules(self, now_ns: int) -> Sequence[alerting.Event]:
+        """Takes the rules of a file that has changed; the alerts that close because their rule is gone."""
+        rules = self._rule_watch.changed()
+        if rules is None:
+            return ()
+        closed = self.alerts.adopt(rules, now_ns)
+        # Whoever was told that an alert is open is told that it closes, also where nothing else will be sent there.
+        self.notifier.send(closed)
+        self.notifier.retarget(rules.notify)
+        return closed
 
     def described_alerts(self) -> dict[str, Any]:
         """For the API: open alerts, recent events, rules, and how the sending goes."""
         if self._captured is not None:
             self.prepare(replay.TABLES)
         sending = {"sent": self.notifier.sent, "problems": self.notifier.problems, "lastProblem": self.notifier.last_problem}
-        return {**self.alerts.described(), "notify": sending}
+        return {**self.alerts.described(), "rulesProblem": self._rule_watch.problem, "notify": sending}
 
     def _run(self) -> None:
         try:
@@ -125,8 +138,9 @@ class Analysis:
             with self._lock:
                 now_ns = time.time_ns()
                 written = dict(self.monitor.step(now_ns))
+                closed = self._read_rules(now_ns)
                 if self.monitor.last is not None:
-                    written.update(self._judge(self.monitor, self.monitor.last))
+                    written.update(self._judge(self.monitor, self.monitor.last, closed))
             for name, table in written.items():
                 for batch in table.combine_chunks().to_batches():
                     self.store.append(name, batch)

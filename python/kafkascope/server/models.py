@@ -259,12 +259,13 @@ class AlertRule(BaseModel):
 
 
 class Alerts(BaseModel):
-    """Open alerts, what opened and closed lately, the rules, and how the sending of events goes."""
+    """Open alerts, what opened and closed lately, the rules, what is wrong with their file as it is now, and how the sending of events goes."""
 
     open: list[AlertEvent]
     recent: list[AlertEvent]
     rules: list[AlertRule]
     dropped: int
+    rulesProblem: str | None
     notify: dict[str, Any]
 
 
