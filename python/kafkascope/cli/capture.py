@@ -35,9 +35,10 @@ def run_on_captures(files: Sequence[str], library: Any, request: dict[str, Any],
 def load_captures(files: Sequence[str]) -> tuple[Any, int, int, list[str]]:
     """A store in memory with the rows of ``files``; the times of their first and last packet; notes for the user."""
     check_files(files)
-    from kafkascope import _core
+    from kafkascope import _core, absent
     from kafkascope.agent import captures
 
+    absent.settle()
     try:
         loaded = captures.load(files)
     except _core.CaptureFileError as error:
