@@ -95,6 +95,6 @@ def split_at_deletions(rows: lag.Rows) -> Iterable[lag.Rows]:
             return table.filter(keep)
 
         commits, fetch, produce = (between(getattr(rows, kind), "response_time") for kind in ("commits", "fetch", "produce"))
-        ends, deletions, ended = (between(table, "time_") for table in (rows.ends, rows.deletions, rows.transactions))
-        yield lag.Rows(commits, fetch, produce, ends, deletions, ended)
+        ends, deletions, ended, offsets = (between(table, "time_") for table in (rows.ends, rows.deletions, rows.transactions, rows.offsets))
+        yield lag.Rows(commits, fetch, produce, ends, deletions, ended, offsets)
         low = high

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -30,30 +30,43 @@ def partitions(tracker: Tracker, slots: Ints, now_ns: int, *, allowed_lag: int =
     pairs, parts = tracker.pairs, tracker.parts
     at = pairs.at[slots]
     filled = pairs.commit_filled[slots]
+    told = (filled == 0) & (pairs.told_since[slots] > 0)
+    # Who reads will commit, or is found to read without; a word from before says nothing of that.
+    waits = told & (pairs.position_at[slots] >= now_ns - YOUNG_MS * _MS)
     committed, end = pairs.committed[slots], parts.end[at]
     left = np.where((committed >= 0) & (end >= 0), np.maximum(end - committed, 0), -1)
     verdicts: list[Verdict] = [_NO_COMMIT] * len(slots)
-    for row in np.flatnonzero((filled > 0) & (left == 0)).tolist():
+    for row in np.flatnonzero(waits).tolist():
+        verdicts[row] = replace(_READS, current_lag=int(left[row]) if left[row] >= 0 else None)
+    for row in np.flatnonzero(((filled > 0) | told) & (left == 0)).tolist():
         verdicts[row] = _CAUGHT_UP
-    for row in np.flatnonzero((filled > 0) & (left != 0)).tolist():
+    for row in np.flatnonzero(((filled > 0) | (told & ~waits)) & (left != 0)).tolist():
         slot, part = slots[row], at[row]
         count = int(filled[row])
-        commits: list[Commit] = [
-            (offset, time // _MS, lag if lag >= 0 else None)
-            for offset, time, lag in zip(
-                pairs.commit_offset[slot, :count].tolist(), pairs.commit_time[slot, :count].tolist(), pairs.commit_lag[slot, :count].tolist(), strict=True
-            )
-        ]
         ends = parts.ends_offset[part, : parts.ends_filled[part]].tolist()[::-1]
-        known = int(left[row])
-        verdict = evaluate(commits=commits, end_offsets=ends, now_ms=now_ns // _MS, allowed_lag=allowed_lag, current_lag=known if known >= 0 else None)
+        commits = _seen(tracker, slot, count) if count else _told(tracker, slot, ends)
+        lag = int(left[row])
+        verdict = evaluate(commits=commits, end_offsets=ends, now_ms=now_ns // _MS, allowed_lag=allowed_lag, current_lag=lag if lag >= 0 else None)
         if verdict.status.number > Status.OK.number and count < WINDOW and now_ns // _MS - commits[0][1] < YOUNG_MS:
             seconds = max(now_ns // _MS - commits[0][1], 0) / 1000
-            seen = "1 commit" if count == 1 else f"{count} commits"
+            seen = {0: "no commit", 1: "1 commit"}.get(count, f"{count} commits")
             reason = f"Too early to say: {seen} in {seconds:.3g} s; the lag is {verdict.current_lag}."
             verdict = Verdict(Status.OK, reason, verdict.current_lag)
         verdicts[row] = verdict
     return Judged(slots, verdicts, np.minimum(filled / WINDOW, 1.0))
+
+
+def _seen(tracker: Tracker, slot: int, count: int) -> list[Commit]:
+    pairs = tracker.pairs
+    offsets, times, lags = (column[slot, :count].tolist() for column in (pairs.commit_offset, pairs.commit_time, pairs.commit_lag))
+    return [(offset, time // _MS, lag if lag >= 0 else None) for offset, time, lag in zip(offsets, times, lags, strict=True)]
+
+
+def _told(tracker: Tracker, slot: int, ends: list[int]) -> list[Commit]:
+    """Of a group that was not seen to commit: what OffsetFetch told is a commit of the time at which it was told first, before which nothing is known."""
+    offset, since = int(tracker.pairs.committed[slot]), int(tracker.pairs.told_since[slot])
+    # Who had everything then is not behind by what came afterwards alone.
+    return [(offset, since // _MS, 0 if any(end <= offset for end in ends) else None)]
 
 
 def groups(tracker: Tracker, judged: Judged) -> dict[tuple[str, str], tuple[Verdict, float]]:
@@ -70,5 +83,6 @@ def groups(tracker: Tracker, judged: Judged) -> dict[tuple[str, str], tuple[Verd
 
 
 _NO_COMMIT = evaluate(commits=[], end_offsets=[], now_ms=0)
+_READS = Verdict(Status.OK, "The group reads, and no commit of it was seen yet, so there is nothing to judge.")
 _CAUGHT_UP = evaluate(commits=[(0, 0, 0)], end_offsets=[], now_ms=0, current_lag=0)
 assert _CAUGHT_UP.status is Status.OK

@@ -19,6 +19,8 @@ SECOND = 1_000_000_000
 
 #: A high watermark is read before its response is sent, so that one seen this much earlier may still be the greater truth.
 SLACK_NS = SECOND
+#: The coordinator writes the offsets of a transaction after it has answered its end, so that an OffsetFetch until then may be told of the former ones.
+SETTLES_NS = 10 * SECOND
 
 #: Columns read of each input; a table may lack none of them.
 INPUTS: Mapping[str, Mapping[str, pa.DataType]] = MappingProxyType(
@@ -45,6 +47,10 @@ INPUTS: Mapping[str, Mapping[str, pa.DataType]] = MappingProxyType(
             **{c: pa.string() for c in ("cluster_id", "group_id", "topic", "topic_id")},
             **{c: pa.int64() for c in ("time_", "partition")},
         },
+        "offsets": {
+            **{c: pa.string() for c in ("cluster_id", "group_id", "topic", "topic_id")},
+            **{c: pa.int64() for c in ("time_", "partition", "offset")},
+        },
         "transactions": {
             **{c: pa.string() for c in ("cluster_id", "transactional_id")},
             **{c: pa.int64() for c in ("time_", "response_time")},
@@ -58,7 +64,7 @@ INPUTS: Mapping[str, Mapping[str, pa.DataType]] = MappingProxyType(
 class Rows:
     """What lag is computed from; a table that is missing counts as empty.
 
-    ``ends`` and ``deletions`` are those of ``told``, ``transactions`` those of ``transactions.ends``: with them, offsets committed in a
+    ``ends``, ``deletions`` and ``offsets`` are those of ``told``, ``transactions`` those of ``transactions.ends``: with them, offsets committed in a
     transaction count when it commits and not when it aborts, without them at once.
     """
 
@@ -68,6 +74,7 @@ class Rows:
     ends: pa.Table | None = None
     deletions: pa.Table | None = None
     transactions: pa.Table | None = None
+    offsets: pa.Table | None = None
 
 
 class Lag:
@@ -101,6 +108,7 @@ class Lag:
         self._con.execute(
             "CREATE TEMP MACRO floor0(x) AS CASE WHEN x < 0 THEN 0 ELSE x END;"
             f"CREATE TEMP MACRO now_ns() AS {int(self.now_ns)}::BIGINT; CREATE TEMP MACRO slack() AS {SLACK_NS}::BIGINT;"
+            f"CREATE TEMP MACRO settles() AS {SETTLES_NS}::BIGINT;"
             # A row from before the cluster's id was known belongs to the only cluster there is.
             "CREATE TEMP TABLE cluster AS SELECT max(cluster_id) AS only_id FROM (SELECT cluster_id FROM in_commits UNION SELECT cluster_id"
             " FROM in_fetch UNION SELECT cluster_id FROM in_produce) WHERE cluster_id <> '' HAVING count(*) = 1;"
@@ -112,6 +120,8 @@ class Lag:
         self._make("appended", _APPENDED)
         self._make("told", "SELECT c(cluster_id) c, t(topic, topic_id) t, topic_id, partition p, end_offset e, time_ AS ts, source"
                    " FROM in_ends WHERE end_offset >= 0 AND time_ <= now_ns()")  # fmt: skip
+        self._make("fetched_offset", 'SELECT c(cluster_id) c, group_id g, t(topic, topic_id) t, topic_id, partition p, "offset" AS o, time_ AS ts'
+                   " FROM in_offsets WHERE \"offset\" >= 0 AND group_id <> '' AND time_ <= now_ns()")  # fmt: skip
         self._forget_the_deleted()
         self._forget_former_topics()
         self._make("seen_end", _SEEN_ENDS)
@@ -123,10 +133,11 @@ class Lag:
         if self._con.execute("SELECT count(*) FROM deleted").fetchone() == (0,):
             return
         topic = "{0}.c = d.c AND {0}.ts <= d.ts AND d.g = '' AND (d.t = {0}.t OR (d.topic_id <> '' AND d.topic_id = {0}.topic_id))"
-        for table in ("commit", "read", "appended", "told"):
+        for table in _OBSERVED:
             self._con.execute(f"DELETE FROM {table} USING deleted d WHERE {topic.format(table)}")
         group = "{0}.c = d.c AND {0}.ts <= d.ts AND d.g = {0}.g AND d.t IN ('', {0}.t) AND coalesce(d.p = {0}.p, true)"
-        self._con.execute(f"DELETE FROM commit USING deleted d WHERE {group.format('commit')}")
+        for table in ("commit", "fetched_offset"):
+            self._con.execute(f"DELETE FROM {table} USING deleted d WHERE {group.format(table)}")
         # What a group that is gone was told of the log is still true of the log.
         self._con.execute(f"UPDATE read SET g = '' FROM deleted d WHERE {group.format('read')} AND d.t = ''")
 
@@ -135,7 +146,7 @@ class Lag:
         self._make("incarnation", _INCARNATIONS)
         if self._con.execute("SELECT count(*) FROM incarnation").fetchone() == (0,):
             return
-        for table in ("commit", "read", "appended", "told"):
+        for table in _OBSERVED:
             self._con.execute(
                 f"DELETE FROM {table} USING incarnation i WHERE {table}.c = i.c AND {table}.t = i.t"
                 f" AND NOT ({table}.topic_id = i.topic_id OR ({table}.topic_id = '' AND {table}.ts >= i.since))"
@@ -179,8 +190,9 @@ COLUMNS: Mapping[str, str] = MappingProxyType(
         "topic": "Topic, its id while the name is unknown.",
         "topic_id": "Topic id, empty when no request carried it.",
         "partition": "Partition.",
-        "committed": "Last committed offset; null when no commit was seen.",
-        "committed_at": "When the commit was answered.",
+        "committed": "Last committed offset; null when none was seen.",
+        "committed_at": "When the commit was answered; of what an OffsetFetch told, when it was asked.",
+        "committed_source": "commit, or offset_fetch: an answer to an OffsetFetch told of a commit that was not seen; empty when unknown.",
         "position": "First offset that no Fetch response has brought to the group; null when unknown.",
         "position_at": "When the last Fetch was answered.",
         "end_offset": "End of the log as consumers see it; null when unknown.",
@@ -199,6 +211,8 @@ COLUMNS: Mapping[str, str] = MappingProxyType(
         "drain_seconds": "Time until the lag is gone if that goes on; null when it does not shrink.",
     }
 )
+
+_OBSERVED = ("commit", "read", "appended", "told", "fetched_offset")
 
 # A commit without an answer may have been refused: it counts only where answers are not seen at all.
 _COMMITS = """
@@ -235,7 +249,7 @@ WHERE ts <= now_ns() GROUP BY c, t, topic_id, p, base"""
 _INCARNATIONS = """
 SELECT c, t, arg_max(topic_id, since) topic_id, max(since) since FROM (
   SELECT c, t, topic_id, min(ts) since FROM (SELECT c, t, topic_id, ts FROM commit UNION ALL SELECT c, t, topic_id, ts FROM read
-    UNION ALL SELECT c, t, topic_id, ts FROM appended UNION ALL SELECT c, t, topic_id, ts FROM told)
+    UNION ALL SELECT c, t, topic_id, ts FROM appended UNION ALL SELECT c, t, topic_id, ts FROM told UNION ALL SELECT c, t, topic_id, ts FROM fetched_offset)
   WHERE topic_id <> '' GROUP BY ALL)
 GROUP BY c, t HAVING count(*) > 1"""
 
@@ -253,8 +267,18 @@ WHERE ts >= newest - slack() GROUP BY c, t, p"""
 
 _STEPS = (
     (
-        "last_commit",
+        "last_seen_commit",
         "SELECT c, g, t, p, arg_max(o, (ts, asked)) o, max(ts) AS ts, min(ts) first_at, max(topic_id) topic_id FROM commit GROUP BY c, g, t, p",
+    ),
+    ("last_fetched", "SELECT c, g, t, p, arg_max(o, ts) o, max(ts) AS ts, max(topic_id) topic_id FROM fetched_offset GROUP BY c, g, t, p"),
+    # An answer that repeats a commit says nothing new.
+    (
+        "last_commit",
+        """SELECT c, g, t, p, CASE WHEN unseen THEN fetched ELSE o END AS o, CASE WHEN unseen THEN asked ELSE ts END AS ts, first_at, topic_id,
+          CASE WHEN unseen THEN 'offset_fetch' ELSE 'commit' END AS source
+        FROM (SELECT c, g, t, p, m.o, m.ts, m.first_at, f.o fetched, f.ts asked, coalesce(nullif(m.topic_id, ''), f.topic_id, '') topic_id,
+            m.o IS NULL OR (f.ts > m.ts AND (f.o > m.o OR (f.o < m.o AND f.ts > m.ts + settles()))) unseen
+          FROM last_seen_commit m FULL JOIN last_fetched f USING (c, g, t, p))""",
     ),
     (
         "last_read",
@@ -264,7 +288,7 @@ _STEPS = (
     ("stable", "SELECT c, t, p, arg_max(lso, (ts, lso)) lso FROM read WHERE lso IS NOT NULL GROUP BY c, t, p"),
     (
         "known",
-        """SELECT c, g, t, p, m.o committed, m.ts committed_at, nullif(r.o, -1) "position", r.ts position_at, r.read_committed,
+        """SELECT c, g, t, p, m.o committed, m.ts committed_at, m.source committed_source, nullif(r.o, -1) "position", r.ts position_at, r.read_committed,
           coalesce(nullif(m.topic_id, ''), r.topic_id, '') topic_id, e.e end_offset, e.source end_source, e.ts end_at, s.lso,
           coalesce(m.o, nullif(r.o, -1)) AS next, m.first_at
         FROM last_commit m FULL JOIN last_read r USING (c, g, t, p) LEFT JOIN log_end e USING (c, t, p) LEFT JOIN stable s USING (c, t, p)""",
@@ -311,7 +335,7 @@ timed AS (
       WHEN since IS NULL THEN '' WHEN following <= coalesce(reached, following) THEN 'next_produce' ELSE 'end_offset' END lag_seconds_source,
     CASE WHEN now_ns() - ref >= 1000000000 THEN (lag - floor0(b.top - b.o)) / ((now_ns() - ref) / 1e9) END trend
   FROM counted LEFT JOIN before b USING (c, g, t, p))
-SELECT c cluster_id, g group_id, t topic, topic_id, p AS partition, committed, committed_at, "position", position_at, end_offset,
+SELECT c cluster_id, g group_id, t topic, topic_id, p AS partition, committed, committed_at, coalesce(committed_source, '') committed_source, "position", position_at, end_offset,
   coalesce(end_source, '') end_source, now_ns() - end_at end_age_ns, lso last_stable_offset, read_committed, lag, stable_lag, read_lag,
   lag_seconds, lag_seconds_source, lag_seconds_source IN ('next_produce', 'end_offset') lag_seconds_at_least, trend,
   CASE WHEN lag = 0 THEN 0.0 WHEN trend < 0 THEN lag / -trend END drain_seconds

@@ -153,9 +153,10 @@ class Monitor:
         api = events["req_cmd"]
         ended = transactions.ends(_of(events, api, transactions.APIS))
         telling = _of(events, api, told.APIS)
-        deletions = pa.concat_tables([told.deletions(telling), self.tracker.with_offset(told.uncommitted(telling))])
+        offsets, expired = told.offsets(telling)
+        deletions = pa.concat_tables([told.deletions(telling), self.tracker.with_offset(expired)])
         commits, fetch, produce = tables["kafka_commits"], tables["kafka_fetch"], tables["kafka_produce"]
-        self.tracker.take(lag.Rows(commits=commits, fetch=fetch, produce=produce, ends=told.ends(telling), deletions=deletions, transactions=ended))
+        self.tracker.take(lag.Rows(commits, fetch, produce, ends=told.ends(telling), deletions=deletions, transactions=ended, offsets=offsets))
         self.traffic.take_rows(self.tracker, produce, fetch)
         if self.tracker.only_cluster:
             self.memberships.know_cluster(self.tracker.only_cluster)
@@ -387,7 +388,7 @@ def _lag_table(partitions: pa.Table, judged: judge.Judged, now_ns: int) -> pa.Ta
         "time_": pa.repeat(pa.scalar(now_ns, pa.int64()), partitions.num_rows),
         "end_age": partitions["end_age_ns"],
         "lag": pc.if_else(by_commit, partitions["lag"], partitions["read_lag"]),
-        "basis": pc.if_else(by_commit, "committed", "position"),
+        "basis": pc.if_else(by_commit, pc.if_else(pc.equal(partitions["committed_source"], "commit"), "committed", "offset_fetch"), "position"),
         "time_to_drain": partitions["drain_seconds"],
         "status": pa.array([str(v.status) for v in judged.verdicts], pa.string()),
         "reason": pa.array([v.reason for v in judged.verdicts], pa.string()),

@@ -35,6 +35,7 @@ def rows(tables: Mapping[str, pa.Table]) -> Rows:
         ends=None if events is None else told.ends(events),
         deletions=None if events is None else told.deletions(events),
         transactions=None if events is None else transactions.ends(events),
+        offsets=None if events is None else told.offsets(events)[0],
     )
 
 

@@ -116,3 +116,24 @@ class OffsetRanges:
         rows = rows[:, kept]
         rows[2] = last
         return rows
+
+
+def appended_at(appended: OffsetRanges, delivered: OffsetRanges, reached: OffsetRanges, partition: Ints, offset: Ints) -> tuple[Ints, npt.NDArray[np.object_]]:
+    """When the record at each offset was appended, 0 when unknown, and how that is known (``lag_seconds_source``).
+
+    ``appended`` holds produced records, ``delivered`` those that somebody was given, with their batches' timestamps, ``reached`` the ends that were told.
+    """
+    produced, following = appended.find(partition, offset)
+    since, source = produced.copy(), np.full(len(partition), "produce", object)
+    other = np.flatnonzero(produced == 0)
+    if len(other):
+        stamp, _ = delivered.find(partition[other], offset[other])
+        # The first end beyond an offset is the first that had it.
+        _, reaching = reached.find(partition[other], offset[other])
+        follow = following[other]
+        far = np.iinfo(np.int64).max
+        bound = np.minimum(np.where(follow > 0, follow, far), np.where(reaching > 0, reaching, far))
+        since[other] = np.where(stamp > 0, stamp, np.where(bound < far, bound, 0))
+        by_produce = (follow > 0) & ((reaching == 0) | (follow <= reaching))
+        source[other] = np.where(stamp > 0, "batch_timestamp", np.where(bound == far, "", np.where(by_produce, "next_produce", "end_offset")))
+    return since, source

@@ -1,4 +1,4 @@
-"""What other requests tell of logs and groups: ends asked for with ListOffsets, topics, groups and offsets that were deleted, and offsets that are there no more."""
+"""What other requests tell of logs and groups: ends asked for with ListOffsets, topics, groups and offsets that were deleted, and offsets asked for with OffsetFetch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ENDS = pa.schema(
         ("source", pa.string()),
     ]
 )
-#: What ``deletions`` and ``uncommitted`` yield; ``lag.Rows`` takes it. An empty group or topic and a null partition mean all of them.
+#: What ``deletions`` and ``offsets`` yield; ``lag.Rows`` takes it. An empty group or topic and a null partition mean all of them.
 DELETIONS = pa.schema(
     [
         ("cluster_id", pa.string()),
@@ -37,6 +37,8 @@ DELETIONS = pa.schema(
         ("partition", pa.int64()),
     ]
 )
+#: What ``offsets`` yields first; ``lag.Rows`` takes it. ``time_`` is when it was asked: a commit that was answered before is in the answer.
+OFFSETS = pa.schema([*DELETIONS, ("offset", pa.int64())])
 _COLUMNS = ["time_", "cluster_id", "req_cmd", "req_body", "resp", "latency"]
 
 
@@ -57,13 +59,18 @@ def deletions(events: pa.Table) -> pa.Table:
     return query(_DELETIONS, params, events=events.select(_COLUMNS)).cast(DELETIONS)
 
 
-def uncommitted(events: pa.Table) -> pa.Table:
-    """Partitions of which OffsetFetch said that a group has no offset: of one that had, it expired (``offsets.retention.minutes``), which no other request tells."""
+def offsets(events: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """The committed offsets that OffsetFetch was answered with, whoever asked, among rows of ``kafka_events.beta``, and where a group has none.
+
+    Of a group that had one there, it expired (``offsets.retention.minutes``), which no other request tells.
+    """
     events = _of(events, _FETCHING)
-    events = events.filter(pc.match_substring(events["resp"], '"committed_offset":-1'))
+    events = events.filter(pc.match_substring(events["resp"], '"committed_offset":'))
     if events.num_rows == 0:
-        return DELETIONS.empty_table()
-    return query(_UNCOMMITTED, {"api": _OFFSET_FETCH}, events=events.select(_COLUMNS)).cast(DELETIONS)
+        return OFFSETS.empty_table(), DELETIONS.empty_table()
+    found = query(_OFFSETS, {"api": _OFFSET_FETCH}, events=events.select(_COLUMNS)).cast(OFFSETS)
+    known = pc.greater_equal(found["offset"], 0)
+    return found.filter(known), found.filter(pc.invert(known)).select(DELETIONS.names)
 
 
 def _of(events: pa.Table, apis: pa.Array) -> pa.Table:
@@ -89,16 +96,22 @@ SELECT g.cluster_id, g.topic, '' topic_id, (g.part->>'$.partition_index')::BIGIN
 FROM given g JOIN wanted w ON g.id = w.id AND g.topic = w.topic AND g.part->>'$.partition_index' = w.part->>'$.partition_index'
 WHERE (w.part->>'$.timestamp')::BIGINT = -1 AND (g.part->>'$.error_code')::BIGINT = 0 AND end_offset >= 0 ORDER BY ALL"""
 
+_TOPICS = """[{"name":"VARCHAR","topic_name":"VARCHAR","topic_id":"VARCHAR",
+  "partitions":[{"partition_index":"BIGINT","committed_offset":"BIGINT","error_code":"BIGINT"}]}]"""
+# Exporters ask for all offsets of all groups: a body is read once, into what is asked of it.
+_OFFSET_FETCH_ANSWER = f"""{{"error_code":"BIGINT","topics":{_TOPICS},"groups":[{{"group_id":"VARCHAR","error_code":"BIGINT","topics":{_TOPICS}}}]}}"""
+
 # Up to version 7 a request is about one group, which the answer does not name.
-_UNCOMMITTED = f"""
-WITH bodies AS ({_BODIES.format(apis="$api")}),
+_OFFSETS = f"""
+WITH bodies AS (
+  SELECT cluster_id, time_, req_body->>'$.group_id' group_id, from_json(resp, '{_OFFSET_FETCH_ANSWER}') answer FROM events
+  WHERE req_cmd = $api AND json_valid(req_body) AND json_valid(resp)),
 groups AS (
-  SELECT cluster_id, ts, unnest(coalesce((answer->'$.groups')::JSON[],
-    [json_object('group_id', asked->>'$.group_id', 'error_code', coalesce((answer->>'$.error_code')::BIGINT, 0), 'topics', answer->'$.topics')])) g FROM bodies),
-topics AS (SELECT cluster_id, ts, g->>'$.group_id' group_id, unnest((g->'$.topics')::JSON[]) t FROM groups WHERE coalesce((g->>'$.error_code')::BIGINT, 0) = 0),
-parts AS (SELECT cluster_id, ts, group_id, coalesce(t->>'$.name', t->>'$.topic_name', '') topic, coalesce(t->>'$.topic_id', '') topic_id, unnest((t->'$.partitions')::JSON[]) p FROM topics)
-SELECT cluster_id, ts time_, group_id, topic, topic_id, (p->>'$.partition_index')::BIGINT AS partition
-FROM parts WHERE (p->>'$.error_code')::BIGINT = 0 AND (p->>'$.committed_offset')::BIGINT = -1 ORDER BY ALL"""
+  SELECT cluster_id, time_, unnest(coalesce(answer.groups, [{{'group_id': group_id, 'error_code': answer.error_code, 'topics': answer.topics}}])) g FROM bodies),
+topics AS (SELECT cluster_id, time_, g.group_id group_id, unnest(g.topics) t FROM groups WHERE coalesce(g.error_code, 0) = 0),
+parts AS (SELECT cluster_id, time_, group_id, coalesce(t.name, t.topic_name, '') topic, coalesce(t.topic_id, '') topic_id, unnest(t.partitions) p FROM topics)
+SELECT cluster_id, time_, group_id, topic, topic_id, p.partition_index AS partition, p.committed_offset AS "offset"
+FROM parts WHERE p.error_code = 0 AND p.committed_offset IS NOT NULL ORDER BY ALL"""
 
 _DELETIONS = f"""
 WITH bodies AS ({_BODIES.format(apis="$topics, $groups, $offsets")}),

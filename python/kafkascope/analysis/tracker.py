@@ -19,7 +19,7 @@ from kafkascope.analysis.history import LagHistory
 from kafkascope.analysis.incarnations import Incarnations
 from kafkascope.analysis.incoming import Sightings, columns, part_key, split_at_deletions
 from kafkascope.analysis.pending import PendingCommits
-from kafkascope.analysis.ranges import OffsetRanges, last_of_each
+from kafkascope.analysis.ranges import OffsetRanges, appended_at, last_of_each
 from kafkascope.analysis.slots import Names, Slots
 from kafkascope.analysis.verdict import WINDOW
 
@@ -43,7 +43,7 @@ _PARTITION = {
     **windows.columns("ends", ("offset", "bucket"), WINDOW),
 }  # fmt: skip
 _PAIR = {
-    "group": (0, 1), "at": (0, 1), "committed": (NONE, 1), "committed_at": (0, 1), "asked": (0, 1), "first_at": (0, 1), "position": (NONE, 1),
+    "group": (0, 1), "at": (0, 1), "committed": (NONE, 1), "committed_at": (0, 1), "asked": (0, 1), "told_since": (0, 1), "first_at": (0, 1), "position": (NONE, 1),
     "position_at": (0, 1), "position_asked": (0, 1), "read_committed": (NONE, 1), "reading_since": (0, 1), "got_at": (0, 1), "share": (0, 1),
     **windows.columns("commit", ("offset", "time", "lag", "bucket"), WINDOW),
 }  # fmt: skip
@@ -95,17 +95,19 @@ class Tracker:
             self._take(part)
 
     def _take(self, rows: lag.Rows) -> None:
-        commits, fetch, produce, ends = (columns(getattr(rows, kind), kind) for kind in ("commits", "fetch", "produce", "ends"))
-        self._know_the_cluster(commits, fetch, produce, ends)
-        keys = [self._topic_keys(table) for table in (commits, fetch, produce, ends)]
-        for cluster, topic in self._incarnations.take(keys, (commits, fetch, produce, ends)):
+        tables = tuple(columns(getattr(rows, kind), kind) for kind in ("commits", "fetch", "produce", "ends", "offsets"))
+        commits, fetch, produce, ends, offsets = tables
+        self._know_the_cluster(*tables)
+        keys = [self._topic_keys(table) for table in tables]
+        for cluster, topic in self._incarnations.take(keys, tables):
             self._forget_topic(cluster, topic)
-        sightings = self._ends_and_ranges(keys[1:], fetch, produce, ends)
+        sightings = self._ends_and_ranges(keys[1:4], fetch, produce, ends)
         self._reads(keys[1], fetch)
         plain = self._commits(keys[0], commits, rows.transactions is not None)
         self._book_commits(*plain, sightings)
         if rows.transactions is not None:
             self._end_transactions(rows.transactions, sightings)
+        self._fetched_offsets(keys[4], offsets, sightings)
         if rows.deletions is not None and rows.deletions.num_rows:
             self._delete(rows.deletions)
 
@@ -296,7 +298,7 @@ class Tracker:
         newer = (ts[best] > pairs.committed_at[who]) | ((ts[best] == pairs.committed_at[who]) & (asked[best] >= pairs.asked[who]))
         who, best = who[newer], best[newer]
         pairs.committed[who], pairs.committed_at[who], pairs.asked[who] = offset[best], ts[best], asked[best]
-        pairs.reading_since[who] = 0
+        pairs.reading_since[who], pairs.told_since[who] = 0, 0
         fresh = np.unique(pair[pairs.first_at[pair] == 0])
         pairs.first_at[fresh] = np.iinfo(np.int64).max
         np.minimum.at(pairs.first_at, pair, ts)
@@ -310,16 +312,41 @@ class Tracker:
             pair, offset, ts, asked = (np.array(column, np.int64) for column in zip(*done, strict=True))
             self._book_commits(pair, offset, ts, asked, sightings)
 
+    def _fetched_offsets(self, key: Ints, offsets: dict[str, Any], sightings: Sightings) -> None:
+        """What OffsetFetch told, where that is newer than any commit that was seen."""
+        self._slots_of(offsets, key)
+        group = self.groups.numbers(offsets["group_id"])
+        rows = np.flatnonzero(~offsets["drop"] & (group > 0))
+        pair = self._pairs(offsets["slot"][rows], group[rows])
+        rows, pair = rows[pair >= 0], pair[pair >= 0]
+        last = last_of_each(pair, offsets["ts"][rows], offsets["offset"][rows])
+        pair, offset, asked = pair[last], offsets["offset"][rows[last]], offsets["ts"][rows[last]]
+        pairs = self.pairs
+        before, since = pairs.committed[pair], asked - pairs.committed_at[pair]
+        again = (pairs.told_since[pair] > 0) & (offset == before) & (since > 0)
+        pairs.committed_at[pair[again]] = asked[again]
+        first = before < 0
+        who = pair[first]
+        pairs.committed[who], pairs.committed_at[who], pairs.told_since[who] = offset[first], asked[first], asked[first]
+        # Another offset than the known one was committed where nobody looked, since the last look.
+        settled = (since > lag.SETTLES_NS) | (pairs.told_since[pair] > 0)
+        moved = ~first & (since > 0) & ((offset > before) | ((offset < before) & settled))
+        self._book_commits(pair[moved], offset[moved], asked[moved], asked[moved], sightings)
+        pairs.told_since[pair[moved]] = asked[moved]
+        self.changed.update(pairs.at[pair[first]].tolist())
+
     # ---- forgetting ----
 
     def with_offset(self, deletions: pa.Table) -> pa.Table:
-        """Of rows that name a group and a partition those of which an offset is known here; the others have nothing to lose."""
+        """Of rows that name a group and a partition those of which an offset has been known for long enough to be written; the others have nothing to lose."""
         if deletions.num_rows == 0:
             return deletions
         pairs = self.pairs.live()
-        having = {(g, at) for g, at, offset in zip(*(self.pairs.columns[name][pairs].tolist() for name in ("group", "at", "committed")), strict=True) if offset >= 0}
+        names = ("group", "at", "committed", "committed_at")
+        settled = {(g, at): when + lag.SETTLES_NS for g, at, offset, when in zip(*(self.pairs.columns[name][pairs].tolist() for name in names), strict=True) if offset >= 0}
         found = zip(map(self.groups.known, deletions["group_id"].to_pylist()), self.places(deletions).tolist(), strict=True)
-        return deletions.filter(pa.array([pair in having for pair in found], pa.bool_()))
+        lost = [settled.get(pair, when) < when for pair, when in zip(found, deletions["time_"].to_pylist(), strict=True)]
+        return deletions.filter(pa.array(lost, pa.bool_()))
 
     def _delete(self, deletions: pa.Table) -> None:
         for row in deletions.to_pylist():
@@ -340,7 +367,7 @@ class Tracker:
                 slots = slots[mine]
                 # Its offsets are gone, its readers are not.
                 reading = slots[self.pairs.position_at[slots] > 0]
-                for name in ("committed", "committed_at", "asked", "first_at", "commit_filled"):
+                for name in ("committed", "committed_at", "asked", "told_since", "first_at", "commit_filled"):
                     self.pairs.columns[name][reading] = _PAIR[name][0]
                 slots = slots[self.pairs.position_at[slots] == 0]
             self._release_pairs(slots)
@@ -422,7 +449,8 @@ class Tracker:
             {
                 "cluster_id": self.clusters.column(parts.cluster[at]), "group_id": self.groups.column(pairs.group[slots]), "topic": self.topics.column(parts.topic[at]),
                 "topic_id": ids, "partition": parts.partition[at], "committed": some(committed, committed >= 0),
-                "committed_at": some(pairs.committed_at[slots], committed >= 0), "position": some(position, position >= 0),
+                "committed_at": some(pairs.committed_at[slots], committed >= 0),
+                "committed_source": pa.array(np.where(committed < 0, "", np.where(pairs.told_since[slots] > 0, "offset_fetch", "commit")), pa.string()), "position": some(position, position >= 0),
                 "position_at": some(pairs.position_at[slots], pairs.position_at[slots] > 0), "end_offset": some(end, end >= 0),
                 "end_source": pa.array(np.array(SOURCES, object)[parts.end_source[at]], pa.string()), "end_age_ns": some(now_ns - parts.end_at[at], end >= 0),
                 "last_stable_offset": some(lso, lso >= 0), "read_committed": pa.array(pairs.read_committed[slots] == 1, pa.bool_(), mask=pairs.read_committed[slots] < 0),
@@ -456,19 +484,7 @@ class Tracker:
         rows = np.flatnonzero(behind)
         if len(rows) == 0:
             return seconds, source
-        produced, following = self.appended.find(at[rows], next_[rows])
-        since, why = produced.copy(), np.full(len(rows), "produce", object)
-        other = np.flatnonzero(produced == 0)
-        if len(other):
-            stamp, _ = self.delivered.find(at[rows[other]], next_[rows[other]])
-            # The first end beyond an offset is the first that had it.
-            _, reached = self.reached.find(at[rows[other]], next_[rows[other]])
-            follow = following[other]
-            far = np.iinfo(np.int64).max
-            bound = np.minimum(np.where(follow > 0, follow, far), np.where(reached > 0, reached, far))
-            since[other] = np.where(stamp > 0, stamp, np.where(bound < far, bound, 0))
-            by_produce = (follow > 0) & ((reached == 0) | (follow <= reached))
-            why[other] = np.where(stamp > 0, "batch_timestamp", np.where(bound == far, "", np.where(by_produce, "next_produce", "end_offset")))
+        since, why = appended_at(self.appended, self.delivered, self.reached, at[rows], next_[rows])
         seconds[rows] = np.where(since > 0, np.maximum(now_ns - since, 0) / 1e9, np.nan)
         source[rows] = why
         return seconds, source
