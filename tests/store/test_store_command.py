@@ -14,14 +14,14 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from kafkascope.cli.store import store as command
+from kafkascope.cli.program import px
 from kafkascope.store import Store
 
 CAPTURE = str(Path(__file__).resolve().parents[2] / "captures" / "kafka-3.9.pcap.gz")
 
 
 def run(*words: str) -> Any:
-    return CliRunner().invoke(command, list(words))
+    return CliRunner().invoke(px, ["store", *words])
 
 
 @pytest.fixture
