@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -67,9 +67,9 @@ class Clock:
         """A window has this end."""
         (self.moving if moves else self.fixed).add(instant)
 
-    def windows_only(self, plans: Mapping[str, Node]) -> bool:
+    def windows_only(self, nodes: Iterable[Node]) -> bool:
         """Whether the time is in nothing but ends of scans, and it is known of each whether it moves."""
-        ends = {end for node in post_order(plans.values()) if isinstance(node, Scan) for end in (node.start, node.end) if end is not None}
+        ends = {end for node in nodes if isinstance(node, Scan) for end in (node.start, node.end) if end is not None}
         return not self.read and ends <= self.moving ^ self.fixed
 
 

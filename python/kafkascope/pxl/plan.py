@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from operator import attrgetter
@@ -331,9 +331,17 @@ class Graph:
         #: The operators that it was ever given: a rule about another one has nothing to do.
         self.kinds: set[type[Node]] = set()
         self._fields: dict[type, Callable[[Node], Any]] = {}
+        self._roots: list[Node] = []
+        self._order: list[Node] = []
         #: Nodes made and parts of expressions bound so far, known ones counted again: what a compilation may use is limited.
         self.made = 0
         self.parts = 0
+
+    def order(self, roots: Sequence[Node]) -> list[Node]:
+        """``post_order`` of the roots that were asked for last is known: most rules leave a plan as it is. Not to be changed."""
+        if self._roots != list(roots):
+            self._roots, self._order = list(roots), post_order(roots)
+        return self._order
 
     def add(self, node: Node) -> Node:
         """The node, or the equal one that is known already."""

@@ -130,7 +130,7 @@ def compile(source: str, relations: Mapping[str, Any], funcs: Sequence[FuncCall]
     except RecursionError:
         raise error("the script is nested too deeply", hint="name the parts of long expressions") from None
     program = Program(outputs, interpreter.warnings, _row_limit(syntax.pragmas(source)))
-    if interpreter.clock.windows_only(outputs):
+    if interpreter.clock.windows_only(interpreter.graph.order(plans)):
         _SHELF.keep(key, Kept(outputs, now, frozenset(interpreter.clock.moving), dict(relations), program))
     return program
 

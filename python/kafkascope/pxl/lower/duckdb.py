@@ -12,7 +12,7 @@ from typing import Any
 from kafkascope.pxl import derived
 from kafkascope.pxl.expr import Call, Column, Expr, Literal, Lookup, has_lookup
 from kafkascope.pxl.functions.metadata import OF_A_TIME, RELATIONS
-from kafkascope.pxl.lower.duckdb_bodies import Bodies
+from kafkascope.pxl.lower.duckdb_bodies import Bodies, parses
 from kafkascope.pxl.lower.duckdb_functions import (
     DEFAULTS,
     SQL_TYPES,
@@ -264,10 +264,10 @@ def _kept(nodes: list[Node], roots: Sequence[Node]) -> tuple[set[int], Counter[i
 
     Also how often each node would be computed if only those were shared.
     """
-    uses = readers(roots)
+    uses = readers(nodes, roots)
     work: set[int] = set()
     for node in nodes:
-        if isinstance(node, (Aggregate, Join, Limit, Unnest, Spread)) or any(id(child) in work for child in node.inputs):
+        if isinstance(node, (Aggregate, Join, Limit, Unnest, Spread)) or parses(node) or any(id(child) in work for child in node.inputs):
             work.add(id(node))
     copies = Counter(map(id, roots))
     kept: set[int] = set()

@@ -106,6 +106,11 @@ class Bodies:
         return f'{inner}."{key}"' if isinstance(key, str) else f"({inner})[{key + 1}]"
 
 
+def parses(node: Node) -> bool:
+    """Whether the node reads a field out of a body: dearer than to keep it for all that read the node."""
+    return isinstance(node, Project) and any(isinstance(step[0], Column) and step[0].name in _BODIES for _, expr in node.items if (step := _step(expr)) is not None)
+
+
 def _step(expr: Expr) -> tuple[Expr, str | int] | None:
     """The value and the key or index of ``pluck`` and ``pluck_array`` with a constant one."""
     if not isinstance(expr, Call) or expr.fn not in ("pluck", "pluck_array") or not isinstance(expr.args[1], Literal):

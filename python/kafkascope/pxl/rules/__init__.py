@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from kafkascope.pxl.plan import Append, Filter, Graph, Limit, Node, Spread, post_order
-from kafkascope.pxl.rules import columns, filters, limits, spread, timerange
+from kafkascope.pxl.plan import Aggregate, Append, Filter, Graph, Limit, Node, Spread, post_order
+from kafkascope.pxl.rules import columns, filters, late, limits, parse, spread, timerange
 from kafkascope.pxl.rules.rebuild import over
 
 #: Each rule with the operator that it is about, if it is about one.
 RULES: tuple[tuple[Callable[[Sequence[Node], Graph], list[Node]], type[Node] | None], ...] = (
-    (spread.gather, Append), (filters.push_down, Filter), (spread.leave_out_empty, Spread), (limits.push_down, Limit), (timerange.narrow_scans, Filter), (columns.prune, None),
+    (spread.gather, Append), (filters.push_down, Filter), (spread.leave_out_empty, Spread), (limits.push_down, Limit), (timerange.narrow_scans, Filter),
+    (parse.parse_once, Spread), (columns.prune, None), (late.put_off, Aggregate),
 )  # fmt: skip
 
 

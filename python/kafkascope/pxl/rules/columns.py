@@ -19,14 +19,13 @@ from kafkascope.pxl.plan import (
     Sort,
     Spread,
     Unnest,
-    post_order,
 )
 from kafkascope.pxl.rules.rebuild import over
 
 
 def prune(roots: Sequence[Node], graph: Graph) -> list[Node]:
     """Every node with only the columns that are read from it; the root keeps all."""
-    order = list(post_order(roots))
+    order = graph.order(roots)
     needed: dict[int, set[str]] = {id(node): set() for node in order}
     for root in roots:
         needed[id(root)] = set(root.schema)

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 
 from kafkascope.pxl.expr import Call as _Call
 from kafkascope.pxl.expr import Column, Expr, Literal, columns, conjuncts, has_lookup, substitute
-from kafkascope.pxl.plan import Aggregate, Append, Filter, Graph, Join, Node, Project, Sort, Spread, Unnest, post_order
+from kafkascope.pxl.plan import Aggregate, Append, Filter, Graph, Join, Node, Project, Sort, Spread, Unnest
 from kafkascope.pxl.rules.rebuild import over, readers
 from kafkascope.pxl.types import DataType
 
 
 def push_down(roots: Sequence[Node], graph: Graph) -> list[Node]:
     """Every filter as far down as its columns allow; never below a node that something else reads too."""
-    shared = {key for key, count in readers(roots).items() if count > 1}
+    shared = {key for key, count in readers(graph.order(roots), roots).items() if count > 1}
     done: dict[int, Node] = {}
     fixed: set[int] = set()
-    for node in post_order(roots):
+    for node in graph.order(roots):
         inputs = tuple(done[id(child)] for child in node.inputs)
         if isinstance(node, Filter):
             new = _push(inputs[0], conjuncts(node.condition), graph, fixed)

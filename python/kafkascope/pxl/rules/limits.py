@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kafkascope.pxl.expr import Column
-from kafkascope.pxl.plan import Graph, Limit, Node, Project, Sort, post_order
+from kafkascope.pxl.plan import Graph, Limit, Node, Project, Sort
 from kafkascope.pxl.rules.rebuild import over, readers
 
 
 def push_down(roots: Sequence[Node], graph: Graph) -> list[Node]:
     """Every limit as far down as its order's columns are only passed on."""
-    shared = {key for key, count in readers(roots).items() if count > 1}
+    shared = {key for key, count in readers(graph.order(roots), roots).items() if count > 1}
     done: dict[int, Node] = {}
-    for node in post_order(roots):
+    for node in graph.order(roots):
         new = over(node, tuple(done[id(child)] for child in node.inputs))
         if isinstance(new, Limit) and id(node.inputs[0]) not in shared:
             new = _push(new, graph)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 
-from kafkascope.pxl.plan import Aggregate, Append, Filter, Join, Limit, Node, Project, Sort, Spread, Unnest, post_order
+from kafkascope.pxl.plan import Aggregate, Append, Filter, Join, Limit, Node, Project, Sort, Spread, Unnest
 
 
 def over(node: Node, inputs: tuple[Node, ...]) -> Node:
@@ -22,6 +22,14 @@ def over(node: Node, inputs: tuple[Node, ...]) -> Node:
     return node
 
 
-def readers(roots: Sequence[Node]) -> Counter[int]:
-    """How often each node is read, by operators and as a result, by identity."""
-    return Counter([*(id(child) for node in post_order(roots) for child in node.inputs), *map(id, roots)])
+def readers(nodes: Sequence[Node], roots: Sequence[Node]) -> Counter[int]:
+    """How often each of ``nodes``, which are all below ``roots``, is read, by operators and as a result, by identity."""
+    return Counter([*(id(child) for node in nodes for child in node.inputs), *map(id, roots)])
+
+
+def hidden(name: str, taken: Container[str]) -> str:
+    """A name that no script gave and that is not among ``taken``."""
+    name = "^" + name
+    while name in taken:
+        name = "^" + name
+    return name

@@ -10,17 +10,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kafkascope.pxl.expr import Call, Column, Expr, Literal, conjuncts, substitute
-from kafkascope.pxl.plan import Append, Filter, Graph, Node, Project, Spread, post_order
+from kafkascope.pxl.plan import Append, Filter, Graph, Node, Project, Spread
 from kafkascope.pxl.rules.filters import conjunction
-from kafkascope.pxl.rules.rebuild import over, readers
+from kafkascope.pxl.rules.rebuild import hidden, over, readers
 from kafkascope.pxl.types import DataType
 
 
 def gather(roots: Sequence[Node], graph: Graph) -> list[Node]:
     """Every append of such copies as one operator."""
-    uses = readers(roots)
+    uses = readers(graph.order(roots), roots)
     done: dict[int, Node] = {}
-    for node in post_order(roots):
+    for node in graph.order(roots):
         new = graph.add(over(node, tuple(done[id(child)] for child in node.inputs)))
         if isinstance(node, Append) and isinstance(new, Append):
             new = _gathered(node, done, uses, graph) or new
@@ -30,9 +30,9 @@ def gather(roots: Sequence[Node], graph: Graph) -> list[Node]:
 
 def leave_out_empty(roots: Sequence[Node], graph: Graph) -> list[Node]:
     """Where only values that are not empty go on, the others make no rows in the first place."""
-    uses = readers(roots)
+    uses = readers(graph.order(roots), roots)
     done: dict[int, Node] = {}
-    for node in post_order(roots):
+    for node in graph.order(roots):
         new = graph.add(over(node, tuple(done[id(child)] for child in node.inputs)))
         if isinstance(new, Filter) and isinstance(new.input, Spread) and uses[id(node.inputs[0])] == 1:
             spread = new.input
@@ -59,12 +59,10 @@ def _gathered(append: Append, done: dict[int, Node], uses: Counter[int], graph: 
     if len(differing) != 1:
         return None
     values = tuple(column[differing[0]] for column in columns)
-    hidden = "^" + differing[0]
-    while hidden in first.input.schema:
-        hidden = "^" + hidden
-    spread = graph.add(Spread(first.input, hidden, values))
-    one = spread.schema[hidden]
-    return graph.add(Project(spread, tuple((name, one if name == differing[0] else expr) for name, expr in first.items)))
+    name = hidden(differing[0], first.input.schema)
+    spread = graph.add(Spread(first.input, name, values))
+    one = spread.schema[name]
+    return graph.add(Project(spread, tuple((n, one if n == differing[0] else expr) for n, expr in first.items)))
 
 
 def _parts(append: Append, uses: Counter[int]) -> list[Node]:

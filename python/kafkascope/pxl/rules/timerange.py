@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kafkascope.pxl.expr import Call, Column, Expr, Literal, conjuncts
-from kafkascope.pxl.plan import Filter, Graph, Node, Scan, post_order
+from kafkascope.pxl.plan import Filter, Graph, Node, Scan
 from kafkascope.pxl.rules.filters import conjunction
 from kafkascope.pxl.rules.rebuild import over
 
@@ -15,7 +15,7 @@ _MIRROR = {"lessThan": "greaterThan", "lessThanEqual": "greaterThanEqual", "grea
 def narrow_scans(roots: Sequence[Node], graph: Graph) -> list[Node]:
     """Each filter on ``time_`` over a scan, moved into the scan's window."""
     done: dict[int, Node] = {}
-    for node in post_order(roots):
+    for node in graph.order(roots):
         new = over(node, tuple(done[id(child)] for child in node.inputs))
         if isinstance(new, Filter) and isinstance(new.input, Scan):
             new = _narrow(new, new.input, graph)
