@@ -15,13 +15,13 @@ from collections.abc import Callable, Sequence
 from kafkascope.pxl.expr import Call, Column, Expr, Literal, children
 from kafkascope.pxl.lower.duckdb_functions import array_of
 from kafkascope.pxl.plan import Aggregate, Filter, Limit, Node, Project, Scan, Sort, Spread, Unnest
+from kafkascope.pxl.rules.parse import BODIES
 
 #: What a column holds: text (None), an object of such values by key, or a list, written as a list of its elements' shape.
 Shape = None | dict[str, "Shape"] | list["Shape"]
 TEXT: Shape = None
 #: Columns by name with what is wanted of them, or with what they hold.
 Shapes = dict[str, Shape]
-_BODIES = frozenset({"req_body", "resp"})
 #: Keys that are the same field in a struct, whose fields have no case, as in JSON.
 _KEY = re.compile(r"[a-z_][a-z0-9_]*")
 
@@ -42,7 +42,7 @@ class Bodies:
     def enter(self, node: Node) -> None:
         """Make known what the node's columns hold; its inputs were entered before."""
         if isinstance(node, Scan):
-            self._bodies[id(node)] = _BODIES.intersection(node.schema) if node.table == "kafka_events.beta" else frozenset()
+            self._bodies[id(node)] = BODIES.intersection(node.schema) if node.table == "kafka_events.beta" else frozenset()
         elif isinstance(node, (Filter, Sort, Limit)):
             self._bodies[id(node)], self._held[id(node)] = self._bodies.get(id(node.input), frozenset()), self._held.get(id(node.input), {})
         elif isinstance(node, Project):
@@ -108,7 +108,7 @@ class Bodies:
 
 def parses(node: Node) -> bool:
     """Whether the node reads a field out of a body: dearer than to keep it for all that read the node."""
-    return isinstance(node, Project) and any(isinstance(step[0], Column) and step[0].name in _BODIES for _, expr in node.items if (step := _step(expr)) is not None)
+    return isinstance(node, Project) and any(isinstance(step[0], Column) and step[0].name in BODIES for _, expr in node.items if (step := _step(expr)) is not None)
 
 
 def _step(expr: Expr) -> tuple[Expr, str | int] | None:

@@ -14,7 +14,10 @@ from kafkascope.pxl.plan import Filter, Graph, Node, Project, Scan
 from kafkascope.pxl.rules.filters import conjunction
 from kafkascope.pxl.rules.rebuild import hidden, over
 
+#: Columns of ``kafka_events.beta`` that hold JSON of a known form.
 BODIES = frozenset({"req_body", "resp"})
+#: Ways to a body that are longer are left alone: each is walked once for every field that is read at its end.
+_MOST_STEPS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +59,10 @@ def _site(end: Project) -> _Site | None:
         return None
     steps: list[Project | Filter] = []
     below = end.input
-    while isinstance(below, (Project, Filter)):
-        steps.insert(0, below)
+    while isinstance(below, (Project, Filter)) and len(steps) < _MOST_STEPS:
+        steps.append(below)
         below = below.input
+    steps.reverse()
     if not isinstance(below, Scan) or below.table != "kafka_events.beta":
         return None
     # Columns of the scan by the names that they have at a step.
