@@ -43,12 +43,16 @@ def watched(admin: Any) -> Iterator[Watched]:
     found.close()
 
 
-def compare(admin: Any, watched: Watched, group: str, topic: str, partitions: int = 1) -> dict[int, int]:
-    """The lag of each partition that has a commit; committed offsets and ends must be those that the broker tells."""
+def compare(admin: Any, watched: Watched, group: str, topic: str, partitions: int = 1, basis: str = "committed") -> dict[int, int]:
+    """The lag of each partition that has a commit; committed offsets and ends must be those that the broker tells.
+
+    The question itself is seen: that the commits told the same is in ``basis``.
+    """
     told = described(admin, group, topic, partitions)
     watched.catch_up(admin)
     found = {p: r for p, r in watched.lag(group, topic).items() if r["committed"] is not None}
     assert {p: (r["committed"], r["end_offset"]) for p, r in found.items()} == told
+    assert {r["basis"] for r in found.values()} == {basis}
     assert {p: r["lag"] for p, r in found.items()} == {p: max(0, end - committed) for p, (committed, end) in told.items()}
     return {p: r["lag"] for p, r in found.items()}
 
@@ -79,6 +83,20 @@ def test_three_groups_on_a_topic_that_grows(admin: Any, watched: Watched) -> Non
     assert compare(admin, watched, "grows-all", topic, 6) == dict.fromkeys(range(6), 0)
     for group in groups:
         compare(admin, watched, group, topic, 6)
+
+
+def test_a_group_that_stopped_before_anybody_looked(admin: Any) -> None:
+    topic, group = "stopped", "stopped-group"
+    make_topic(admin, topic)
+    write(topic, 9)
+    read(topic, group, 4).close()
+    late = Watched()
+    time.sleep(0.5)
+    assert compare(admin, late, group, topic, basis="offset_fetch") == {0: 5}
+    # Who asked is no member of it.
+    found = late.group(group)
+    assert (found["state"], found["members"], found["lag"]) == ("Unknown", None, 5)
+    late.close()
 
 
 def test_offsets_set_to_the_earliest_the_latest_and_a_time(admin: Any, watched: Watched) -> None:
