@@ -11,7 +11,7 @@ from analysis_rows import CAPTURED, SECOND, captured, table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kafkascope.analysis import lag, observed
+from kafkascope.analysis import lag, observed, told
 from kafkascope.analysis.judge import partitions as judged
 from kafkascope.analysis.lag import Rows
 from kafkascope.analysis.tracker import Tracker
@@ -174,6 +174,18 @@ def test_a_topic_without_a_name_gets_it_later() -> None:
     tracker.take(Rows(produce=table("kafka_produce", {"at": 2, "topic": "orders", "base_offset": 3, "last_offset": 4, "records": 2})))
     (row,) = tracker.partitions(5 * SECOND).to_pylist()
     assert (row["topic"], row["lag"], row["lag_seconds"]) == ("orders", 2, 3.0)
+
+
+@pytest.mark.parametrize(("asked", "left"), [(4.9, []), (5.1, [8])], ids=["asked before: a long poll", "asked after: a new reader"])
+def test_of_a_fetch_answered_after_its_group_was_deleted_counts_when_it_was_asked(asked: float, left: list[int]) -> None:
+    deleted = told.deletions(table("kafka_events.beta", {"time_": 5, "latency": 0, "req_cmd": 42, "req_body": "{}", "resp": '{"results":[{"group_id":"g","error_code":0}]}'}))
+    fetches = [{"at": 1, "fetch_offset": 0, "last_offset": 7, "records": 8, "high_watermark": 8}, {"time_": asked, "response_time": 5.4, "fetch_offset": 8, "high_watermark": 8}]
+    rows = Rows(fetch=table("kafka_fetch", *fetches), deletions=deleted)
+    tracker = Tracker()
+    for batch in in_batches(rows, [2 * SECOND, 5 * SECOND]):
+        tracker.take(batch)
+    for answer in (tracker.partitions(6 * SECOND), lag.partitions(rows, now_ns=6 * SECOND)):
+        assert [r["position"] for r in answer.to_pylist() if r["group_id"] == "g"] == left
 
 
 def test_a_partition_that_nobody_uses_any_more_goes() -> None:

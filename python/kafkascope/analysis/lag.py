@@ -138,8 +138,8 @@ class Lag:
         group = "{0}.c = d.c AND {0}.ts <= d.ts AND d.g = {0}.g AND d.t IN ('', {0}.t) AND coalesce(d.p = {0}.p, true)"
         for table in ("commit", "fetched_offset"):
             self._con.execute(f"DELETE FROM {table} USING deleted d WHERE {group.format(table)}")
-        # What a group that is gone was told of the log is still true of the log.
-        self._con.execute(f"UPDATE read SET g = '' FROM deleted d WHERE {group.format('read')} AND d.t = ''")
+        # What a group that is gone was told of the log is still true of the log. A long poll may be answered after its group was deleted.
+        self._con.execute("UPDATE read SET g = '' FROM deleted d WHERE read.c = d.c AND read.asked <= d.ts AND d.g = read.g AND d.t = ''")
 
     def _forget_former_topics(self) -> None:
         """A topic created again under its old name begins anew: rows of the former one say nothing of it."""

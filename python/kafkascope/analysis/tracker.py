@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from kafkascope.analysis import lag, windows
+from kafkascope.analysis.deleted_groups import DeletedGroups
 from kafkascope.analysis.history import LagHistory
 from kafkascope.analysis.incarnations import Incarnations
 from kafkascope.analysis.incoming import Sightings, columns, part_key, split_at_deletions
@@ -70,6 +71,7 @@ class Tracker:
         self._names: dict[str, str] = {}
         self._answered: set[int] = set()
         self._incarnations = Incarnations()
+        self._deleted_groups = DeletedGroups()
         self._history = LagHistory()
         self.gone: list[tuple[str, str, str, int]] = []
 
@@ -133,6 +135,7 @@ class Tracker:
             self.parts.key[slot] = key
             self.parts.slot_of[key] = slot
         self._incarnations.all_in_cluster(1)
+        self._deleted_groups.all_in_cluster(1)
 
     def topic_name(self, topic: str, topic_id: str) -> str:
         """A topic's name, its id while the name is not known."""
@@ -232,7 +235,7 @@ class Tracker:
 
     def _reads(self, key: Ints, fetch: dict[str, Any]) -> None:
         group = self.groups.numbers(fetch["group_id"])
-        rows = np.flatnonzero(~fetch["drop"] & (group > 0) & (fetch["replica_id"] < 0))
+        rows = np.flatnonzero(~fetch["drop"] & (group > 0) & (fetch["replica_id"] < 0) & ~self._deleted_groups.asked_before(fetch["c"], group, fetch["time_"]))
         pair = self._pairs(fetch["slot"][rows], group[rows])
         rows, pair = rows[pair >= 0], pair[pair >= 0]
         if len(rows) == 0:
@@ -356,7 +359,7 @@ class Tracker:
                 if topic is not None:
                     self._forget_topic(cluster, topic)
                 continue
-            group = self.groups.known(row["group_id"])
+            group = self.groups.number(row["group_id"])
             slots = self.pairs.live()
             slots = slots[(self.pairs.group[slots] == group) & (self.parts.cluster[self.pairs.at[slots]] == cluster)]
             if row["topic"] or row["topic_id"]:
@@ -370,6 +373,8 @@ class Tracker:
                 for name in ("committed", "committed_at", "asked", "told_since", "first_at", "commit_filled"):
                     self.pairs.columns[name][reading] = _PAIR[name][0]
                 slots = slots[self.pairs.position_at[slots] == 0]
+            else:
+                self._deleted_groups.note(cluster, group, row["time_"])
             self._release_pairs(slots)
 
     def _forget_topic(self, cluster: int | None, topic: int) -> None:
