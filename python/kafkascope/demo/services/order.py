@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -23,6 +24,7 @@ class Orders:
     """Orders taken, the newest last."""
 
     def __init__(self, broker: str) -> None:
+        self._broker, self._making = broker, threading.Lock()
         # A short metadata age lets whoever looks on later learn the topic's name soon.
         self.producer = Producer({"bootstrap.servers": broker, "client.id": "order", "linger.ms": 0, "metadata.max.age.ms": 10000, "message.timeout.ms": 20000})
         self.recent: deque[dict[str, Any]] = deque(maxlen=50)
@@ -47,12 +49,24 @@ class Orders:
                 failure.append(error)
             done.set()
 
-        self.producer.produce(TOPIC, value, str(order["id"]).encode(), on_delivery=delivered)
-        if not done.wait(21) or failure:
+        try:
+            self.producer.produce(TOPIC, value, str(order["id"]).encode(), on_delivery=delivered)
+        except KafkaException as error:
+            failure.append(error)
+        if failure or not done.wait(21) or failure:
+            threading.Thread(target=self._make_topic, daemon=True).start()
             return as_json({"error": f"the broker did not take the order: {failure[0] if failure else 'no answer'}"}, 503)
         self.recent.append(order)
         self.total += 1
         return as_json({**order, "bytes": len(value) + 12 + _BATCH_OVERHEAD}, 201)
+
+    def _make_topic(self) -> None:
+        """A broker that came back without its disk has no topic, and a producer that knew it does not have it made."""
+        if self._making.acquire(blocking=False):
+            # While the broker is away, the next order that fails tries again.
+            with contextlib.suppress(KafkaException, TimeoutError):
+                create_topic(self._broker)
+            self._making.release()
 
 
 def create_topic(broker: str) -> None:
