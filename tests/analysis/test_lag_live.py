@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -136,14 +136,6 @@ def _until_the_broker_answers(ask: Callable[[], Any]) -> None:
             if time.monotonic() > end:
                 raise
         time.sleep(0.2)
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveBroker]:
-    found = LiveBroker(tmp_path_factory.mktemp("broker"))
-    found.start()
-    yield found
-    found.stop()
 
 
 def truth(admin: Any, kind: str) -> dict[int, tuple[int | None, int, int]]:

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from live_broker import (
     CLIENT,
-    LiveBroker,
     Watched,
-    admin_client,
     delete_topic,
     described,
     kafka,
@@ -27,22 +24,6 @@ from live_broker import (
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120), pytest.mark.skipif(os.geteuid() != 0, reason="capturing packets needs root")]
 
 HOUR_MS = 3_600_000
-
-
-@pytest.fixture(scope="module")
-def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    broker = LiveBroker(tmp_path_factory.mktemp("broker"))
-    broker.start()
-    yield admin_client()
-    broker.stop()
-
-
-@pytest.fixture(scope="module")
-def watched(admin: Any) -> Iterator[Watched]:
-    found = Watched()
-    time.sleep(0.5)
-    yield found
-    found.close()
 
 
 def as_the_broker_says(admin: Any, watched: Watched, group: str, topic: str) -> dict[str, Any]:

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from confluent_kafka.admin import NewPartitions, OffsetSpec
 from live_broker import (
     CLIENT,
-    LiveBroker,
     Watched,
-    admin_client,
     described,
     kafka,
     make_topic,
@@ -25,22 +22,6 @@ from live_broker import (
 )
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120), pytest.mark.skipif(os.geteuid() != 0, reason="capturing packets needs root")]
-
-
-@pytest.fixture(scope="module")
-def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    broker = LiveBroker(tmp_path_factory.mktemp("broker"))
-    broker.start()
-    yield admin_client()
-    broker.stop()
-
-
-@pytest.fixture(scope="module")
-def watched(admin: Any) -> Iterator[Watched]:
-    found = Watched()
-    time.sleep(0.5)
-    yield found
-    found.close()
 
 
 def compare(admin: Any, watched: Watched, group: str, topic: str, partitions: int = 1, basis: str = "committed") -> dict[int, int]:
