@@ -46,6 +46,11 @@ def part_key(cluster: Any, topic: Any, partition: Any) -> Any:
     return (cluster << 52) | (topic << 26) | partition
 
 
+def pair_key(part: Any, group: Any) -> Any:
+    """One number for a group's partition: of the partition's slot and the group's number."""
+    return (part << 31) | group
+
+
 def first_times(packed: Ints, ts: Ints) -> tuple[list[int], list[int]]:
     """Each key once, with its earliest time."""
     if len(packed) == 0:

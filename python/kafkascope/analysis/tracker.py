@@ -18,7 +18,7 @@ from kafkascope.analysis import lag, windows
 from kafkascope.analysis.deleted_groups import DeletedGroups
 from kafkascope.analysis.history import LagHistory
 from kafkascope.analysis.incarnations import Incarnations
-from kafkascope.analysis.incoming import Sightings, columns, part_key, split_at_deletions
+from kafkascope.analysis.incoming import Sightings, columns, pair_key, part_key, split_at_deletions
 from kafkascope.analysis.pending import PendingCommits
 from kafkascope.analysis.ranges import OffsetRanges, appended_at, last_of_each
 from kafkascope.analysis.slots import Names, Slots
@@ -260,7 +260,7 @@ class Tracker:
         self.changed.update(fetch["slot"][rows].tolist())
 
     def _pairs(self, part: Ints, group: Ints) -> Ints:
-        pair = self.pairs.find((part << 31) | group)
+        pair = self.pairs.find(pair_key(part, group))
         real = pair >= 0
         self.pairs.group[pair[real]], self.pairs.at[pair[real]] = group[real], part[real]
         return pair
@@ -344,12 +344,13 @@ class Tracker:
         """Of rows that name a group and a partition those of which an offset has been known for long enough to be written; the others have nothing to lose."""
         if deletions.num_rows == 0:
             return deletions
-        pairs = self.pairs.live()
-        names = ("group", "at", "committed", "committed_at")
-        settled = {(g, at): when + lag.SETTLES_NS for g, at, offset, when in zip(*(self.pairs.columns[name][pairs].tolist() for name in names), strict=True) if offset >= 0}
-        found = zip(map(self.groups.known, deletions["group_id"].to_pylist()), self.places(deletions).tolist(), strict=True)
-        lost = [settled.get(pair, when) < when for pair, when in zip(found, deletions["time_"].to_pylist(), strict=True)]
+        found = zip(map(self.groups.known, deletions["group_id"].to_pylist()), self.places(deletions).tolist(), deletions["time_"].to_pylist(), strict=True)
+        lost = [group is not None and part >= 0 and self._settled(pair_key(part, group), when) for group, part, when in found]
         return deletions.filter(pa.array(lost, pa.bool_()))
+
+    def _settled(self, key: int, asked_ns: int) -> bool:
+        slot = self.pairs.slot_of.get(key)
+        return slot is not None and bool(self.pairs.committed[slot] >= 0 and self.pairs.committed_at[slot] + lag.SETTLES_NS < asked_ns)
 
     def _delete(self, deletions: pa.Table) -> None:
         for row in deletions.to_pylist():
