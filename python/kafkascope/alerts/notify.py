@@ -86,14 +86,14 @@ class Notifier:
             assert receiver.thread is not None
             receiver.thread.join(timeout=max(0.0, end - time.monotonic()))
             if receiver.thread.is_alive():
-                self._problem(f"{_name(receiver.target)}: did not take everything within {_CLOSE_S:g} s of the end")
+                self._problem(_late(receiver.target))
 
     def _run(self, receiver: _Receiver) -> None:
         while (event := receiver.waiting.get()) is not None:
             if time.monotonic() < receiver.until:
                 self._deliver(receiver.target, json.dumps(as_json(event)).encode())
             else:
-                self._problem(f"{_name(receiver.target)}: did not take everything within {_CLOSE_S:g} s of the end")
+                self._problem(_late(receiver.target))
 
     def _deliver(self, target: Notify, body: bytes) -> None:
         for attempt in range(_TRIES):
@@ -150,3 +150,7 @@ def _run_command(target: Notify, body: bytes, timeout_s: float) -> None:
 
 def _name(target: Notify) -> str:
     return target.webhook or target.command[0]
+
+
+def _late(target: Notify) -> str:
+    return f"{_name(target)}: did not take everything within {_CLOSE_S:g} s of the end"

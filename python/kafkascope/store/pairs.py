@@ -25,8 +25,14 @@ _CONNECTIONS = 200_000
 _CLIENT = "client"
 
 
+def _bound(known: OrderedDict[Any, Any]) -> None:
+    """The longest unseen go first."""
+    while len(known) > _CONNECTIONS:
+        known.popitem(last=False)
+
+
 class _Recent:
-    """Keys that were seen lately; bounded, the longest unseen go first."""
+    """Keys that were seen lately; bounded."""
 
     def __init__(self) -> None:
         self._times: OrderedDict[str, float] = OrderedDict()
@@ -35,8 +41,7 @@ class _Recent:
         for key in keys:
             self._times[key] = now_s
             self._times.move_to_end(key)
-        while len(self._times) > _CONNECTIONS:
-            self._times.popitem(last=False)
+        _bound(self._times)
 
     def among(self, keys: list[str], now_s: float) -> list[str]:
         return [key for key in keys if now_s - self._times.get(key, float("-inf")) <= COVER_S]
@@ -71,8 +76,7 @@ class _Tellers:
                 continue
             self._known[key] = (agent, since if teller == agent else time_ns, now_s)
             self._known.move_to_end(key)
-        while len(self._known) > _CONNECTIONS:
-            self._known.popitem(last=False)
+        _bound(self._known)
         return found
 
 
@@ -157,8 +161,7 @@ class Pairs:
             if value and key:
                 self._upids[key] = value
                 self._upids.move_to_end(key)
-        while len(self._upids) > _CONNECTIONS:
-            self._upids.popitem(last=False)
+        _bound(self._upids)
 
     def _fill(self, rows: _Rows, target: str) -> Any:
         batch, client = rows.batch, rows.client
