@@ -1,8 +1,6 @@
 //! How far the messages of an exchange could be read: rows and lines say the same.
 
-use kafkascope_wire::{
-    Direction, Exchange, Node, Outcome, Tape, Value, View, checksum, decode, fields::f,
-};
+use kafkascope_wire::{Direction, Exchange, Outcome, Tape, Value, View, checksum, decode};
 
 use crate::body::is_record_set;
 
@@ -82,8 +80,7 @@ pub(crate) fn read(exchange: &Exchange, direction: Direction, tape: &mut Tape) -
 }
 
 fn first_corrupt(tape: &Tape, view: &View) -> Option<Outcome> {
-    let records = |n: &&Node| n.field == f::RECORDS && matches!(n.value, Value::Records { .. });
-    tape.nodes.iter().filter(records).find_map(|node| {
+    tape.record_sets().find_map(|node| {
         Some(Outcome::Malformed {
             at: checksum::first_corrupt(view, node)?,
             field: node.field,

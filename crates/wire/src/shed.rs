@@ -6,9 +6,8 @@ use std::ops::Range;
 use crate::{
     batch::Batches,
     decode::{Direction, decode},
-    fields::f,
     message::Message,
-    tape::{Tape, Value},
+    tape::Tape,
     view::{Hole, View},
 };
 
@@ -40,11 +39,8 @@ pub(crate) fn shed(message: &mut Message, arrived: u32, kind: Kind, tape: &mut T
         body_at,
     } = kind;
     decode(api_key, api_version, direction, &view, body_at, tape);
-    let records = tape
-        .nodes
-        .iter()
-        .filter(|n| n.field == f::RECORDS && matches!(n.value, Value::Records { .. }));
-    let contents: Vec<Range<u32>> = records
+    let contents: Vec<Range<u32>> = tape
+        .record_sets()
         .flat_map(|node| Batches::new(&view, node).filter(|batch| !batch.cut))
         .map(|batch| batch.at.saturating_add(HEADER)..batch.at.saturating_add(batch.size))
         .map(|content| content.start..content.end.min(arrived))

@@ -11,7 +11,7 @@
 
 use std::borrow::Cow;
 
-use crate::view::View;
+use crate::{fields::f, view::View};
 
 /// An interned field name; `crate::fields` maps both ways.
 pub type FieldId = u16;
@@ -73,6 +73,12 @@ impl Tape {
     /// The message's fields.
     pub fn root(&self) -> Object<'_> {
         Object { nodes: &self.nodes }
+    }
+
+    /// The fields that hold record batches, of which the tape has the place and the size.
+    pub fn record_sets(&self) -> impl Iterator<Item = &Node> {
+        let is_one = |n: &&Node| n.field == f::RECORDS && matches!(n.value, Value::Records { .. });
+        self.nodes.iter().filter(is_one)
     }
 
     /// Every node with its depth, `End` at the depth of what it ends.

@@ -63,27 +63,13 @@ fn what_one_end_leaves_out_the_other_end_may_bring() {
         [Got::Bytes(b"size".to_vec()), hole(6)]
     );
 
-    let filled = read(&[
-        sent[0],
-        open,
-        sent[1],
-        tapped(Tap::Receive, 5, 6, b"answer", 2, 5 * MS),
-    ]);
-    assert_eq!(
-        filled.of(1, Dir::AToB),
-        [Got::Bytes(b"sizeanswer".to_vec())]
-    );
-
-    let part = read(&[
-        sent[0],
-        open,
-        sent[1],
-        tapped(Tap::Receive, 5, 6, b"ans", 2, 5 * MS),
-    ]);
-    assert_eq!(
-        part.of(1, Dir::AToB),
-        [Got::Bytes(b"sizeans".to_vec()), hole(3)]
-    );
+    let filled = |bytes| {
+        let received = tapped(Tap::Receive, 5, 6, bytes, 2, 5 * MS);
+        let reader = read(&[sent[0], open, sent[1], received]);
+        reader.of(1, Dir::AToB)
+    };
+    assert_eq!(filled(b"answer"), [Got::Bytes(b"sizeanswer".to_vec())]);
+    assert_eq!(filled(b"ans"), [Got::Bytes(b"sizeans".to_vec()), hole(3)]);
 
     let mut reader = Reader::default();
     let mut streams = Streams::default();
