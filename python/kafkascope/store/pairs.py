@@ -37,7 +37,7 @@ class _Recent:
     def __init__(self) -> None:
         self._times: OrderedDict[str, float] = OrderedDict()
 
-    def see(self, keys: list[str], now_s: float) -> None:
+    def see(self, keys: Iterable[str], now_s: float) -> None:
         for key in keys:
             self._times[key] = now_s
             self._times.move_to_end(key)
@@ -81,6 +81,28 @@ class _Tellers:
 
 
 @dataclass(frozen=True, slots=True)
+class _Columns:
+    """Where a table of exchanges says which side told a row, who its two ends are, and which processes have them."""
+
+    side: str
+    client_side: Any
+    ends: tuple[str, str, str, str]
+    #: The client's process, and the column that is filled with it.
+    client_upid: str
+    target: str
+
+
+#: The ends of ``kafka_events.beta`` are those of the side that told, then the other.
+_EVENTS = _Columns("trace_role", 1, ("local_addr", "local_port", "remote_addr", "remote_port"), "upid", "remote_upid")
+_TYPED = _Columns("observed_by", _CLIENT, ("client_addr", "client_port", "broker_addr", "broker_port"), "client_upid", "client_upid")
+
+
+def _columns(batch: Any) -> _Columns | None:
+    names = batch.schema.names
+    return next((columns for columns in (_EVENTS, _TYPED) if columns.side in names and columns.target in names), None)
+
+
+@dataclass(frozen=True, slots=True)
 class _Rows:
     """A batch, whether the client's side told each of its rows, and both ends of each: ``address port``, null where it says nothing between hosts."""
 
@@ -89,9 +111,41 @@ class _Rows:
     client: Any
     broker: Any
 
+    @classmethod
+    def of(cls, batch: Any, columns: _Columns) -> _Rows:
+        from_client = pc.equal(batch.column(columns.side), columns.client_side)
+        first, second = _key(batch, *columns.ends[:2]), _key(batch, *columns.ends[2:])
+        if columns is _TYPED:
+            return cls(batch, from_client, first, second)
+        return cls(batch, from_client, pc.if_else(from_client, first, second), pc.if_else(from_client, second, first))
+
     def without(self, rows: Any) -> _Rows:
         kept = pc.invert(rows)
         return _Rows(self.batch.filter(kept), self.from_client.filter(kept), self.client.filter(kept), self.broker.filter(kept))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """The ends of a batch's rows, each once; those that say nothing between hosts left out."""
+
+    clients_of_clients: set[str]
+    clients_of_brokers: set[str]
+    brokers_of_brokers: set[str]
+
+    @classmethod
+    def of(cls, batch: Any, columns: _Columns) -> _Ends:
+        """As many as there are connections: strings are made of these, not of the rows."""
+        keys = [columns.side, *columns.ends]
+        different = pa.Table.from_batches([batch.select(keys)]).group_by(keys, use_threads=False).aggregate([])
+        found = cls(set(), set(), set())
+        for side, *ends in zip(*(different.column(name).to_pylist() for name in keys), strict=True):
+            from_client = side == columns.client_side
+            client, broker = (ends[:2], ends[2:]) if columns is _TYPED or from_client else (ends[2:], ends[:2])
+            if not _nowhere(client[0]):
+                (found.clients_of_clients if from_client else found.clients_of_brokers).add(f"{client[0]} {client[1]}")
+            if not from_client and not _nowhere(broker[0]):
+                found.brokers_of_brokers.add(f"{broker[0]} {broker[1]}")
+        return found
 
 
 class Pairs:
@@ -108,34 +162,31 @@ class Pairs:
     def once(self, batch: Any, now_s: float | None = None, *, table: str = "", agent: int = 0) -> Any:
         """``batch`` without rows that the other side or another agent tells, and with the clients' processes that are known; itself when it has no two ends."""
         self._tellers.heard(agent)
-        names = batch.schema.names
-        if "trace_role" in names and "remote_upid" in names:
-            from_client = pc.equal(batch.column("trace_role"), 1)
-            local, remote = _key(batch, "local_addr", "local_port"), _key(batch, "remote_addr", "remote_port")
-            client, broker = pc.if_else(from_client, local, remote), pc.if_else(from_client, remote, local)
-            client_upid, target = pc.if_else(from_client, batch.column("upid"), batch.column("remote_upid")), "remote_upid"
-        elif "observed_by" in names and "client_upid" in names:
-            from_client = pc.equal(batch.column("observed_by"), _CLIENT)
-            client, broker = _key(batch, "client_addr", "client_port"), _key(batch, "broker_addr", "broker_port")
-            client_upid, target = batch.column("client_upid"), "client_upid"
-        else:
+        columns = _columns(batch)
+        if columns is None:
             return batch
         now = time.monotonic() if now_s is None else now_s
-        rows = _Rows(batch, from_client, client, broker)
+        ends = _Ends.of(batch, columns)
         with self._lock:
-            rows = self._without_clients(rows, client_upid, now)
+            self._connections.see(ends.clients_of_brokers, now)
+            self._brokers.see(ends.brokers_of_brokers, now)
+            if not self._concerns(ends):
+                return batch
+            rows = self._without_clients(_Rows.of(batch, columns), columns, now)
             if self._tellers.several:
                 rows = self._of_one_teller(rows, table, agent, now)
             self.left_out += batch.num_rows - rows.batch.num_rows
-            return self._fill(rows, target)
+            return self._fill(rows, columns.target)
 
-    def _without_clients(self, rows: _Rows, client_upid: Any, now: float) -> _Rows:
-        from_client, from_broker = rows.from_client, pc.invert(rows.from_client)
-        self._connections.see(_keys(rows.client.filter(from_broker)), now)
-        self._brokers.see(_keys(rows.broker.filter(from_broker)), now)
+    def _concerns(self, ends: _Ends) -> bool:
+        """Whether there can be anything to leave out or to fill in: one agent beside its brokers tells each exchange once, and whole."""
+        return self._tellers.several or bool(ends.clients_of_clients) or any(key in self._upids for key in ends.clients_of_brokers)
+
+    def _without_clients(self, rows: _Rows, columns: _Columns, now: float) -> _Rows:
+        from_client = rows.from_client
         if not pc.any(from_client).as_py():
             return rows
-        self._learn(rows.client.filter(from_client), client_upid.filter(from_client))
+        self._learn(rows.client.filter(from_client), rows.batch.column(columns.client_upid).filter(from_client))
         connections = self._connections.among(_keys(rows.client.filter(from_client)), now)
         brokers = self._brokers.among(_keys(rows.broker.filter(from_client)), now)
         if not connections and not brokers:
@@ -172,6 +223,11 @@ class Pairs:
             return batch
         found = pc.take(pa.array([self._upids[key] for key in known], pa.string()), pc.index_in(client, pa.array(known, pa.string())))
         return batch.set_column(place, batch.schema.field(place), pc.if_else(missing, pc.coalesce(found, batch.column(place)), batch.column(place)))
+
+
+def _nowhere(address: str) -> bool:
+    """Whether an address means another host to everybody who says it, or nothing."""
+    return address in {"", "::1"} or address.startswith("127.")
 
 
 def _key(batch: Any, address: str, port: str) -> Any:

@@ -246,7 +246,7 @@ class ObservedTable:
             for segment in chosen:
                 self._pins[segment.path] = self._pins.get(segment.path, 0) + 1
             parts = [h for h in (self._frozen, self._hot) if h is not None and _hot_overlaps(h, start_ns, end_ns)]
-            batches = [batch for part in parts for batch in part.batches]
+            batches = [batch for part in parts for batch in part.merged()]
             unnamed = sum(part.unnamed_topics for part in parts)
         return Snapshot(pa.Table.from_batches(batches, self.relation.schema), unnamed, chosen, lambda: self._release(chosen))
 
@@ -329,12 +329,12 @@ class ObservedTable:
         """Forget the oldest hot batch: memory is short. Its rows are counted."""
         with self._lock:
             for part in (self._frozen, self._hot):
-                if part is not None and part.batches:
+                if part:
                     if part is self._frozen and self._rolling.locked():
                         continue
                     rows = part.drop_oldest()
                     self.rows_dropped += rows
-                    if part is self._frozen and not part.batches:
+                    if part is self._frozen and not part:
                         self._frozen = None
                         for path in self._frozen_wals:
                             path.unlink(missing_ok=True)
