@@ -190,6 +190,32 @@ def test_an_agent_that_is_gone_is_told(page: Page, server: MadeUp) -> None:
     expect(page.get_by_test_id("nobody-reports")).to_have_count(0, timeout=30_000)
 
 
+def test_open_alerts_are_on_the_start_page_and_lead_to_what_they_are_about(page: Page, server: MadeUp) -> None:
+    page.goto(server.url)
+    alerts = page.get_by_test_id("open-alert")
+    expect(page.get_by_test_id("open-alerts")).to_contain_text("3 alerts are open")
+    # Newest first, and the name is not said twice.
+    expect(alerts.nth(0)).to_contain_text(re.compile(r"critical\s*shipping\s*its last commit"))
+    assert alerts.evaluate_all("all => all.map((each) => each.dataset.alert)") == ["consumer_group_stopped", "partition_late", "client_errors"]
+    expect(page.get_by_test_id("rail-alerts")).to_contain_text("3")
+    alerts.nth(1).get_by_role("link", name="order").click()
+    expect(page).to_have_url(re.compile(r"/script/px/kafka_topic\?topic=order"))
+    page.go_back()
+    alerts.nth(0).get_by_role("link", name="shipping").click()
+    expect(page).to_have_url(re.compile(r"/script/px/kafka_group\?(cluster=NX8u&)?group_id=shipping"))
+    page.go_back()
+    page.get_by_role("link", name="3 alerts are open").click()
+    expect(page).to_have_url(re.compile("/script/px/kafka_alerts"))
+
+
+def test_of_a_time_that_is_over_no_open_alert_is_shown(page: Page, server: MadeUp) -> None:
+    page.goto(f"{server.url}/#until=1764088121000")
+    expect(page.get_by_test_id("tile-coverage")).to_be_visible()
+    expect(page.get_by_test_id("open-alerts")).to_have_count(0)
+    page.get_by_test_id("time-live").click()
+    expect(page.get_by_test_id("open-alerts")).to_be_visible()
+
+
 def test_an_argument_that_a_script_does_not_take_is_said(page: Page, server: MadeUp) -> None:
     page.goto(f"{server.url}/script/px/kafka_topics?grup=shipping&namespace=px-kafka")
     expect(page.get_by_test_id("unknown-arguments")).to_contain_text("grup")

@@ -40,6 +40,16 @@ const status = () => ({
   coverage: { windowS: 300, requests: 8423, complete: 8391, ratio: 8391 / 8423, reasons: [{ reason: "events_lost", text: "events dropped by a full buffer", events: 12, bytes: 0, connections: 2 }, { reason: "tls", text: "TLS connections, content not visible", events: 3, bytes: 40960, connections: 3 }] },
 });
 
+const alertEvent = (minutesAgo, alert, severity, labels, summary) => ({ time: Date.now() - minutesAgo * 60_000, since: Date.now() - (minutesAgo + 1) * 60_000, event: "open", alert, severity, labels: { cluster: "NX8u", ...labels }, subject: Object.values(labels).join("/"), value: null, summary });
+const alerts = () => ({
+  open: [
+    alertEvent(2, "consumer_group_stopped", "critical", { group: "shipping" }, "shipping: its last commit is 2 minutes old and records wait"),
+    alertEvent(9, "partition_late", "warning", { group: "invoicing", topic: "order", partition: "3" }, "invoicing is 300 s behind on order"),
+    alertEvent(30, "client_errors", "warning", { client: HOSTILE[0], api: "Produce" }, `12% of the Produce requests of ${HOSTILE[0]} fail`),
+  ],
+  recent: [], rules: [], dropped: 0, rulesProblem: null, notify: { sent: 3, problems: 0, lastProblem: "" },
+});
+
 function answer(request, url, body) {
   if (url.pathname === "/api/scripts") return { status: 200, body: scripts().map(({ pxl, vis, ...summary }) => summary) };
   if (url.pathname.startsWith("/api/scripts/")) {
@@ -50,6 +60,7 @@ function answer(request, url, body) {
   if (url.pathname === "/api/layout" && request.method === "POST") return { status: 200, body: layoutOf(JSON.parse(body)) };
   if (url.pathname === "/api/entities") return { status: 200, body: entities(url.searchParams.get("kind"), url.searchParams.get("q") ?? "") };
   if (url.pathname === "/api/status") return { status: 200, body: status() };
+  if (url.pathname === "/api/alerts") return { status: 200, body: alerts() };
   if (url.pathname === "/api/schema") return { status: 200, body: { tables: [{ name: "kafka_events.beta", description: "requests", columns: [{ name: "latency", type: "INT64", semanticType: "DURATION_NS", description: "response minus request" }] }], functions: ["px.DataFrame", "px.sum", "px.count"], kafkaErrors: ["NONE", "OFFSET_OUT_OF_RANGE", "CORRUPT_MESSAGE", "UNKNOWN_TOPIC_OR_PARTITION"] } };
   return failure("not_found", `no such call: ${url.pathname}`, "see /api/docs");
 }

@@ -140,6 +140,31 @@ export interface Status {
   scriptProblems?: unknown[];
 }
 
+/** An alert that opened or closed; times in milliseconds since the epoch. */
+export interface AlertEvent {
+  time: number;
+  alert: string;
+  event: string;
+  severity: string;
+  subject: string;
+  /** What it is about: `cluster`, `group`, `topic`, `client` …, each absent or empty where it does not apply. */
+  labels: Partial<Record<string, string>>;
+  value: number | null;
+  summary: string;
+  /** When the condition began to hold. */
+  since: number;
+}
+
+export interface Alerts {
+  /** The newest first. */
+  open: AlertEvent[];
+  /** Alerts that a limit left out. */
+  dropped: number;
+  /** Why the file of rules is not used as it is now. */
+  rulesProblem: string | null;
+  notify: { sent: number; problems: number; lastProblem: string };
+}
+
 export interface Schema {
   tables: { name: string; description: string; columns: { name: string; type: string; semanticType: string; description: string }[] }[];
   functions: string[];
@@ -219,5 +244,6 @@ export const api = {
   entities: (kind: string, q: string, limit = 50) =>
     call<Entity[]>(`/api/entities?${new URLSearchParams({ kind, q, limit: String(limit) }).toString()}`),
   status: () => call<Status>("/api/status"),
+  alerts: () => call<Alerts>("/api/alerts"),
   schema: () => call<Schema>("/api/schema"),
 };

@@ -1,21 +1,24 @@
 /** The parts of the page, always at hand, with what is wrong beside them. */
 import { useEffect, useRef } from "react";
-import type { Status } from "../api";
+import type { AlertEvent, Status } from "../api";
 import { usePage } from "../model/context";
 import { coverageSummary } from "../model/coverage";
 import { grouped } from "../model/format";
 import { CATALOGUE, linkPlace } from "../model/location";
-import { Icon } from "../page/Icon";
+import { alertsState } from "../overview/alerts";
 import { sectionOf, SECTIONS, type Section } from "../overview/sections";
+import { Icon } from "../page/Icon";
 import { PlaceLink } from "../table/CellView";
 
 interface Props {
   status: Status | null;
   behind: number;
   groups: number | null;
+  /** Those that are open. */
+  alerts: readonly AlertEvent[];
 }
 
-export function Rail({ status, behind, groups }: Props) {
+export function Rail({ status, behind, groups, alerts }: Props) {
   const page = usePage();
   const here = sectionOf(page.place.script);
   const rail = useRef<HTMLElement>(null);
@@ -24,6 +27,7 @@ export function Rail({ status, behind, groups }: Props) {
   const has = (script: string) => page.scripts.some((each) => each.name === script);
   const badge = (section: Section) => {
     if (section.script === "px/kafka_groups" && groups !== null) return behind > 0 ? <span className="badge state-warn" title={`${behind} behind`}>▲ {grouped(behind)}</span> : <span className="badge muted">{grouped(groups)}</span>;
+    if (section.script === "px/kafka_alerts" && alerts.length > 0) return <span className={`badge state-${alertsState(alerts)}`} title={`${alerts.length} open`}><i className="dot" /> {grouped(alerts.length)}</span>;
     if (section.script === "px/kafka_coverage" && status && coverageSummary(status).state !== "ok") return <span className={`badge state-${coverageSummary(status).state}`} title={coverageSummary(status).text}><i className="dot" /></span>;
     return null;
   };

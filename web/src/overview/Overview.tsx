@@ -1,6 +1,6 @@
 /** The start page: the answer, the numbers, and the tables behind them. */
 import { useMemo } from "react";
-import type { ErrorBody, ResultTable, Status } from "../api";
+import type { AlertEvent, Alerts, ErrorBody, ResultTable, Status } from "../api";
 import { usePage } from "../model/context";
 import { coverageSummary } from "../model/coverage";
 import { bytesPerSecond, grouped, toNumber, UNKNOWN } from "../model/format";
@@ -14,15 +14,20 @@ import { tableWith } from "./columns";
 import { compose, groupTable } from "./compose";
 import { flowSentence } from "./flow";
 import { behind, groupsOf } from "./groups";
+import { OpenAlerts } from "./OpenAlerts";
 import type { FeedName, OverviewData } from "./useOverview";
 
 interface Props {
   data: OverviewData;
   status: Status | null;
   failure: ErrorBody | null;
+  /** `null` where they are not known, or not of the time that is looked at. */
+  alerts: Alerts | null;
+  /** Those of the alerts that the page is about. */
+  open: readonly AlertEvent[];
 }
 
-export function Overview({ data, status, failure }: Props) {
+export function Overview({ data, status, failure, alerts, open }: Props) {
   const { feeds } = data;
   const groupsTable = useMemo(() => groupTable(feeds.groups), [feeds.groups.result]); // eslint-disable-line react-hooks/exhaustive-deps -- a feed is its result
   const groups = useMemo(() => (groupsTable ? groupsOf(groupsTable, tableWith(feeds.groups.result, "since", "group", "topic")) : null), [groupsTable]); // eslint-disable-line react-hooks/exhaustive-deps -- of the same result
@@ -36,6 +41,7 @@ export function Overview({ data, status, failure }: Props) {
     <>
       {lost && <Problem error={lost} stale={composed.tables.length > 0} onRetry={data.runNow} />}
       <Answer status={status} failure={failure} groups={groups} executedAt={feeds.groups.result?.executedAt ?? 0} traffic={flowSentence(feeds.flow.result) ?? ""} pending={feeds.groups.script !== null && feeds.groups.result === null} />
+      {alerts && <OpenAlerts alerts={alerts} open={open} />}
       <Tiles data={data} status={status} groups={groups === null ? null : groups.length} behindCount={behind(groups ?? []).length} />
       {!lost && failing.map(({ script, error }) => <p key={script} className="note level-warning" role="status"><PlaceLink place={linkPlace(page.place, script)} text={script ?? ""} /> failed: {error?.message}{error?.hint ? `; ${error.hint}` : ""}</p>)}
       {composed.tables.length > 0 ? <WidgetGrid result={composed} faded={lost !== undefined} dense /> : <div className="skeleton" aria-label="running"><div /><div /></div>}
@@ -60,6 +66,8 @@ function distinct(table: ResultTable | null, column: string): number | null {
   const at = table?.columns.findIndex((each) => each.name === column) ?? -1;
   return table && at >= 0 ? new Set(table.rows.map((row) => row[at])).size : null;
 }
+
+const counted = (count: number, noun: string): string => `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`;
 
 const plus = (table: ResultTable | null): string => (table?.truncated === true ? "+" : "");
 
@@ -86,9 +94,9 @@ function tilesOf(data: OverviewData, status: Status | null, groups: number | nul
     groups === null ? waiting("Groups", "groups") : { title: "Groups", value: grouped(groups), note: behindCount === 0 ? "none behind" : `${grouped(behindCount)} behind`, script: "px/kafka_groups", state: behindCount > 0 ? "warn" : "ok" },
     !topics ? waiting("Topics", "topics") : { title: "Topics", value: grouped(topics.rows.length) + plus(topics), note: `${rate("produce_rate")} in, ${rate("consume_rate")} out`, script: "px/kafka_topics" },
     !brokers ? waiting("Brokers", "brokers") : { title: "Brokers", value: grouped(brokers.rows.length), note: `${grouped((sum(brokers, "request_rate") ?? 0) * 1e9)} requests/s`, script: "px/kafka_brokers" },
-    !clients ? waiting("Clients", "clients") : { title: "Clients", value: grouped(distinct(clients, "client_id") ?? 0), note: versions === null ? "" : `${versions} version${versions === 1 ? "" : "s"}`, script: "px/kafka_clients" },
-    !errors ? waiting("Errors", "errors") : { title: "Errors", value: grouped(failed), note: failed === 0 ? "none seen" : `${grouped(errors.rows.length)} kind${errors.rows.length === 1 ? "" : "s"}`, script: "px/kafka_errors", state: failed > 0 ? "bad" : "ok" },
-    generations === null ? waiting("Rebalances", "rebalances") : { title: "Rebalances", value: grouped(generations), note: generations === 0 ? "none seen" : `of ${grouped(Math.max(distinct(rebalances, "group_id") ?? 0, distinct(rebalances, "group") ?? 0))} groups`, script: "px/kafka_consumer_rebalancing" },
+    !clients ? waiting("Clients", "clients") : { title: "Clients", value: grouped(distinct(clients, "client_id") ?? 0), note: versions === null ? "" : counted(versions, "version"), script: "px/kafka_clients" },
+    !errors ? waiting("Errors", "errors") : { title: "Errors", value: grouped(failed), note: failed === 0 ? "none seen" : counted(errors.rows.length, "kind"), script: "px/kafka_errors", state: failed > 0 ? "bad" : "ok" },
+    generations === null ? waiting("Rebalances", "rebalances") : { title: "Rebalances", value: grouped(generations), note: generations === 0 ? "none seen" : `of ${counted(Math.max(distinct(rebalances, "group_id") ?? 0, distinct(rebalances, "group") ?? 0), "group")}`, script: "px/kafka_consumer_rebalancing" },
     { title: "Coverage", value: head, note: rest.join(": ") || "nothing known missing", script: "px/kafka_coverage", state: coverage.state },
   ]; // prettier-ignore
   return list.filter((tile) => tile !== null);

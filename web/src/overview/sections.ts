@@ -21,6 +21,7 @@ export const SECTIONS: readonly Section[] = [
   { key: "f", title: "Flow", icon: "flow", script: "px/kafka_overview", below: [] },
   { key: "d", title: "Delays", icon: "clock", script: "px/kafka_producer_consumer_latency", below: [] },
   { key: "r", title: "Rebalances", icon: "rebalance", script: "px/kafka_consumer_rebalancing", below: ["px/kafka_rebalances"] },
+  { key: "a", title: "Alerts", icon: "bell", script: "px/kafka_alerts", below: [] },
   { key: "e", title: "Errors", icon: "error", script: "px/kafka_errors", below: ["px/kafka_slow_requests"] },
   { key: "m", title: "Messages", icon: "message", script: "px/kafka_data", below: [] },
   { key: "v", title: "Coverage", icon: "eye", script: "px/kafka_coverage", below: [] },

@@ -9,6 +9,7 @@ import { Page, type PageContext } from "../model/context";
 import { CATALOGUE, DEFAULT_REFRESH_MS, linkPlace, type Place } from "../model/location";
 import { usePlace } from "../model/usePlace";
 import { setZone } from "../model/zone";
+import { alertsOf } from "../overview/alerts";
 import { GroupAnswer } from "../overview/Answer";
 import { tableWith } from "../overview/columns";
 import { groupTable } from "../overview/compose";
@@ -29,7 +30,7 @@ import { Problem } from "./Problem";
 import { UnknownArguments } from "./UnknownArguments";
 import { useKeys } from "./useKeys";
 import { useLive } from "./useLive";
-import { usePods, useScripts, useScriptText, useStatus } from "./useServer";
+import { useAlerts, usePods, useScripts, useScriptText, useStatus } from "./useServer";
 import { WidgetGrid } from "./WidgetGrid";
 
 const EditorPanel = lazyPart(() => import("../editor/EditorPanel"));
@@ -76,6 +77,7 @@ export function App() {
   const { scripts, failure: scriptsFailure, retry } = useScripts();
   const { status, failure: statusFailure } = useStatus();
   const pods = usePods();
+  const allAlerts = useAlerts();
   const [open, setOpen] = useState({ editor: false, data: false, help: false, move: false });
   const [relativeTimes, setRelativeTimes] = useState(false);
   const [notice, setNotice] = useState<string | null>(null);
@@ -141,6 +143,9 @@ export function App() {
   const [rebalances, verdicts, findings, alerts] = (["rebalances", "verdicts", "groups", "alerts"] as const).map((name) => overview.feeds[name].result);
   const happened = useMemo(() => marksOf({ rebalances, verdicts, findings, alerts }), [rebalances, verdicts, findings, alerts]);
   const marks = useMemo(() => (charts === null ? NO_MARKS : marksOnPage(happened, place.args, result)), [charts, happened, place.args, result]);
+  // Of a time that is over nobody says what was open then.
+  const alertsNow = place.view.until === undefined ? allAlerts : null;
+  const openAlerts = useMemo(() => (alertsNow ? alertsOf(alertsNow.open, place.args.namespace && groupsSeen ? new Set(groupsOf(groupsSeen).map((group) => group.name)) : null) : []), [alertsNow, place.args.namespace, groupsSeen]);
   const behindCount = useMemo(() => behind(groupsOf(groupsSeen)).length, [groupsSeen]);
 
   return (
@@ -152,11 +157,11 @@ export function App() {
           status={status} failure={statusFailure} open={{ editor: editorOpen, data: open.data, move: open.move }} onRun={runNow} onPause={pause} onToggle={toggle}
         />
         <div className="body">
-          <Rail status={status} behind={behindCount} groups={groupsSeen?.rows.length ?? null} />
+          <Rail status={status} behind={behindCount} groups={groupsSeen?.rows.length ?? null} alerts={openAlerts} />
           <main data-testid="main" tabIndex={-1} aria-busy={live.loading || (scripts === null && scriptsFailure === null)}>
             {!home && <PageHead short={catalogue ? "" : (summary?.short ?? "")} />}
             {script === "px/kafka_group" && groupsSeen && <GroupAnswer groups={groupsOf(groupsSeen, tableWith(overview.feeds.groups.result, "since", "group", "topic"))} name={place.args.group_id ?? ""} cluster={place.args.cluster ?? ""} executedAt={overview.feeds.groups.result?.executedAt ?? 0} />}
-            {home && !scriptsFailure && <Overview data={overview} status={status} failure={statusFailure} />}
+            {home && !scriptsFailure && <Overview data={overview} status={status} failure={statusFailure} alerts={alertsNow} open={openAlerts} />}
             {catalogue && scripts && <Catalogue />}
             {summary && <UnknownArguments place={place} variables={variables} />}
             {error && <Problem error={error} stale={result !== null} onRetry={scriptsFailure ? retry : runNow} onEdit={error.kind === "script" ? () => { setOpen((old) => ({ ...old, editor: true })); } : undefined} />}

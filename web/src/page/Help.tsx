@@ -22,13 +22,17 @@ const KEYS: [string, string][] = [
 
 export function Help({ onClose }: { onClose: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => { dialog.current?.showModal(); }, []);
+  useEffect(() => {
+    dialog.current?.showModal();
+    // Else the first link has the focus.
+    dialog.current?.querySelector("button")?.focus();
+  }, []);
   return (
     <dialog ref={dialog} className="help" data-testid="help" aria-label="keys" onClose={onClose} onClick={(event) => { if (event.target === dialog.current) dialog.current.close(); }}>
       <h2>Keys</h2>
       <dl>{KEYS.map(([key, what]) => <div key={key}><dt>{key.split(" ").map((part) => (part === "then" || part === "letter" ? <span key={part} className="muted">{part}</span> : <kbd key={part}>{part}</kbd>))}</dt><dd>{what}</dd></div>)}</dl>
       <p className="muted">In a graph: click a node to open it, drag to move it, click into the graph and use the wheel to zoom. In a chart: drag to zoom, double-click to go back. The address bar holds script, arguments and view: copy it to share what you see. The API is at <a href="/api/docs">/api/docs</a>.</p>
-      <form method="dialog"><button type="submit" autoFocus>close</button></form>
+      <form method="dialog"><button type="submit">close</button></form>
     </dialog>
   );
 }

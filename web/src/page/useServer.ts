@@ -1,8 +1,9 @@
-/** What the page knows of its server: scripts, status, names of pods; asked again while it is open. */
-import { useCallback, useEffect, useState } from "react";
-import { api, type ErrorBody, failureOf, type Script, type ScriptSummary, type Status } from "../api";
+/** What the page knows of its server: scripts, status, open alerts, names of pods; asked again while it is open. */
+import { useCallback, useEffect, useMemo, useState } from "react";
+import { type Alerts, api, type ErrorBody, failureOf, type Script, type ScriptSummary, type Status } from "../api";
 
 const STATUS_MS = 10_000;
+const ALERTS_MS = 10_000;
 const PODS_MS = 60_000;
 const RETRY_MS = 3000;
 
@@ -29,6 +30,19 @@ export function useStatus(): { status: Status | null; failure: ErrorBody | null 
   return state;
 }
 
+/** `null` where nothing is analysed, and until the server answers. */
+export function useAlerts(): Alerts | null {
+  const [alerts, setAlerts] = useState<Alerts | null>(null);
+  usePolling(useCallback(async () => {
+    try {
+      setAlerts(await api.alerts());
+    } catch {
+      // What was open stays; that the server is away is told by its status.
+    }
+  }, []), ALERTS_MS);
+  return alerts;
+}
+
 export function usePods(): ReadonlySet<string> {
   const [pods, setPods] = useState<ReadonlySet<string>>(new Set());
   usePolling(useCallback(async () => {
@@ -42,41 +56,38 @@ export function usePods(): ReadonlySet<string> {
   return pods;
 }
 
-export function useScripts(): { scripts: ScriptSummary[] | null; failure: ErrorBody | null; retry: () => void } {
-  const [state, setState] = useState<{ scripts: ScriptSummary[] | null; failure: ErrorBody | null }>({ scripts: null, failure: null });
+/** Asks when `ask` changes, and again every `RETRY_MS` until it is answered; `null` asks nothing. */
+function useAnswer<T>(ask: (() => Promise<T>) | null): { answer: T | null; failure: ErrorBody | null; retry: () => void } {
+  const [state, setState] = useState<{ answer: T | null; failure: ErrorBody | null }>({ answer: null, failure: null });
   const [attempt, setAttempt] = useState(0);
+  const retry = useCallback(() => { setAttempt((old) => old + 1); }, []);
   useEffect(() => {
+    if (ask === null) return;
     let timer: ReturnType<typeof setTimeout> | undefined;
     let gone = false;
-    api.scripts().then(
-      (scripts) => { if (!gone) setState({ scripts, failure: null }); },
+    ask().then(
+      (answer) => { if (!gone) setState({ answer, failure: null }); },
       (error: unknown) => {
         if (gone) return;
         setState((old) => ({ ...old, failure: failureOf(error) }));
-        timer = setTimeout(() => { setAttempt((old) => old + 1); }, RETRY_MS);
+        timer = setTimeout(retry, RETRY_MS);
       },
     );
     return () => {
       gone = true;
       clearTimeout(timer);
     };
-  }, [attempt]);
-  return { ...state, retry: useCallback(() => { setAttempt((old) => old + 1); }, []) };
+  }, [ask, attempt, retry]);
+  return { ...state, retry };
 }
 
-/** A script's text, when it is wanted; asked for again until it comes. */
+export function useScripts(): { scripts: ScriptSummary[] | null; failure: ErrorBody | null; retry: () => void } {
+  const { answer, failure, retry } = useAnswer(api.scripts);
+  return { scripts: answer, failure, retry };
+}
+
+/** A script's text, when it is wanted. */
 export function useScriptText(name: string | null): Script | null {
-  const [script, setScript] = useState<Script | null>(null);
-  const [attempt, setAttempt] = useState(0);
-  useEffect(() => {
-    if (name === null) return;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let gone = false;
-    api.script(name).then((found) => { if (!gone) setScript(found); }, () => { if (!gone) timer = setTimeout(() => { setAttempt((old) => old + 1); }, RETRY_MS); });
-    return () => {
-      gone = true;
-      clearTimeout(timer);
-    };
-  }, [name, attempt]);
-  return script?.name === name ? script : null;
+  const { answer } = useAnswer(useMemo(() => (name === null ? null : () => api.script(name)), [name]));
+  return answer?.name === name ? answer : null;
 }
