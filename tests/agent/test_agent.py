@@ -1,11 +1,13 @@
 """The agent with a capture made by hand: everything it is given or drops is in the store."""
 
+import itertools
 import json
 import logging
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pyarrow as pa
@@ -66,6 +68,13 @@ def linked(tmp_path):
     yield store, str(tmp_path / "i.sock")
     server.close()
     store.close()
+
+
+def until(found, seconds=10):
+    end = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def query(store, sql):
@@ -241,3 +250,31 @@ def test_a_kernel_that_does_not_describe_its_types_is_told_with_what_to_do():
     done = subprocess.run([*hidden, *agent], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60)
     said = json.loads(done.stderr.splitlines()[-1])
     assert done.returncode == 1 and said["message"].startswith("this kernel does not describe its types") and "CONFIG_DEBUG_INFO_BTF" in said["hint"]
+
+
+def test_rounds_are_fewer_while_nobody_looks(linked, tmp_path):
+    store, socket = linked
+    pipeline = HandMade()
+    polled = []
+    poll = pipeline.poll
+    pipeline.poll = lambda timeout_ms: polled.append(time.monotonic()) or poll(timeout_ms)
+    agent = agent_for(socket, pipeline, tmp_path)
+    running = threading.Thread(target=agent.run)
+    running.start()
+    try:
+        until(lambda: not agent.shipper.watched)
+        quiet = len(polled)
+        time.sleep(2)
+        rounds = polled[quiet:]
+        assert 1 <= len(rounds) <= 3
+        assert all(after - before <= 1.5 for before, after in itertools.pairwise(rounds))
+        store.audience.look()
+        until(lambda: agent.shipper.watched)
+        busy = len(polled)
+        time.sleep(0.5)
+        assert len(polled) - busy >= 5
+    finally:
+        agent.stop()
+        running.join(5)
+        agent.close()
+    assert not running.is_alive()

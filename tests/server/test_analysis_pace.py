@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from kafkascope.alerts.rules import Notify, RuleFile
 from kafkascope.server.analysis import INTERVAL_S, Analysis
+from kafkascope.store import audience
+from kafkascope.store.audience import Audience
+
+LAG = ("kafka_lag",)
 
 
 @pytest.fixture
 def analysis() -> Analysis:
-    return Analysis(store=None)  # type: ignore[arg-type]
+    analysis = Analysis(store=SimpleNamespace(audience=Audience()))  # type: ignore[arg-type]
+    analysis.store.audience.look()
+    return analysis
+
+
+@pytest.fixture
+def unwatched() -> Analysis:
+    return Analysis(store=SimpleNamespace(audience=Audience()))  # type: ignore[arg-type]
 
 
 def slow_step(analysis: Analysis, monkeypatch: pytest.MonkeyPatch, work: Any) -> None:
@@ -42,3 +55,36 @@ def test_no_step_is_followed_by_minutes_of_silence(analysis: Analysis, monkeypat
     monkeypatch.setattr("kafkascope.server.analysis.time.thread_time", lambda: next(clock))
     slow_step(analysis, monkeypatch, lambda: None)
     assert analysis.pause_s == 15.0
+
+
+def test_while_nobody_looks_steps_are_fewer(unwatched: Analysis) -> None:
+    assert INTERVAL_S < unwatched.pause_s <= 10.0
+    unwatched.prepare(())
+    assert unwatched.pause_s == INTERVAL_S
+
+
+def test_whoever_is_to_be_notified_looks_always() -> None:
+    rules = RuleFile((), (Notify(command=("true",)),), 60.0)
+    analysis = Analysis(store=SimpleNamespace(audience=Audience()), rules=rules)  # type: ignore[arg-type]
+    assert analysis.pause_s == INTERVAL_S
+    analysis.close()
+
+
+def test_who_asks_after_a_silence_is_answered_with_what_is_now(unwatched: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("kafkascope.server.analysis.time.monotonic", lambda: now[0])
+    monkeypatch.setattr(unwatched.monitor, "step", lambda now_ns: {})
+    unwatched.step()
+    steps = unwatched.steps
+    now[0] += INTERVAL_S / 2
+    unwatched.prepare(LAG)
+    assert unwatched.steps == steps, "young enough"
+    now[0] += audience.HELD_S + 1
+    unwatched.prepare(("kafka_produce",))
+    assert unwatched.steps == steps, "nothing that the analysis makes"
+    now[0] += audience.HELD_S + 1
+    unwatched.prepare(LAG)
+    assert unwatched.steps == steps + 1
+    now[0] += INTERVAL_S
+    unwatched.prepare(LAG)
+    assert unwatched.steps == steps + 1, "while somebody looks the thread does it"

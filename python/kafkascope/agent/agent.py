@@ -28,9 +28,12 @@ if TYPE_CHECKING:
     from kafkascope.metadata.kubernetes.node import NodePods
 
 POLL_MS = 200
+#: Between two rounds while nobody looks: each batch costs as much as hundreds of rows, and one who begins to look shall see rows that are a second old at most.
+UNWATCHED_S = 0.85
+_LOOK_UP_S = 0.17
 HEARTBEAT_NS = 1_000_000_000
 #: A heartbeat goes with the second's samples, although these began their second a moment earlier.
-_WITH_THE_SAMPLES_NS = 100_000_000
+_WITH_THE_SAMPLES_NS = 150_000_000
 _UPID_COLUMNS = ("upid", "remote_upid", "client_upid", "broker_upid")
 
 
@@ -116,9 +119,12 @@ class Agent:
                        execs=self._execs, log=self.log.warning)  # fmt: skip
 
     def run(self) -> None:
-        """Until ``stop``: one round every 200 ms, or as soon as the capture hands something over. Raises the core's ``CaptureError`` when the capture breaks."""
+        """Until ``stop``: one round every 200 ms, or as soon as the capture hands something over; fewer while nobody looks. Raises the core's ``CaptureError`` when the capture breaks."""
         while not self._stop:
             self.round(POLL_MS)
+            until = time.monotonic() + UNWATCHED_S
+            while not self._stop and not self.shipper.watched and (left := until - time.monotonic()) > 0:
+                time.sleep(min(left, _LOOK_UP_S))
 
     def stop(self) -> None:
         """End ``run`` after its round; safe in a signal handler."""

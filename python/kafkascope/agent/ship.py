@@ -80,6 +80,8 @@ class Shipper:
         self.problem = ""
         #: Which run of a server acknowledged last: another one may have begun with nothing.
         self.server_run = ""
+        #: Whether somebody looks at what the store has; so it is taken to be until the store says otherwise.
+        self.watched = True
         #: Rows by table: acknowledged; dropped or refused and not yet taken.
         self.sent: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
@@ -245,7 +247,7 @@ class Shipper:
             self._acknowledged(item, answer)
 
     def _acknowledged(self, item: _Item, answer: dict[str, Any]) -> None:
-        self.server_run = answer.get("run", "")
+        self.server_run, self.watched = answer.get("run", ""), bool(answer.get("watched", True))
         if not self.connected:
             self.connected, self.problem = True, ""
             self._log("connected to the store")

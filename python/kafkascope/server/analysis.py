@@ -20,6 +20,8 @@ from kafkascope.store.errors import StoreError
 
 #: Between two steps; a step that takes long makes the pause longer, so that the analysis takes at most a tenth of a core.
 INTERVAL_S = 2.0
+#: So many intervals while nobody asks and nobody is to be notified; what is asked for then is computed first.
+_UNWATCHED = 4
 _SHARE = 10
 #: The longest pause, whatever a step took: what is said of a group must not be older.
 _LONGEST_PAUSE_S = 15.0
@@ -39,6 +41,8 @@ class Analysis:
         self.steps = 0
         self.step_s = 0.0
         self._busy_s = 0.0
+        #: When the last step ended, by the monotonic clock; not before there is a first one.
+        self._stepped_s = float("inf")
         self.problem: str | None = None
         self._captured = captured
         self._filled = False
@@ -47,8 +51,10 @@ class Analysis:
         self._rule_watch = RuleWatch(rules)
         # What is past is nothing to wake anybody for.
         self.notifier = Notifier(rules.notify if captured is None else ())
+        self._notifies = bool(rules.notify)
         self._interval_s = interval_s
         self._lock = threading.Lock()
+        self._stepping = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -68,8 +74,14 @@ class Analysis:
         self.notifier.close()
 
     def prepare(self, tables: Iterable[str]) -> None:
-        """See to it that these tables have their rows: of a capture they are computed when the first query wants them."""
-        if self._captured is None or self._filled or replay.TABLES.isdisjoint(tables):
+        """Somebody asks: see to it that these tables have their rows. Of a capture they are computed when the first query wants them."""
+        concerned = not replay.TABLES.isdisjoint(tables)
+        if self._captured is None:
+            if concerned:
+                self._catch_up()
+            self.store.audience.look()
+            return
+        if self._filled or not concerned:
             return
         with self._lock:
             if not self._filled:
@@ -82,6 +94,7 @@ class Analysis:
             self.prepare(replay.TABLES)
             assert self.monitor.last is not None
             return self.monitor.last
+        self._catch_up()
         with self._lock:
             last = self.monitor.last
             return last if last is not None and now_ns - last.now_ns < _FRESH_NS else self.monitor.snapshot(now_ns)
@@ -105,12 +118,12 @@ class Analysis:
         # Whoever was told that an alert is open is told that it closes, also where nothing else will be sent there.
         self.notifier.send(closed)
         self.notifier.retarget(rules.notify)
+        self._notifies = bool(rules.notify)
         return closed
 
     def described_alerts(self) -> dict[str, Any]:
         """For the API: open alerts, recent events, rules, and how the sending goes."""
-        if self._captured is not None:
-            self.prepare(replay.TABLES)
+        self.prepare(replay.TABLES)
         sending = {"sent": self.notifier.sent, "problems": self.notifier.problems, "lastProblem": self.notifier.last_problem}
         return {**self.alerts.described(), "rulesProblem": self._rule_watch.problem, "notify": sending}
 
@@ -123,13 +136,33 @@ class Analysis:
                 self.alerts.restore(engine.execute(engine.scan("kafka_alerts", None, None, alerting.COLUMNS), timeout_s=60.0), now_ns)
         except StoreError as error:
             self.problem = f"the rows from before the start were not read: {error.message}"
-        while not self._stop.wait(self.pause_s):
-            self.step()
+        self._stepped_s = time.monotonic()
+        while self._due():
+            with self._stepping:
+                self.step()
+
+    def _due(self) -> bool:
+        """Waits for the next step's time, which comes sooner once somebody looks; false at the end."""
+        while (left := self._stepped_s + self.pause_s - time.monotonic()) > 0 and not self._stop.wait(min(left, self._interval_s)):
+            pass
+        return not self._stop.is_set()
+
+    def _catch_up(self) -> None:
+        """A step for one who asks when nobody looked; while somebody looks, the last is young enough and nobody has to wait for the next."""
+        if self.store.audience.present:
+            return
+        with self._stepping:
+            if time.monotonic() - self._stepped_s >= self._rest_s(self._interval_s):
+                self.step()
 
     @property
     def pause_s(self) -> float:
-        """Seconds to rest before the next step: by the processor's time, because a step that only waits for others costs nothing."""
-        return min(max(self._interval_s, self._busy_s * _SHARE), max(self._interval_s, _LONGEST_PAUSE_S))
+        """Seconds to rest before the next step."""
+        return self._rest_s(self._interval_s if self._notifies or self.store.audience.present else self._interval_s * _UNWATCHED)
+
+    def _rest_s(self, interval_s: float) -> float:
+        """By the processor's time, because a step that only waits for others costs nothing."""
+        return min(max(interval_s, self._busy_s * _SHARE), max(interval_s, _LONGEST_PAUSE_S))
 
     def step(self) -> None:
         """Take in what came, store what it yields."""
@@ -150,3 +183,4 @@ class Analysis:
             self.problem = f"{type(error).__name__}: {error}"
         self.steps += 1
         self.step_s, self._busy_s = time.perf_counter() - began, time.thread_time() - busy
+        self._stepped_s = time.monotonic()

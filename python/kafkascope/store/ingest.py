@@ -175,7 +175,7 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
             if self._positions.is_new(session):
                 self._store.agent_started(asid)
                 self._joined()
-            answer = {**self._take(table, session, sequence, asid, chunk.data), "run": self._run, "now": time.time_ns()}
+            answer = {**self._take(table, session, sequence, asid, chunk.data), "run": self._run, "now": time.time_ns(), "watched": self._store.audience.present}
             if table == "md_agent":
                 # One stream of each agent carries what the others learned.
                 told, names = self._names.after(told)

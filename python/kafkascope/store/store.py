@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from kafkascope.store import batches, catalogue, topics
 from kafkascope.store import folder as place_of_store
+from kafkascope.store.audience import Audience
 from kafkascope.store.catalogue import Kind
 from kafkascope.store.errors import StoreError, UnknownTable, UnreadableStore
 from kafkascope.store.inspection import AT_OPENING_BYTES, Inspection
@@ -85,6 +86,8 @@ class Store:
         self._names: tuple[pa.Table | None, pa.Table] = (None, _no_names())
         #: Called with each table's name and batch once it is kept, in the thread that brought it; must return at once.
         self.listeners: list[Callable[[str, pa.RecordBatch], None]] = []
+        #: Whoever answers questions from the store tells it; who fills it does so as is worth it.
+        self.audience = Audience()
         self.observed: dict[str, ObservedTable] = {}
         self.newest: dict[str, NewestTable] = {}
         self._opening = True
