@@ -79,6 +79,9 @@ impl Told {
             Item::Unreadable {
                 first_ns, last_ns, ..
             } => assert!(first_ns <= last_ns),
+            Item::Answers {
+                first_ns, last_ns, ..
+            } => assert!(first_ns <= last_ns),
             Item::Protocol { .. } => {}
         }
     }

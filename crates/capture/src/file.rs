@@ -175,6 +175,15 @@ impl Reader {
         });
     }
 
+    /// `advance` may have to wait for whoever writes the file.
+    fn waits(&self) -> bool {
+        self.input.live
+            && !match &self.format {
+                Format::Pcap(f) => f.is_ready(&self.input),
+                Format::PcapNg(f) => f.is_ready(&self.input),
+            }
+    }
+
     fn dropped(&self) -> u64 {
         match &self.format {
             Format::Pcap(_) => 0,
@@ -274,6 +283,9 @@ pub struct FileSource {
     /// Not yet begun, by falling time of their first packet.
     later: Vec<(i64, PathBuf, Option<Reader>)>,
     readers: Vec<Reader>,
+    /// The reader whose packet was handed over, and whose next one is not here yet.
+    waiting: Option<usize>,
+    live: bool,
     stats: FileStats,
     fragments: Fragments,
     checksums: Checksums,
@@ -288,6 +300,8 @@ impl FileSource {
         let mut source = FileSource {
             later: Vec::new(),
             readers: Vec::new(),
+            waiting: None,
+            live: false,
             stats: FileStats::default(),
             fragments: Fragments::default(),
             checksums: Checksums::default(),
@@ -297,6 +311,7 @@ impl FileSource {
         };
         for path in paths {
             let reader = Reader::open(path)?;
+            source.live |= reader.input.live;
             if let Some(Ahead { link, .. }) = &reader.ahead
                 && !link::knows(*link)
             {
@@ -329,8 +344,16 @@ impl FileSource {
         &self.warnings
     }
 
-    /// Hands over the next packets; `false` when there are no more.
+    /// A file is a pipe: its packets come as they pass.
+    pub fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// Hands over the next packets, of a pipe those that are here; `false` when there are no more.
     pub fn poll(&mut self, sink: &mut dyn FnMut(Event)) -> Result<bool, CaptureFileError> {
+        if let Some(index) = self.waiting.take() {
+            self.advance(index);
+        }
         for _ in 0..BATCH {
             self.begin_due();
             if let Some(error) = self.failed.take() {
@@ -360,16 +383,24 @@ impl FileSource {
                     self.warn(error.to_string());
                 }
             }
-            self.readers[index].advance();
-            if self.readers[index].ahead.is_none() {
-                let mut done = self.readers.swap_remove(index);
-                self.stats.dropped += done.dropped();
-                if let Some(warning) = done.warning.take() {
-                    self.warn(warning);
-                }
+            if self.readers[index].waits() {
+                self.waiting = Some(index);
+                break;
             }
+            self.advance(index);
         }
         Ok(true)
+    }
+
+    fn advance(&mut self, index: usize) {
+        self.readers[index].advance();
+        if self.readers[index].ahead.is_none() {
+            let mut done = self.readers.swap_remove(index);
+            self.stats.dropped += done.dropped();
+            if let Some(warning) = done.warning.take() {
+                self.warn(warning);
+            }
+        }
     }
 
     fn begin_due(&mut self) {

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
@@ -18,15 +19,26 @@ pub struct Input {
     /// The reader has no more, with what it said when that was no regular end.
     ended: Option<Option<String>>,
     pub compression: Option<&'static str>,
+    /// It is written while it is read: a pipe or a socket, whose reader may have to wait.
+    pub live: bool,
 }
 
 impl Input {
     /// Opens a file, or standard input for `-`.
     pub fn open(path: &Path) -> io::Result<Input> {
         if path == Path::new("-") {
-            return Self::new(Box::new(io::stdin()));
+            let stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+            return Self::of(stdin);
         }
-        Self::new(Box::new(File::open(path)?))
+        Self::of(File::open(path)?)
+    }
+
+    fn of(file: File) -> io::Result<Input> {
+        let live = !file.metadata()?.is_file();
+        Ok(Input {
+            live,
+            ..Self::new(Box::new(file))?
+        })
     }
 
     pub fn new(file: Box<dyn Read + Send>) -> io::Result<Input> {
@@ -46,7 +58,13 @@ impl Input {
             end: 0,
             ended: None,
             compression,
+            live: false,
         })
+    }
+
+    /// What can be taken without waiting for more.
+    pub fn buffered(&self) -> &[u8] {
+        &self.buf[self.start..self.end]
     }
 
     /// The next `n` bytes without taking them; fewer at the end.

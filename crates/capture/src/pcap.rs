@@ -74,6 +74,15 @@ impl Pcap {
         Some(Pcap { layout, link })
     }
 
+    /// Whether `next` finds its packet without waiting for more of the file.
+    pub fn is_ready(&self, input: &Input) -> bool {
+        let bytes = input.buffered();
+        bytes.len() >= HEADER && {
+            let size = if self.layout.modified { 24 } else { 16 };
+            bytes.len() - size >= self.layout.u32(bytes, 8) as usize
+        }
+    }
+
     pub fn next<'i>(&mut self, input: &'i mut Input) -> Next<'i> {
         let size = if self.layout.modified { 24 } else { 16 };
         let start = input.peek(HEADER);

@@ -66,6 +66,17 @@ impl PcapNg {
         }
     }
 
+    /// Whether `next` finds its packet without waiting for more of the file; not when another block comes before it.
+    pub fn is_ready(&self, input: &Input) -> bool {
+        let bytes = input.buffered();
+        bytes.len() >= 12
+            && matches!(
+                self.u32(bytes, 0),
+                OBSOLETE_PACKET | SIMPLE_PACKET | ENHANCED_PACKET
+            )
+            && bytes.len() >= self.u32(bytes, 4) as usize
+    }
+
     pub fn next<'i>(&mut self, input: &'i mut Input) -> Next<'i> {
         loop {
             let head = input.peek(12);

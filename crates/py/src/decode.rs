@@ -54,6 +54,7 @@ pub fn decode_files<'py>(
         ("connections", summary.connections),
         ("kafka_connections", summary.kafka_connections),
         ("tls_connections", summary.tls_connections),
+        ("answer_connections", summary.answer_connections),
         ("fragments", summary.fragments),
         ("late_lines", summary.late_lines),
     ];

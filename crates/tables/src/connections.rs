@@ -229,6 +229,27 @@ impl Connections {
                     bytes as i64,
                 );
             }
+            Item::Answers {
+                from_a,
+                last_ns,
+                messages,
+                bytes,
+                ..
+            } => {
+                // the broker is whoever sends them
+                let client_dir = if from_a { Dir::BToA } else { Dir::AToB };
+                if client_dir != conn.client_dir {
+                    conn.set_ends(self.asid, client_dir);
+                }
+                self.losses.note(
+                    Some((id, &conn.text)),
+                    Reason::NotCaptured,
+                    "one direction only: framed and numbered as a broker's answers, without requests",
+                    last_ns,
+                    messages as i64,
+                    bytes as i64,
+                );
+            }
             Item::Protocol {
                 protocol,
                 client_is_first,

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
-use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use kafkascope_capture::{CaptureFileError, FileSource};
 use kafkascope_stream::{ConnId, ConnInfo, Dir, HoleReason, StreamSink, Streams};
@@ -19,6 +20,8 @@ use crate::lines::{Ends, LineStats, Lines, Unreadable};
 const BATCH: usize = 256;
 const BATCH_BYTES: usize = 1 << 20;
 const QUEUE: usize = 8;
+/// A line from a pipe waits for earlier ones from one to two of these: a Fetch answered after its usual wait of 500 ms comes in order.
+const AGE: Duration = Duration::from_millis(400);
 
 /// What was found in the files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,6 +38,8 @@ pub struct Summary {
     pub connections: u64,
     pub kafka_connections: u64,
     pub tls_connections: u64,
+    /// Of these only one direction was captured, and that looks like a broker's answers.
+    pub answer_connections: u64,
     /// IP fragments of packets that did not come whole.
     pub fragments: u64,
     /// Lines printed behind a later one.
@@ -67,8 +72,8 @@ impl From<CaptureFileError> for DecodeError {
     }
 }
 
-/// Prints every request and response of the files, in the order of time. A reader that has had enough (`head`) ends it
-/// without an error.
+/// Prints every request and response of the files, in the order of time; of a pipe as they pass, as far in order as a second allows. A
+/// reader that has had enough (`head`) ends it without an error.
 ///
 /// One thread reads and finds the messages, another turns them into text.
 pub fn decode_files(
@@ -77,14 +82,22 @@ pub fn decode_files(
     out: &mut (dyn Write + Send),
 ) -> Result<Summary, DecodeError> {
     let mut source = FileSource::open(paths)?;
+    let live = source.is_live();
     let mut streams = Streams::default();
     let (send, receive) = mpsc::sync_channel(QUEUE);
     let (read, printed) = thread::scope(|scope| {
-        let printer = scope.spawn(move || print(&receive, format, out));
+        let printer = scope.spawn(move || match live {
+            true => print_as_it_passes(&receive, format, out),
+            false => print(&receive, format, out),
+        });
         let mut reader = Reader::new(send);
         let read = loop {
             match source.poll(&mut |event| streams.event(event, &mut reader)) {
-                Ok(true) if !reader.abandoned => {}
+                Ok(true) if !reader.abandoned => {
+                    if live && !reader.batch.is_empty() {
+                        reader.send();
+                    }
+                }
                 Ok(_) => {
                     streams.finish(&mut reader);
                     break Ok(());
@@ -93,11 +106,11 @@ pub fn decode_files(
             }
         };
         reader.send();
-        let counts = (reader.kafka, reader.tls);
+        let counts = (reader.kafka, reader.tls, reader.answering);
         drop(reader);
         (read.map(|()| counts), printer.join())
     });
-    let (kafka_connections, tls_connections) = read?;
+    let (kafka_connections, tls_connections, answer_connections) = read?;
     // A panic of the printer is a bug of ours: it goes on here.
     let (lines, printed) = printed.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     match printed {
@@ -115,15 +128,22 @@ pub fn decode_files(
         connections: tcp.connections,
         kafka_connections,
         tls_connections,
+        answer_connections,
         fragments: files.fragments,
         late_lines: lines.late,
-        warnings: warnings(&source),
+        warnings: warnings(&source, answer_connections),
     })
 }
 
-fn warnings(source: &FileSource) -> Vec<String> {
+fn warnings(source: &FileSource, answer_connections: u64) -> Vec<String> {
     let files = source.stats();
     let mut warnings = source.warnings().to_vec();
+    if answer_connections > 0 {
+        warnings.push(format!(
+            "{answer_connections} connections have one direction only, framed and numbered as a broker's answers: nothing tells which, \
+             capture the requests, too"
+        ));
+    }
     if files.dropped > 0 {
         let dropped = files.dropped;
         warnings.push(format!("the capturing program dropped {dropped} packets: capture with a larger buffer (tcpdump -B)"));
@@ -152,14 +172,50 @@ fn print(
     let mut lines = Lines::new(format);
     let mut printed = Ok(());
     while let (Ok(()), Ok(batch)) = (&printed, work.recv()) {
-        for work in batch {
-            match work {
-                Work::Exchange(ends, exchange) => lines.exchange(ends, &exchange),
-                Work::Unreadable(ends, what) => lines.unreadable(ends, what),
-            }
-        }
+        take(&mut lines, batch);
         printed = lines.print(out, false);
     }
+    print_rest(lines, printed, out)
+}
+
+/// The same, but no line waits longer than two `AGE`s.
+fn print_as_it_passes(
+    work: &Receiver<Vec<Work>>,
+    format: Format,
+    out: &mut dyn Write,
+) -> (LineStats, io::Result<()>) {
+    let mut lines = Lines::new(format);
+    let mut printed = Ok(());
+    let mut next_age = Instant::now() + AGE;
+    while printed.is_ok() {
+        match work.recv_timeout(next_age.saturating_duration_since(Instant::now())) {
+            Ok(batch) => take(&mut lines, batch),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        if Instant::now() >= next_age {
+            next_age = Instant::now() + AGE;
+            lines.age();
+            printed = lines.print(out, false).and_then(|()| out.flush());
+        }
+    }
+    print_rest(lines, printed, out)
+}
+
+fn take(lines: &mut Lines, batch: Vec<Work>) {
+    for work in batch {
+        match work {
+            Work::Exchange(ends, exchange) => lines.exchange(ends, &exchange),
+            Work::Unreadable(ends, what) => lines.unreadable(ends, what),
+        }
+    }
+}
+
+fn print_rest(
+    mut lines: Lines,
+    printed: io::Result<()>,
+    out: &mut dyn Write,
+) -> (LineStats, io::Result<()>) {
     let printed = printed
         .and_then(|()| lines.print(out, true))
         .and_then(|()| out.flush());
@@ -176,6 +232,7 @@ struct Reader {
     conns: HashMap<ConnId, Conn, foldhash::fast::RandomState>,
     kafka: u64,
     tls: u64,
+    answering: u64,
     items: Vec<Item>,
     batch: Vec<Work>,
     batch_bytes: usize,
@@ -190,6 +247,8 @@ struct Conn {
     begun: bool,
     protocol: Protocol,
     client_is_a: bool,
+    /// It has one direction only, which looks like a broker's answers.
+    answering: bool,
 }
 
 impl Reader {
@@ -198,6 +257,7 @@ impl Reader {
             conns: HashMap::default(),
             kafka: 0,
             tls: 0,
+            answering: 0,
             items: Vec::new(),
             batch: Vec::new(),
             batch_bytes: 0,
@@ -263,6 +323,9 @@ impl Reader {
                         },
                     ));
                 }
+                Item::Answers { .. } => {
+                    self.answering += u64::from(!std::mem::replace(&mut conn.answering, true));
+                }
                 Item::Protocol {
                     protocol,
                     client_is_first,
@@ -289,6 +352,7 @@ impl StreamSink for Reader {
             begun: false,
             protocol: Protocol::Unknown,
             client_is_a: info.client_dir != Some(Dir::BToA),
+            answering: false,
         };
         self.conns.insert(id, conn);
     }

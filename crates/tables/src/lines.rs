@@ -174,6 +174,11 @@ impl Lines {
         self.order.push(what.first_ns, line);
     }
 
+    /// Lines that were held already at the last call do not wait any more.
+    pub fn age(&mut self) {
+        self.order.age();
+    }
+
     /// Prints the lines that need not wait; with `end`, all.
     pub fn print(&mut self, out: &mut dyn Write, end: bool) -> io::Result<()> {
         while let Some(line) = self.order.pop(end) {

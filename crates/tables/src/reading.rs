@@ -1,6 +1,8 @@
 //! How far the messages of an exchange could be read: rows and lines say the same.
 
-use kafkascope_wire::{Direction, Exchange, Outcome, Tape, Value, View, checksum, decode};
+use kafkascope_wire::{
+    Direction, Exchange, Outcome, Tape, Value, View, checksum, decode, is_refusal,
+};
 
 use crate::body::is_record_set;
 
@@ -47,6 +49,10 @@ pub(crate) fn read(exchange: &Exchange, direction: Direction, tape: &mut Tape) -
         Outcome::Malformed {
             at, why: BEHIND, ..
         } => Reading::complete(Some(at)),
+        // its broker reads the header alone (KIP-511): there is no field that it saw and we do not show
+        Outcome::UnknownVersion if direction == Direction::Request && is_refused(exchange) => {
+            Reading::complete(Some(at))
+        }
         outcome => Reading {
             outcome,
             fields: false,
@@ -76,6 +82,17 @@ pub(crate) fn read(exchange: &Exchange, direction: Direction, tape: &mut Tape) -
             ..reading
         },
         None => reading,
+    })
+}
+
+/// Whether the answer says that the broker does not know the request's version of ApiVersions.
+fn is_refused(exchange: &Exchange) -> bool {
+    let Some((response, at)) = exchange.message(Direction::Response) else {
+        return false;
+    };
+    is_refusal(exchange.api_key, Direction::Response, || {
+        let code = response.view().from(at, 2).first_chunk()?;
+        Some(i16::from_be_bytes(*code))
     })
 }
 

@@ -1,6 +1,6 @@
 //! `px decode` lines of captures written here byte by byte.
 
-use std::path::PathBuf;
+use std::{io::Write, os::fd::AsRawFd, path::PathBuf, sync::mpsc, thread, time::Duration};
 
 use kafkascope_tables::decode::{Format, Summary, decode_files};
 use serde_json::{Value, json};
@@ -382,4 +382,93 @@ fn a_short_snap_length_gives_what_was_captured() {
     );
     assert_eq!((summary.cut_packets, summary.incomplete), (1, 1));
     assert_eq!(line["responseBytes"], answer.len());
+}
+
+#[test]
+fn a_request_of_a_version_that_its_broker_refused_is_logged_as_the_broker_does() {
+    let mut capture = Capture::default();
+    capture.open(1, 5000);
+    // version 9 has fields that nobody knows; of the answer, version 0, the one pair
+    let asked = request(18, 9, 0, true, b"\x05java\x064.4.0\x07unknown");
+    capture.client(2, 5000, &asked);
+    capture.broker(
+        3,
+        5000,
+        &response(0, false, b"\0\x23\0\0\0\x01\0\x12\0\0\0\x05"),
+    );
+    capture.client(4, 5000, &request(18, 9, 1, true, b"\x05java"));
+    capture.broker(5, 5000, &response(1, false, b"\0\0\x05what"));
+    let (lines, _) = capture.lines();
+    assert_eq!(lines[0]["outcome"], "complete");
+    assert_eq!(lines[0]["request"], json!({}));
+    assert_eq!(
+        lines[0]["response"],
+        json!({
+            "errorCode": 35,
+            "errorName": "UNSUPPORTED_VERSION",
+            "apiKeys": [{"apiKey": 18, "minVersion": 0, "maxVersion": 5}],
+        })
+    );
+    assert_eq!(
+        lines[0]["why"],
+        "request: bytes behind the last field at 13"
+    );
+    // a broker that knows it has read fields that we do not
+    assert_eq!(lines[1]["outcome"], "unknown_version");
+    assert_eq!(lines[1]["request"], Value::Null);
+}
+
+#[test]
+fn one_direction_alone_is_told() {
+    let mut capture = Capture::default();
+    for n in 0..6 {
+        capture.broker(n, 5000, &response(n as i32, false, b"\0\0"));
+    }
+    let (lines, summary) = capture.lines();
+    assert_eq!((lines.len(), summary.answer_connections), (0, 1));
+    assert!(summary.warnings[0].contains("capture the requests"));
+}
+
+/// What is written, at once.
+struct Told(mpsc::Sender<Vec<u8>>);
+
+impl Write for Told {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let told = self.0.send(bytes.to_vec());
+        told.map(|()| bytes.len()).map_err(std::io::Error::other)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_pipe_gives_lines_while_it_is_open() {
+    let mut capture = Capture::default();
+    api_versions(&mut capture, 1, 5000);
+    let first = capture.bytes();
+    api_versions(&mut capture, 2, 5001);
+    let all = capture.bytes();
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let path = PathBuf::from(format!("/dev/fd/{}", reader.as_raw_fd()));
+    let (tell, told) = mpsc::channel();
+    thread::scope(|scope| {
+        let mut writer = writer;
+        let decoding = scope
+            .spawn(|| decode_files(&[path], Format::Json, &mut Told(tell)).expect("a capture"));
+        for part in [&first[..], &all[first.len()..]] {
+            writer.write_all(part).expect("somebody reads");
+            let mut line = Vec::new();
+            while !line.ends_with(b"\n") {
+                // as long as the machine may be busy with others
+                let more = told.recv_timeout(Duration::from_secs(60));
+                line.extend(more.expect("a line before the pipe's end"));
+            }
+            let line: Value = serde_json::from_slice(&line).expect("JSON");
+            assert_eq!(line["apiName"], "ApiVersions");
+        }
+        drop(writer);
+        assert_eq!(decoding.join().expect("no panic").requests, 2);
+    });
 }

@@ -91,7 +91,7 @@ impl Reader {
                 }
             }
             Item::Unreadable { bytes, .. } => *unreadable += bytes,
-            Item::Protocol { .. } => {}
+            Item::Answers { .. } | Item::Protocol { .. } => {}
         });
     }
 }

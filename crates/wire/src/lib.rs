@@ -16,6 +16,7 @@ pub mod session;
 pub mod tape;
 pub mod view;
 
+mod answers;
 mod cursor;
 mod decode;
 mod defaults;

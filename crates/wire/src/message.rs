@@ -87,6 +87,15 @@ pub enum Item {
         bytes: u64,
         why: &'static str,
     },
+    /// Messages that are framed and numbered as a broker's answers, on a connection of which nothing else was captured.
+    Answers {
+        from_a: bool,
+        first_ns: i64,
+        last_ns: i64,
+        messages: u64,
+        /// As declared, with the size fields.
+        bytes: u64,
+    },
     /// A verdict about the connection; may come more than once.
     Protocol {
         protocol: Protocol,

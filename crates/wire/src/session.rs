@@ -10,6 +10,7 @@ mod stretch;
 use std::collections::VecDeque;
 
 use crate::{
+    answers::Answers,
     decode::{Direction, decode},
     frame::{Framer, Limits, Step},
     header,
@@ -82,6 +83,7 @@ pub struct Session {
     /// By direction: a to b, b to a.
     halves: [Half; 2],
     pairs: Pairs,
+    answers: Answers,
     protocol: Protocol,
     /// Between a SaslHandshake of version 0, or a connection that opens with a token, and the first request after it.
     raw_sasl: bool,
@@ -118,6 +120,7 @@ impl Session {
             told: client_is_a.is_some(),
             halves: [half(), half()],
             pairs: Pairs::default(),
+            answers: Answers::default(),
             protocol: Protocol::Unknown,
             raw_sasl: false,
             limits,
@@ -173,6 +176,9 @@ impl Session {
             self.drain(emit);
         }
         if self.halves[h].state != State::InStep {
+            if self.protocol == Protocol::Unknown {
+                self.answers.hole(h, len);
+            }
             let half = &mut self.halves[h];
             half.state = State::Searching;
             let skipped = half.window.bytes.len() as u64;
@@ -224,6 +230,9 @@ impl Session {
     pub fn tick(&mut self, now_ns: i64, emit: &mut dyn FnMut(Item)) {
         self.pairs.tick(now_ns, emit);
         self.report_old_stretches(now_ns, emit);
+        if stretch::is_old(self.answers.since_ns(), now_ns) {
+            self.report_answers(emit);
+        }
     }
 
     /// Nothing more comes.
@@ -246,6 +255,7 @@ impl Session {
         for h in 0..2 {
             self.report_stretch(h, emit);
         }
+        self.report_answers(emit);
     }
 
     /// The end that connected became known after the session began.

@@ -337,3 +337,53 @@ fn pending_requests_are_bounded() {
     assert_eq!(log.pairs().len(), 7);
     assert_eq!(s.counters().evicted, 7);
 }
+
+/// Of each item about answers without requests: the direction and how many.
+fn answers(log: &Log) -> Vec<(bool, u64, u64)> {
+    let of = |item: &Item| match item {
+        Item::Answers {
+            from_a,
+            messages,
+            bytes,
+            ..
+        } => Some((*from_a, *messages, *bytes)),
+        _ => None,
+    };
+    log.items.iter().filter_map(of).collect()
+}
+
+#[test]
+fn one_direction_alone_is_told() {
+    let (up, down) = conversation();
+    let first = api_versions_response(1).len();
+    let all = down.len() as u64;
+    let rest = all - first as u64;
+    for piece in [1, 3, 50, usize::MAX] {
+        // of requests: all are rows without an answer
+        let log = run(None, false, &up, &[], piece);
+        let pairs = log.pairs();
+        assert_eq!(pairs.len(), 7, "pieces of {piece}");
+        assert!(
+            pairs
+                .iter()
+                .all(|(.., request, response)| *request && !response)
+        );
+        assert_eq!(answers(&log), []);
+        // of answers: nothing tells what they are, and how many is told
+        let log = run(None, false, &[], &down, piece);
+        assert_eq!(log.pairs(), []);
+        assert_eq!(answers(&log), [(false, 7, all)], "pieces of {piece}");
+        assert_eq!(log.protocols(), []);
+        // both
+        assert_eq!(answers(&run(None, false, &up, &down, piece)), []);
+    }
+    let mut log = Log::default();
+    let mut s = Session::new(None, false);
+    let (in_the_middle, others) = down.split_at(first);
+    s.data(false, 1, &in_the_middle[6..], &mut log.sink());
+    s.data(false, 2, others, &mut log.sink());
+    s.tick(6_000_000_000, &mut log.sink());
+    assert_eq!(answers(&log), [(false, 6, rest)]);
+    s.close(7_000_000_000, &mut log.sink());
+    assert_eq!(answers(&log).len(), 1);
+}

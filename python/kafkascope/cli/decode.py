@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
+from pathlib import Path
 
 import click
 
@@ -22,14 +23,16 @@ def decode(files: tuple[str, ...], output: str | None, quiet: bool) -> None:
     Examples:
       px decode capture.pcap.gz
       px decode -o json capture.pcapng | jq 'select(.apiName == "Fetch")'
+      tcpdump -U -i any -w - tcp | px decode -
     """
     check_files(files)
     from kafkascope import _core
 
     chosen = output or ("text" if sys.stdout.isatty() else "json")
     sys.stdout.flush()
-    # On a terminal the lines themselves are the progress.
-    telling = nullcontext() if sys.stdout.isatty() else progress("decoding")
+    # On a terminal the lines themselves are the progress; a pipe's come as they pass.
+    piped = not all(Path(file).is_file() for file in files)
+    telling = nullcontext() if piped or sys.stdout.isatty() else progress("decoding")
     try:
         with telling:
             summary = _core.decode_files(list(files), chosen, sys.stdout.fileno())

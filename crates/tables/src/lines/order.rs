@@ -45,6 +45,11 @@ pub(crate) struct Order {
     newest_ns: i64,
     printed_ns: i64,
     number: u64,
+    /// The number at the last `age`, and at the one before: lines up to the latter have waited long enough, and `overdue` of them are
+    /// still held.
+    marked: u64,
+    aged: u64,
+    overdue: usize,
     /// Lines printed behind a later one.
     pub late: u64,
 }
@@ -60,8 +65,18 @@ impl Order {
             newest_ns: i64::MIN,
             printed_ns: i64::MIN,
             number: 0,
+            marked: 0,
+            aged: 0,
+            overdue: 0,
             late: 0,
         }
+    }
+
+    /// What was held already at the last call does not wait any more.
+    pub fn age(&mut self) {
+        self.aged = std::mem::replace(&mut self.marked, self.number);
+        let old = |Reverse(held): &&Reverse<Held>| held.number <= self.aged;
+        self.overdue = self.heap.iter().filter(old).count();
     }
 
     pub fn push(&mut self, time_ns: i64, line: Line) {
@@ -79,6 +94,7 @@ impl Order {
     pub fn pop(&mut self, end: bool) -> Option<Line> {
         let Reverse(first) = self.heap.peek()?;
         if !end
+            && self.overdue == 0
             && self.bytes <= self.limit
             && self.newest_ns.saturating_sub(first.time_ns) <= self.window_ns
         {
@@ -86,6 +102,7 @@ impl Order {
         }
         let Reverse(held) = self.heap.pop()?;
         self.bytes -= cost(&held.line);
+        self.overdue -= usize::from(held.number <= self.aged);
         if held.time_ns < self.printed_ns {
             self.late += 1;
         }
@@ -113,6 +130,28 @@ mod tests {
             broker,
             unnamed: false,
         }
+    }
+
+    #[test]
+    fn a_line_waits_from_one_age_to_the_one_after_the_next() {
+        let mut order = Order::new(10_000, i64::MAX);
+        let printed = |order: &mut Order| {
+            std::iter::from_fn(|| order.pop(false))
+                .map(|l| l.text)
+                .collect::<Vec<_>>()
+        };
+        order.push(20, line("second"));
+        order.age();
+        order.push(10, line("first"));
+        assert!(printed(&mut order).is_empty());
+        order.age();
+        assert_eq!(printed(&mut order), ["first", "second"]);
+        order.push(15, line("late"));
+        order.age();
+        assert!(printed(&mut order).is_empty());
+        order.age();
+        assert_eq!(printed(&mut order), ["late"]);
+        assert_eq!(order.late, 1);
     }
 
     #[test]

@@ -32,6 +32,10 @@ impl Session {
         }
         half.window.push(time_ns, bytes);
         half.searched += bytes.len() as u64;
+        if self.protocol == Protocol::Unknown {
+            self.answers.data(h, time_ns, bytes);
+        }
+        let half = &mut self.halves[h];
         if self.protocol == Protocol::Unknown && looks_like_tls_record(bytes) {
             half.tls_records += 1;
             let hello = half.state == State::Opening && bytes[0] == 0x16;

@@ -1,4 +1,4 @@
-//! Stretches of a stream in which no message was found.
+//! What is told of a stream beside its messages: stretches in which none was found, and messages that nothing can be known of.
 
 use super::Session;
 use crate::message::{Item, Protocol};
@@ -13,6 +13,10 @@ pub(super) struct Stretch {
     pub last_ns: i64,
     pub bytes: u64,
     pub why: &'static str,
+}
+
+pub(super) fn is_old(first_ns: Option<i64>, now_ns: i64) -> bool {
+    first_ns.is_some_and(|first_ns| now_ns.saturating_sub(first_ns) > STRETCH_NS)
 }
 
 impl Session {
@@ -57,13 +61,25 @@ impl Session {
         }
     }
 
+    pub(super) fn report_answers(&mut self, emit: &mut dyn FnMut(Item)) {
+        let counted = self.answers.take();
+        if self.protocol == Protocol::Unknown
+            && let Some((h, counted)) = counted
+        {
+            emit(Item::Answers {
+                from_a: h == 0,
+                first_ns: counted.first_ns,
+                last_ns: counted.last_ns,
+                messages: counted.messages,
+                bytes: counted.bytes,
+            });
+        }
+    }
+
     /// Of those that last, what there is by now.
     pub(super) fn report_old_stretches(&mut self, now_ns: i64, emit: &mut dyn FnMut(Item)) {
         for h in 0..2 {
-            if self.halves[h]
-                .stretch
-                .is_some_and(|s| now_ns.saturating_sub(s.first_ns) > STRETCH_NS)
-            {
+            if is_old(self.halves[h].stretch.map(|s| s.first_ns), now_ns) {
                 self.report_stretch(h, emit);
             }
         }

@@ -177,11 +177,11 @@ pub fn run(client: Option<bool>, opened: bool, up: &[u8], down: &[u8], n: usize)
     let mut log = Log::default();
     let mut s = Session::new(client, opened);
     let mut time = 0;
-    for piece in up.chunks(n.min(up.len())) {
+    for piece in up.chunks(n) {
         time += 1;
         s.data(true, time, piece, &mut log.sink());
     }
-    for piece in down.chunks(n.min(down.len())) {
+    for piece in down.chunks(n) {
         time += 1;
         s.data(false, time, piece, &mut log.sink());
     }
