@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:-60}
 shift || true
 targets=("$@")
-[ "${#targets[@]}" -gt 0 ] || targets=(batches blobs captures lines plans reassembly session)
+[ "${#targets[@]}" -gt 0 ] || targets=(batches blobs captures lines long plans reassembly session)
 command -v c++ >/dev/null || { echo "missing: a C++ compiler (libFuzzer is C++)" >&2; echo "hint: apt-get install g++" >&2; exit 1; }
 
 host=$(rustc -vV | sed -n 's/^host: //p')

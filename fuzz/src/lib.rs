@@ -7,6 +7,7 @@ pub mod blobs;
 pub mod captures;
 pub mod input;
 pub mod lines;
+pub mod long;
 pub mod plans;
 pub mod reassembly;
 pub mod rows;
@@ -16,11 +17,12 @@ pub mod session;
 /// A target and its laws.
 pub type Target = (&'static str, fn(&[u8]));
 
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     ("batches", batches::run),
     ("blobs", blobs::run),
     ("captures", captures::run),
     ("lines", lines::run),
+    ("long", long::run),
     ("plans", plans::run),
     ("reassembly", reassembly::run),
     ("session", session::run),

@@ -11,8 +11,10 @@ use crate::{
     view::{Hole, View},
 };
 
-/// The longest header, and the lengths, deltas and key of a control batch's first record.
-const HEADER: u32 = 96;
+/// The longest header of a batch.
+const HEADER: u32 = 61;
+/// Of a control batch's first record: four lengths and deltas of at most ten bytes, its attributes, and its key's version and type.
+const CONTROL_KEY: u32 = 4 * 10 + 1 + 4;
 
 /// What the bytes of a message are.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +44,14 @@ pub(crate) fn shed(message: &mut Message, arrived: u32, kind: Kind, tape: &mut T
     let contents: Vec<Range<u32>> = tape
         .record_sets()
         .flat_map(|node| Batches::new(&view, node).filter(|batch| !batch.cut))
-        .map(|batch| batch.at.saturating_add(HEADER)..batch.at.saturating_add(batch.size))
+        .map(|batch| {
+            let kept = if batch.control {
+                HEADER + CONTROL_KEY
+            } else {
+                HEADER
+            };
+            batch.at.saturating_add(kept)..batch.at.saturating_add(batch.size)
+        })
         .map(|content| content.start..content.end.min(arrived))
         .filter(|content| !content.is_empty())
         .collect();

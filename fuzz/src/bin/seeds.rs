@@ -13,6 +13,10 @@ use kafkascope_wire::{Direction, Exchange, Item, Message, Session, Tape, Value, 
 const CAPTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../captures");
 /// Of a session's operations in one seed.
 const SESSION_BYTES: usize = 6000;
+/// How the target `long` writes 30 times 16 bytes of a batch's content.
+const RUN_OF_480: u8 = 128 + 30;
+const LONG_PRODUCE: (i16, Direction) = (0, Direction::Request);
+const LONG_FETCH: (i16, Direction) = (1, Direction::Response);
 
 struct Seeds {
     folder: PathBuf,
@@ -49,8 +53,28 @@ impl Seeds {
             let version = (exchange.api_version - api.versions.low) as u8;
             let head = [exchange.api_key as u8, version, n as u8, 9, 3];
             self.write("plans", &[&head, &message.data[at as usize..]].concat());
+            if matches!((exchange.api_key, direction), LONG_PRODUCE | LONG_FETCH) {
+                self.long(exchange.api_version, direction, &message.data);
+            }
             self.inner(exchange, direction, message, at);
         }
+    }
+
+    /// A message as it is, for the target of those that are too long.
+    fn long(&mut self, version: i16, direction: Direction, message: &[u8]) {
+        let (bit, content) = match direction {
+            Direction::Request => {
+                let client_id = i16::from_be_bytes([message[8], message[9]]).max(0);
+                (0, &message[10 + client_id as usize..])
+            }
+            Direction::Response => (1, &message[4..]),
+        };
+        let mut seed = vec![(version as u8) << 1 | bit, 0, 3];
+        for bytes in content.chunks(127) {
+            seed.push(bytes.len() as u8);
+            seed.extend(bytes);
+        }
+        self.write("long", &seed);
     }
 
     /// Records and blobs inside of a message.
@@ -155,6 +179,36 @@ fn segment(kind: u8, place: u16, len: u16) -> Vec<u8> {
     vec![kind, p, q, l, m]
 }
 
+/// Produce requests of version 3 with `partitions` partitions of `batches` batches whose records are `runs` times 480 bytes.
+fn long_produce(partitions: u8, batches: u8, runs: u8) -> Vec<u8> {
+    let mut header = vec![0; 8];
+    let records = u32::from(runs) * 480;
+    header.extend((49 + records).to_be_bytes());
+    header.extend([0, 0, 0, 0, 2]);
+    header.resize(61, 0);
+    let size = u32::from(batches) * (61 + records);
+    // version 3, a limit of 384 bytes, pieces of 1040
+    let mut seed = vec![3 << 1, 32, 128];
+    let literal = |seed: &mut Vec<u8>, bytes: &[u8]| {
+        seed.push(bytes.len() as u8);
+        seed.extend(bytes);
+    };
+    literal(
+        &mut seed,
+        b"\xff\xff\0\x01\0\0\x75\x30\0\0\0\x01\0\x06orders",
+    );
+    literal(&mut seed, &[0, 0, 0, partitions]);
+    for partition in 0..partitions {
+        literal(&mut seed, &[0, 0, 0, partition]);
+        literal(&mut seed, &size.to_be_bytes());
+        for _ in 0..batches {
+            literal(&mut seed, &header);
+            seed.resize(seed.len() + usize::from(runs), RUN_OF_480);
+        }
+    }
+    seed
+}
+
 #[expect(clippy::print_stdout, reason = "what it is run for")]
 fn main() {
     let folder = PathBuf::from(std::env::args().nth(1).expect("usage: seeds FOLDER"));
@@ -204,6 +258,9 @@ fn main() {
         .collect();
     for bytes in [in_order, mixed, taps] {
         seeds.write("reassembly", &bytes);
+    }
+    for (partitions, batches, runs) in [(1, 1, 9), (3, 1, 3), (4, 2, 1)] {
+        seeds.write("long", &long_produce(partitions, batches, runs));
     }
     for (target, n) in &seeds.written {
         println!("{target}: {n} seeds");
