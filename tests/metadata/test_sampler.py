@@ -8,7 +8,7 @@ import pytest
 
 from kafkascope.metadata.host import Host
 from kafkascope.metadata.logdirs import LogDirectories
-from kafkascope.metadata.pods import PodsFolder, parse, time_ns
+from kafkascope.metadata.pods import Pod, PodsFolder, World, parse, time_ns
 from kafkascope.metadata.proc import TICK_NS
 from kafkascope.metadata.processes import Process
 from kafkascope.metadata.sampler import Sampler
@@ -49,6 +49,29 @@ def test_every_batch_has_its_tables_columns(sampler, pods_folder):
     for name, batch in batches:
         assert batch.schema.equals(catalogue.relation(name).schema)
         batch.validate(full=True)
+
+
+class NodeOf:
+    """What a node's agent hears of its own pods."""
+
+    def __init__(self, *pods):
+        self.world = World({pod.uid: pod for pod in pods}, {})
+
+    def changed(self):
+        return True
+
+
+def test_pods_of_a_node_that_shares_the_kernel_are_sampled_by_its_own_agent(fake):
+    here, elsewhere = "4b2b1f0e-6d14-4ac8-9d0c-0d3a8f1c2e01", "4b2b1f0e-6d14-4ac8-9d0c-0d3a8f1c2e02"
+    for pid, uid in ((10, here), (11, elsewhere)):
+        fake.add(pid, cgroup=f"0::/kubepods/pod{uid}/{pid:064x}\n")
+    sampler = Sampler(7, proc=fake.proc, host=Host("host-1", "192.0.2.7", 2, "6.1"), boot_ns=0, node="node1", node_pods=NodeOf(Pod(here, "a", "shop", "node1")))
+    batches = sampler.due(S)
+    sampled = {row["upid"].split(":")[1] for row in rows(batches, "process_stats")}
+    assert "10" in sampled and "11" not in sampled
+    # It is told of all the same: what its Kafka requests say of it may come from this agent.
+    (other,) = (row for row in rows(batches, "md_process") if row["pid"] == 11)
+    assert other["pod_id"] == elsewhere
 
 
 def test_a_pods_row_says_what_its_description_says(sampler, pods_folder):

@@ -15,7 +15,7 @@ from kafkascope.metadata.host import Host, this_host
 from kafkascope.metadata.logdirs import LogDirectories, TopicName
 from kafkascope.metadata.pods import PodsFolder, World
 from kafkascope.metadata.proc import Proc, boot_time_ns
-from kafkascope.metadata.processes import ProcessTable
+from kafkascope.metadata.processes import Process, ProcessTable
 from kafkascope.metadata.stats import ProcessSampler, network_rows
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Sampler:
             self._next_scan_ns = now + min(max(_SCAN_NS, (time.thread_time_ns() - began) * _SCAN_SHARE), _SAMPLE_NS)
         if now >= self._next_sample_ns or now < self._next_sample_ns - _SAMPLE_NS:
             self._next_sample_ns = now + _SAMPLE_NS
-            alive = self.processes.processes.values()
+            alive = self._here()
             batches.append(("process_stats", self.stats.sample(alive, now)))
             _add(found, {"network_stats": network_rows(self._proc, alive, self._host_netns, now)})
             for name in self._log_directories.look(alive, now):
@@ -89,6 +89,13 @@ class Sampler:
             self._node_told = self.processes.node_name
             _add(found, {"md_node": [self.host.node_row(now, self._node_told)]})
         return batches + _batches(found)
+
+    def _here(self) -> list[Process]:
+        """The processes, without those in pods of other nodes: nodes that share a kernel each have an agent that sees all of them."""
+        everyone = self.processes.processes.values()
+        ours = self._node_pods.world.pods if self._node_pods is not None else {}
+        # A static pod's processes are found by their container: its control group has another uid than the API.
+        return [p for p in everyone if p.pod is not None or p.membership.pod_uid in ours or not p.membership.pod_uid] if ours else list(everyone)
 
     def _world(self) -> World:
         if self._node_pods is None:
