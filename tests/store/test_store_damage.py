@@ -13,7 +13,9 @@ from random import Random
 import pytest
 
 from kafkascope.store import Store
+from kafkascope.store import store as store_module
 from kafkascope.store.errors import StoreError, StoreInUse, UnreadableStore
+from kafkascope.store.export import export
 
 WRITER = """
     import sys, time
@@ -388,6 +390,33 @@ def test_a_segment_whose_column_has_another_type_is_left_out_and_left_alone(fold
         assert count(store) == 0
         assert "its column bytes is string, this version reads int64" in store.notes[0]
     assert path.exists()
+
+
+def test_an_export_reads_its_segments_with_their_checksums_however_large_the_store_is(folder, rows, tmp_path, monkeypatch):
+    monkeypatch.setattr(store_module, "AT_OPENING_BYTES", 0)
+    with Store(folder) as store:
+        store.append("kafka_produce", rows("kafka_produce", 500))
+        store.roll()
+        store.append("kafka_produce", rows("kafka_produce", 7))
+        store.roll()
+    first, _ = sorted((folder / "kafka_produce").glob("*.parquet"), key=lambda path: path.stat().st_size, reverse=True)
+    content = bytearray(first.read_bytes())
+    content[len(content) // 3] ^= 1
+    first.write_bytes(content)
+    with Store(folder, read_only=True) as reader:
+        assert export(reader, "kafka_produce", str(tmp_path / "out.parquet"), "parquet") == 7
+        assert "500 rows are lost" in reader.notes[0]
+    # Reading only leaves the folder as it is.
+    assert first.exists()
+
+
+@pytest.mark.parametrize("age_s", [1e11, 1e12, 1e300])
+def test_an_age_that_reaches_back_beyond_times_of_64_bits_keeps_everything(folder, rows, count, age_s):
+    with Store(folder, retention_age_s=age_s) as store:
+        store.append("kafka_produce", rows("kafka_produce", 10))
+        store.maintain()
+        assert count(store) == 10
+        assert store.problem is None
 
 
 def test_reading_only_sees_what_is_there_now_and_takes_nothing(folder, rows, count):

@@ -44,6 +44,7 @@ def export(store: Store, table: str, file: str, form: str, *, start_ns: int | No
     for name in wanted:
         if name not in relation.by_name:
             raise StoreError(f"table {table} has no column '{name}'", f"it has {', '.join(relation.by_name)}")
+    store.inspect(table, start_ns, end_ns)
     engine = store.engine()
     batches = engine.stream(f"SELECT * FROM ({engine.scan(table, start_ns, end_ns, wanted)})")
     if file == "-":

@@ -39,6 +39,8 @@ _FORGET_S = 10.0
 #: A kill loses nothing, a power cut this much: syncing more often would be felt by a broker on the same disk.
 SYNC_S = 5.0
 RETENTION_AGE_S = 7 * 86400.0
+#: An age that times of 64 bits do not reach back to.
+_ENDLESS_S = (1 << 63) / 1e9
 #: Of one segment. Retention drops whole segments: they must not reach over too long a time.
 _COMPACT_ROWS = 1 << 20
 _LOG = logging.getLogger("kafkascope.store")
@@ -112,7 +114,7 @@ class Store:
         self._inspection = Inspection(self.observed.values())
         self._inspection.go_on(AT_OPENING_BYTES)
         self._opening = False
-        for text, lost in self._lost if not read_only else ():
+        for text, lost in self._lost:
             self._record(text, lost)
         self._maintenance_s = maintenance_s
         self._thread = threading.Thread(target=self._maintain, name="store-maintenance", daemon=True)
@@ -137,7 +139,7 @@ class Store:
         """Say what is out of the ordinary where users look: the log, the status, and ``kafka_loss`` when rows are gone."""
         self.notes.append(text)
         _LOG.warning("%s", text)
-        if lost is None:
+        if lost is None or self.read_only:
             return
         if self._opening:
             self._lost.append((text, lost))
@@ -218,6 +220,11 @@ class Store:
             if self._engine is None:
                 self._engine = DuckDBEngine(self)
             return self._engine
+
+    def inspect(self, table: str, start_ns: int | None = None, end_ns: int | None = None) -> None:
+        """Read what of an earlier run has rows of ``start_ns <= time_ < end_ns`` with its checksums, if that was not done yet; damaged segments are left out and told."""
+        if table in self.observed:
+            self._inspection.of(self.observed[table], start_ns, end_ns)
 
     def topic_names(self) -> pa.Table:
         """Columns ``topic_id``, ``topic``: every name that is known."""
@@ -334,7 +341,7 @@ class Store:
 
     def _oldest_ns(self, table: str) -> int:
         age_s = self.table_retention_age_s.get(table, self.retention_age_s)
-        return time.time_ns() - int(age_s * 1e9) if age_s < float("inf") else -(1 << 63)
+        return time.time_ns() - int(age_s * 1e9) if age_s < _ENDLESS_S else -(1 << 63)
 
     def _shrink(self, tables: Sequence[ObservedTable], limit: int) -> None:
         """Drop the oldest segments (in memory: the oldest rows) of ``tables`` until they take at most ``limit`` bytes together."""
