@@ -67,6 +67,9 @@ def bodies(random_: random.Random) -> str:
         steps = random_.sample(BODY_STEPS, random_.randrange(3))
         lines += [f"{frame} = df", *(step.format(df=frame) for step in steps), f"{frame} = {frame}[{frame}.req_cmd == {random_.choice([0, 1, 1, 1])}]"]
         lines += [f"{frame}.topics = px.pluck({frame}.{random_.choice(['resp', 'resp', 'req_body'])}, 'topics')", f"{frame} = spread({frame}, 'topic', 'topics')"]
+        if random_.random() < 0.3:
+            lines += [f"px.display({frame}.groupby(['a', 'b']).agg(n=('time_', px.count)), '{frame}')"]
+            continue
         lines += [f"{frame}.name = px.pluck({frame}.topic, '{random_.choice(['name', 'size'])}')", f"px.display({frame}.groupby(['name', 'a', 'b']).agg(n=('time_', px.count)), '{frame}')"]
     return HEAD + "\n".join(lines)
 

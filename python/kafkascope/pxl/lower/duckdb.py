@@ -21,6 +21,7 @@ from kafkascope.pxl.lower.duckdb_functions import (
     call,
     elements,
     identifier,
+    json_text,
     literal,
     quoted,
 )
@@ -158,7 +159,7 @@ class _Lowering:
         kept = [f"t.{identifier(n)}" for n in node.schema if n != node.name]
         read = self.bodies.elements(node, node.array, scope.sql)
         # What is no array has no elements; an element that is null is empty text, as px.pluck_array gives it.
-        element = f"unnest({read})" if read else f"coalesce(unnest(TRY(json_extract_string({scope.sql(node.array)}, '$[*]'))), '')"
+        element = f"unnest({read})" if read else f"coalesce(unnest(TRY(json_extract_string({json_text(scope.sql(node.array))}, '$[*]'))), '')"
         return f"SELECT {', '.join([*kept, f'{element} AS {identifier(node.name)}'])} FROM {self.names[id(node.input)]} AS t{scope.joins()}"
 
     def _spread(self, node: Spread) -> str:

@@ -13,13 +13,15 @@ import re
 from collections.abc import Callable, Sequence
 
 from kafkascope.pxl.expr import Call, Column, Expr, Literal, children
-from kafkascope.pxl.lower.duckdb_functions import array_of
+from kafkascope.pxl.lower.duckdb_functions import array_of, json_text
 from kafkascope.pxl.plan import Aggregate, Filter, Limit, Node, Project, Scan, Sort, Spread, Unnest
 from kafkascope.pxl.rules.parse import BODIES
 
 #: What a column holds: text (None), an object of such values by key, or a list, written as a list of its elements' shape.
 Shape = None | dict[str, "Shape"] | list["Shape"]
 TEXT: Shape = None
+#: Elements of which nothing is read but how many there are: objects, when another reader takes fields out of them, and else text.
+COUNTED: Shape = {}
 #: Columns by name with what is wanted of them, or with what they hold.
 Shapes = dict[str, Shape]
 #: Keys that are the same field in a struct, whose fields have no case, as in JSON.
@@ -81,7 +83,7 @@ class Bodies:
             return TEXT
         value, key = step
         if isinstance(value, Column) and value.name in self._bodies.get(id(below), ()):
-            return wanted if isinstance(key, str) else TEXT
+            return _settled(wanted) if isinstance(key, str) else TEXT
         found = self._shape(node, value, _around(key, wanted))
         if isinstance(found, dict) and isinstance(key, str):
             return found.get(key)
@@ -94,10 +96,11 @@ class Bodies:
             return sql(expr) if held else None
         value, key = step
         if isinstance(value, Column) and value.name in self._bodies.get(id(node.inputs[0]), ()):
+            wanted = _settled(wanted)
             if not wanted or not isinstance(key, str):
                 return None
             form = json.dumps({key: _form(wanted)}).replace("'", "''")
-            return f"TRY(from_json({sql(value)}, '{form}')).\"{key}\""
+            return f"TRY(from_json({json_text(sql(value))}, '{form}')).\"{key}\""
         around = _around(key, wanted)
         shape = self._shape(node, value, around)
         inner = self._sql(node, value, around, sql)
@@ -118,6 +121,16 @@ def _step(expr: Expr) -> tuple[Expr, str | int] | None:
     key = expr.args[1].value
     good = _KEY.fullmatch(key) is not None if isinstance(key, str) else key >= 0
     return (expr.args[0], key) if good else None
+
+
+def _settled(shape: Shape) -> Shape:
+    """The shape, with text for what no reader takes fields out of."""
+    if isinstance(shape, dict):
+        return {key: _settled(part) for key, part in shape.items()} or TEXT
+    if isinstance(shape, list):
+        element = _settled(shape[0])
+        return TEXT if element is TEXT and isinstance(shape[0], dict) else [element]
+    return shape
 
 
 def _around(key: str | int, shape: Shape) -> Shape:
@@ -178,7 +191,7 @@ def _want(node: Node, wanted: dict[int, Shapes]) -> None:
             _read(node.condition, TEXT, below)
         elif isinstance(node, (Spread, Unnest)):
             array = array_of(node.values) if isinstance(node, Spread) and node.filled else node.array if isinstance(node, Unnest) else None
-            element = mine.get(node.name)
+            element = mine.get(node.name, COUNTED)
             if array is not None and isinstance(element, dict):
                 _read(array, [element], below)
             else:

@@ -135,30 +135,35 @@ def _path(expr: Call, args: list[str]) -> str:
     return f"('$.\"' || replace({args[1]}, '\"', '\\\"') || '\"')"
 
 
+def json_text(text: str) -> str:
+    """A text that is read as JSON. Empty text is none, and is told apart before it is read: of a vector with one bad text the engine reads every text by itself, in ten times the time."""
+    return f"nullif({text}, '')"
+
+
 def _object_only(expr: Call, args: list[str], text: str, otherwise: str) -> str:
     missing = f"CASE WHEN {args[0]} IS NULL THEN NULL ELSE {otherwise} END" if expr.args[0].nullable else otherwise
     return f"coalesce({text}, {missing})"
 
 
 def _pluck(expr: Call, args: list[str]) -> str:
-    return _object_only(expr, args, f"TRY(json_extract_string({args[0]}, {_path(expr, args)}))", "''")
+    return _object_only(expr, args, f"TRY(json_extract_string({json_text(args[0])}, {_path(expr, args)}))", "''")
 
 
 def _pluck_number(kinds: str, sql_type: str, otherwise: str) -> Callable[[Call, list[str]], str]:
     def form(expr: Call, args: list[str]) -> str:
-        path = _path(expr, args)
-        text = f"CASE WHEN TRY(json_type({args[0]}, {path})) IN ({kinds}) THEN TRY_CAST(TRY(json_extract_string({args[0]}, {path})) AS {sql_type}) END"
+        json, path = json_text(args[0]), _path(expr, args)
+        text = f"CASE WHEN TRY(json_type({json}, {path})) IN ({kinds}) THEN TRY_CAST(TRY(json_extract_string({json}, {path})) AS {sql_type}) END"
         return _object_only(expr, args, text, otherwise)
 
     return form
 
 
 def _pluck_array(expr: Call, args: list[str]) -> str:
-    index = expr.args[1]
+    json, index = json_text(args[0]), expr.args[1]
     if isinstance(index, Literal):
-        text = f"TRY(json_extract_string({args[0]}, '$[{int(index.value)}]'))" if index.value >= 0 else "NULL"
+        text = f"TRY(json_extract_string({json}, '$[{int(index.value)}]'))" if index.value >= 0 else "NULL"
     else:
-        text = f"CASE WHEN {args[1]} >= 0 THEN TRY(json_extract_string({args[0]}, '$[' || {args[1]} || ']')) END"
+        text = f"CASE WHEN {args[1]} >= 0 THEN TRY(json_extract_string({json}, '$[' || {args[1]} || ']')) END"
     return _object_only(expr, args, text, "''")
 
 
@@ -179,7 +184,7 @@ def elements(values: Sequence[Expr], sql: Callable[[Expr], str]) -> str:
         return f"[{', '.join(map(sql, values))}]"
     paths = ", ".join(f"'$[{index}]'" for index in range(len(values)))
     none = ", ".join(["''"] * len(values))
-    return f"coalesce(list_transform(TRY(json_extract_string({sql(array)}, [{paths}])), lambda element: coalesce(element, '')), [{none}])"
+    return f"coalesce(list_transform(TRY(json_extract_string({json_text(sql(array))}, [{paths}])), lambda element: coalesce(element, '')), [{none}])"
 
 
 def _substring(expr: Call, args: list[str]) -> str:
