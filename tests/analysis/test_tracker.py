@@ -39,7 +39,7 @@ def in_batches(rows: Rows, cuts: list[int]) -> list[Rows]:
             at = [r.get("response_time") or r["time_"] for r in rows.select([n for n in ("response_time", "time_") if n in names]).to_pylist()]
             return rows.filter(pa.array([low < t <= high for t in at], pa.bool_()))
 
-        found.append(Rows(*(part(getattr(rows, kind)) for kind in ("commits", "fetch", "produce", "ends", "deletions", "transactions", "offsets"))))
+        found.append(Rows(*(part(getattr(rows, kind)) for kind in ("commits", "fetch", "produce", "ends", "deletions", "transactions", "offsets", "shares"))))
         low = high
     return found
 

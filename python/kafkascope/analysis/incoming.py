@@ -100,6 +100,7 @@ def split_at_deletions(rows: lag.Rows) -> Iterable[lag.Rows]:
             return table.filter(keep)
 
         commits, fetch, produce = (between(getattr(rows, kind), "response_time") for kind in ("commits", "fetch", "produce"))
+        shares = between(rows.shares, "response_time")
         ends, deletions, ended, offsets = (between(table, "time_") for table in (rows.ends, rows.deletions, rows.transactions, rows.offsets))
-        yield lag.Rows(commits, fetch, produce, ends, deletions, ended, offsets)
+        yield lag.Rows(commits, fetch, produce, ends, deletions, ended, offsets, shares)
         low = high

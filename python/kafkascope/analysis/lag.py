@@ -13,6 +13,8 @@ from types import MappingProxyType
 import duckdb
 import pyarrow as pa
 
+from kafkascope.analysis import shares
+from kafkascope.analysis.share_progress import ShareProgress
 from kafkascope.analysis.sql import query
 
 SECOND = 1_000_000_000
@@ -51,6 +53,11 @@ INPUTS: Mapping[str, Mapping[str, pa.DataType]] = MappingProxyType(
             **{c: pa.string() for c in ("cluster_id", "group_id", "topic", "topic_id")},
             **{c: pa.int64() for c in ("time_", "partition", "offset")},
         },
+        "shares": {
+            **{c: pa.string() for c in ("cluster_id", "group_id", "topic", "topic_id", "member_id", "kind")},
+            **{c: pa.int64() for c in ("time_", "partition", "response_time", "first_offset", "last_offset", "delivery_count", "lock_ms")},
+            "types": pa.list_(pa.int64()),
+        },
         "transactions": {
             **{c: pa.string() for c in ("cluster_id", "transactional_id")},
             **{c: pa.int64() for c in ("time_", "response_time")},
@@ -64,7 +71,7 @@ INPUTS: Mapping[str, Mapping[str, pa.DataType]] = MappingProxyType(
 class Rows:
     """What lag is computed from; a table that is missing counts as empty.
 
-    ``ends``, ``deletions`` and ``offsets`` are those of ``told``, ``transactions`` those of ``transactions.ends``: with them, offsets committed in a
+    ``ends``, ``deletions`` and ``offsets`` are those of ``told``, ``shares`` those of ``shares.shares``, ``transactions`` those of ``transactions.ends``: with them, offsets committed in a
     transaction count when it commits and not when it aborts, without them at once.
     """
 
@@ -75,6 +82,7 @@ class Rows:
     deletions: pa.Table | None = None
     transactions: pa.Table | None = None
     offsets: pa.Table | None = None
+    shares: pa.Table | None = None
 
 
 class Lag:
@@ -122,21 +130,23 @@ class Lag:
                    " FROM in_ends WHERE end_offset >= 0 AND time_ <= now_ns()")  # fmt: skip
         self._make("fetched_offset", 'SELECT c(cluster_id) c, group_id g, t(topic, topic_id) t, topic_id, partition p, "offset" AS o, time_ AS ts'
                    " FROM in_offsets WHERE \"offset\" >= 0 AND group_id <> '' AND time_ <= now_ns()")  # fmt: skip
+        self._make("sharing", _SHARING)
         self._forget_the_deleted()
         self._forget_former_topics()
+        self._con.register("shared", self._shared())
         self._make("seen_end", _SEEN_ENDS)
         self._make("log_end", _LOG_ENDS)
 
     def _forget_the_deleted(self) -> None:
         self._make("deleted", "SELECT c(cluster_id) c, group_id g, t(topic, topic_id) t, topic_id, partition p, time_ AS ts FROM in_deletions"
                    " WHERE time_ <= now_ns()")  # fmt: skip
-        if self._con.execute("SELECT count(*) FROM deleted").fetchone() == (0,):
+        if self._con.sql("SELECT count(*) FROM deleted").fetchall() == [(0,)]:
             return
         topic = "{0}.c = d.c AND {0}.ts <= d.ts AND d.g = '' AND (d.t = {0}.t OR (d.topic_id <> '' AND d.topic_id = {0}.topic_id))"
         for table in _OBSERVED:
             self._con.execute(f"DELETE FROM {table} USING deleted d WHERE {topic.format(table)}")
         group = "{0}.c = d.c AND {0}.ts <= d.ts AND d.g = {0}.g AND d.t IN ('', {0}.t) AND coalesce(d.p = {0}.p, true)"
-        for table in ("commit", "fetched_offset"):
+        for table in ("commit", "fetched_offset", "sharing"):
             self._con.execute(f"DELETE FROM {table} USING deleted d WHERE {group.format(table)}")
         # What a group that is gone was told of the log is still true of the log. A long poll may be answered after its group was deleted.
         self._con.execute("UPDATE read SET g = '' FROM deleted d WHERE read.c = d.c AND read.asked <= d.ts AND d.g = read.g AND d.t = ''")
@@ -144,13 +154,25 @@ class Lag:
     def _forget_former_topics(self) -> None:
         """A topic created again under its old name begins anew: rows of the former one say nothing of it."""
         self._make("incarnation", _INCARNATIONS)
-        if self._con.execute("SELECT count(*) FROM incarnation").fetchone() == (0,):
+        if self._con.sql("SELECT count(*) FROM incarnation").fetchall() == [(0,)]:
             return
         for table in _OBSERVED:
             self._con.execute(
                 f"DELETE FROM {table} USING incarnation i WHERE {table}.c = i.c AND {table}.t = i.t"
                 f" AND NOT ({table}.topic_id = i.topic_id OR ({table}.topic_id = '' AND {table}.ts >= i.since))"
             )
+
+    def _shared(self) -> pa.Table:
+        """Where each share group is on each partition: what it was handed, and of that what it has not settled."""
+        found = self._con.sql("SELECT * FROM sharing").to_arrow_table().to_pylist()
+        keys = [(row["c"], row["g"], row["t"], row["p"]) for row in found]
+        progress: ShareProgress[tuple[str, str, str, int]] = ShareProgress()
+        progress.take(shares.rows(found, keys, [(row["c"], row["g"]) for row in found]))
+        progress.settle(self.now_ns)
+        ids = {key: row["topic_id"] for key, row in zip(keys, found, strict=True) if row["topic_id"]}
+        seen = {key: row["ts"] for key, row in sorted(zip(keys, found, strict=True), key=lambda item: item[1]["ts"])}
+        rows = [(*key, ids.get(key, ""), one.next_offset, one.left, one.first_left, seen[key]) for key, one in progress.partitions.items()]
+        return pa.Table.from_arrays([pa.array(list(c), t) for c, t in zip(zip(*rows, strict=True) if rows else [()] * len(_SHARED), _SHARED.types, strict=True)], schema=_SHARED)
 
     def partitions(self, *, trend_ns: int = 60 * SECOND) -> pa.Table:
         """One row for each (group, topic, partition) with a commit or a read; the columns are told in ``COLUMNS``."""
@@ -192,7 +214,8 @@ COLUMNS: Mapping[str, str] = MappingProxyType(
         "partition": "Partition.",
         "committed": "Last committed offset; null when none was seen.",
         "committed_at": "When the commit was answered; of what an OffsetFetch told, when it was asked.",
-        "committed_source": "commit, or offset_fetch: an answer to an OffsetFetch told of a commit that was not seen; empty when unknown.",
+        "committed_source": "commit; offset_fetch: an answer to an OffsetFetch told of a commit that was not seen; acknowledged: a share group, which commits no offset; "
+        "empty when unknown.",
         "position": "First offset that no Fetch response has brought to the group; null when unknown.",
         "position_at": "When the last Fetch was answered.",
         "end_offset": "End of the log as consumers see it; null when unknown.",
@@ -200,7 +223,7 @@ COLUMNS: Mapping[str, str] = MappingProxyType(
         "end_age_ns": "How long ago that was.",
         "last_stable_offset": "End of what is decided, for readers of committed transactions; null when unknown.",
         "read_committed": "The group reads committed transactions only; null when no Fetch was seen.",
-        "lag": "end_offset - committed, never below 0; null when either is unknown.",
+        "lag": "end_offset - committed, never below 0, of a share group the records not settled yet; null when either is unknown.",
         "stable_lag": "last_stable_offset - committed, likewise.",
         "read_lag": "end_offset - position, likewise.",
         "lag_seconds": "Now minus the append of the first record not committed (not read, for a group that commits nothing).",
@@ -212,7 +235,9 @@ COLUMNS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-_OBSERVED = ("commit", "read", "appended", "told", "fetched_offset")
+_OBSERVED = ("commit", "read", "appended", "told", "fetched_offset", "sharing")
+
+_SHARED = pa.schema([(name, pa.string()) for name in ("c", "g", "t")] + [("p", pa.int64()), ("topic_id", pa.string())] + [(name, pa.int64()) for name in ("handed", "open", "first_open", "ts")])
 
 # A commit without an answer may have been refused: it counts only where answers are not seen at all.
 _COMMITS = """
@@ -238,6 +263,10 @@ SELECT c(cluster_id) c, group_id g, t(topic, topic_id) t, topic_id, partition p,
   nullif(greatest(last_stable_offset, -1), -1) lso, isolation_level
 FROM in_fetch WHERE error_code = 0 AND response_time <= now_ns()"""
 
+_SHARING = """
+SELECT c(cluster_id) c, group_id g, t(topic, topic_id) t, partition p, response_time AS ts, * EXCLUDE (cluster_id, group_id, topic, partition)
+FROM in_shares WHERE group_id <> '' AND response_time <= now_ns()"""
+
 # A retried Produce is answered with the offsets of the first attempt, whose time is the append.
 _APPENDED = """
 SELECT c, t, topic_id, p, base, max(last) AS last, min(ts) AS ts FROM (
@@ -249,7 +278,8 @@ WHERE ts <= now_ns() GROUP BY c, t, topic_id, p, base"""
 _INCARNATIONS = """
 SELECT c, t, arg_max(topic_id, since) topic_id, max(since) since FROM (
   SELECT c, t, topic_id, min(ts) since FROM (SELECT c, t, topic_id, ts FROM commit UNION ALL SELECT c, t, topic_id, ts FROM read
-    UNION ALL SELECT c, t, topic_id, ts FROM appended UNION ALL SELECT c, t, topic_id, ts FROM told UNION ALL SELECT c, t, topic_id, ts FROM fetched_offset)
+    UNION ALL SELECT c, t, topic_id, ts FROM appended UNION ALL SELECT c, t, topic_id, ts FROM told UNION ALL SELECT c, t, topic_id, ts FROM fetched_offset
+    UNION ALL SELECT c, t, topic_id, ts FROM sharing)
   WHERE topic_id <> '' GROUP BY ALL)
 GROUP BY c, t HAVING count(*) > 1"""
 
@@ -282,18 +312,20 @@ _STEPS = (
     ),
     (
         "last_read",
-        """SELECT c, g, t, p, arg_max(coalesce(last_offset + 1, fetch_offset, -1), (ts, asked)) o, max(ts) AS ts, max(topic_id) topic_id,
-          arg_max(isolation_level, (ts, asked)) = 1 read_committed FROM read WHERE replica_id < 0 AND g <> '' GROUP BY c, g, t, p""",
+        """SELECT c, g, t, p, coalesce(h.handed, f.o) o, greatest(f.ts, h.ts) AS ts, coalesce(nullif(f.topic_id, ''), h.topic_id) topic_id, read_committed, handed, open, first_open
+        FROM (SELECT c, g, t, p, arg_max(coalesce(last_offset + 1, fetch_offset, -1), (ts, asked)) o, max(ts) AS ts, max(topic_id) topic_id,
+          arg_max(isolation_level, (ts, asked)) = 1 read_committed FROM read WHERE replica_id < 0 AND g <> '' GROUP BY c, g, t, p) f
+        FULL JOIN shared h USING (c, g, t, p)""",
     ),
     ("stable", "SELECT c, t, p, arg_max(lso, (ts, lso)) lso FROM read WHERE lso IS NOT NULL GROUP BY c, t, p"),
     (
         "known",
         """SELECT c, g, t, p, m.o committed, m.ts committed_at, m.source committed_source, nullif(r.o, -1) "position", r.ts position_at, r.read_committed,
           coalesce(nullif(m.topic_id, ''), r.topic_id, '') topic_id, e.e end_offset, e.source end_source, e.ts end_at, s.lso,
-          coalesce(m.o, nullif(r.o, -1)) AS next, m.first_at
+          coalesce(m.o, r.first_open, nullif(r.o, -1)) AS next, m.first_at, m.o IS NULL AND r.handed IS NOT NULL is_shared, r.handed, r.open
         FROM last_commit m FULL JOIN last_read r USING (c, g, t, p) LEFT JOIN log_end e USING (c, t, p) LEFT JOIN stable s USING (c, t, p)""",
     ),
-    ("behind", "SELECT c, g, t, p, next FROM known WHERE end_offset > next"),
+    ("behind", "SELECT c, g, t, p, next FROM known WHERE end_offset > next OR (is_shared AND open > 0 AND end_offset IS NOT NULL)"),
     (
         "covered",
         """SELECT b.c, b.g, b.t, b.p, next, CASE WHEN a.last >= next THEN a.ts END produced
@@ -326,16 +358,17 @@ _STEPS = (
 
 _PARTITIONS = """
 WITH counted AS (
-  SELECT known.*, produced, stamp, following, reached, floor0(end_offset - committed) lag, floor0(lso - committed) stable_lag, floor0(end_offset - "position") read_lag,
-    coalesce(produced, stamp, least(following, reached)) AS since
+  SELECT known.*, produced, stamp, following, reached, CASE WHEN is_shared THEN floor0(end_offset - handed) + open ELSE floor0(end_offset - committed) END lag, floor0(lso - committed) stable_lag, floor0(end_offset - "position") read_lag,
+    coalesce(produced, stamp, least(following, reached)) AS since, CASE WHEN is_shared THEN floor0(end_offset - handed) + open ELSE end_offset - known.next END <= 0 nothing_left
   FROM known LEFT JOIN covered USING (c, g, t, p) LEFT JOIN since USING (c, g, t, p)),
 timed AS (
-  SELECT counted.*, CASE WHEN end_offset - next <= 0 THEN 0.0 ELSE floor0(now_ns() - since) / 1e9 END lag_seconds,
-    CASE WHEN end_offset - next <= 0 THEN 'caught_up' WHEN produced IS NOT NULL THEN 'produce' WHEN stamp IS NOT NULL THEN 'batch_timestamp'
+  SELECT counted.*, CASE WHEN nothing_left THEN 0.0 ELSE floor0(now_ns() - since) / 1e9 END lag_seconds,
+    CASE WHEN nothing_left THEN 'caught_up' WHEN produced IS NOT NULL THEN 'produce' WHEN stamp IS NOT NULL THEN 'batch_timestamp'
       WHEN since IS NULL THEN '' WHEN following <= coalesce(reached, following) THEN 'next_produce' ELSE 'end_offset' END lag_seconds_source,
     CASE WHEN now_ns() - ref >= 1000000000 THEN (lag - floor0(b.top - b.o)) / ((now_ns() - ref) / 1e9) END trend
   FROM counted LEFT JOIN before b USING (c, g, t, p))
-SELECT c cluster_id, g group_id, t topic, topic_id, p AS partition, committed, committed_at, coalesce(committed_source, '') committed_source, "position", position_at, end_offset,
+SELECT c cluster_id, g group_id, t topic, topic_id, p AS partition, committed, committed_at,
+  CASE WHEN is_shared THEN 'acknowledged' ELSE coalesce(committed_source, '') END committed_source, "position", position_at, end_offset,
   coalesce(end_source, '') end_source, now_ns() - end_at end_age_ns, lso last_stable_offset, read_committed, lag, stable_lag, read_lag,
   lag_seconds, lag_seconds_source, lag_seconds_source IN ('next_produce', 'end_offset') lag_seconds_at_least, trend,
   CASE WHEN lag = 0 THEN 0.0 WHEN trend < 0 THEN lag / -trend END drain_seconds

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kafkascope.analysis import judge, lag, told, transactions
+from kafkascope.analysis import judge, lag, shares, told, transactions
 from kafkascope.analysis.findings.finding import Finding
 from kafkascope.analysis.grouped import grouped
 from kafkascope.analysis.membership import HEARTBEATS, Memberships
@@ -39,7 +39,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     ),
     "kafka_topic_names": ("time_", "topic_id", "topic"),
 }  # fmt: skip
-TELLING = pa.array([*told.APIS, *transactions.APIS, *HEARTBEATS], pa.int64())
+TELLING = pa.array([*told.APIS, *transactions.APIS, *shares.APIS, *HEARTBEATS], pa.int64())
 
 #: Rows that wait for the next step; beyond, the oldest are dropped and counted.
 MAX_WAITING_ROWS = 2_000_000
@@ -156,7 +156,7 @@ class Monitor:
         offsets, expired = told.offsets(telling)
         deletions = pa.concat_tables([told.deletions(telling), self.tracker.with_offset(expired)])
         commits, fetch, produce = tables["kafka_commits"], tables["kafka_fetch"], tables["kafka_produce"]
-        self.tracker.take(lag.Rows(commits, fetch, produce, ends=told.ends(telling), deletions=deletions, transactions=ended, offsets=offsets))
+        self.tracker.take(lag.Rows(commits, fetch, produce, told.ends(telling), deletions, ended, offsets, shares.shares(events)))
         self.traffic.take_rows(self.tracker, produce, fetch)
         if self.tracker.only_cluster:
             self.memberships.know_cluster(self.tracker.only_cluster)
@@ -356,6 +356,8 @@ class Monitor:
 
 #: Findings that are as bad as a group that has stopped; the others are a warning.
 _GRAVE = frozenset({"stuck_in_rebalance", "fetching_but_failing", "no_members"})
+#: What the lag is counted from, by how the committed offset is known.
+_BASIS = {"commit": "committed", "": "position"}
 _GONE = "The group has no offsets here any more: it, its offsets or the topic were deleted, or the cluster got its name."
 _RENAMED = "The group goes on under the name of its cluster."
 _NOTHING_READ = Verdict(Status.OK, "No commit and no read of this group was seen.")
@@ -383,12 +385,11 @@ def _refresh_ns(rows: int) -> int:
 
 def _lag_table(partitions: pa.Table, judged: judge.Judged, now_ns: int) -> pa.Table:
     """The tracker's answer with its verdicts, as rows of ``kafka_lag``."""
-    by_commit = pc.is_valid(partitions["committed"])
     added = {
         "time_": pa.repeat(pa.scalar(now_ns, pa.int64()), partitions.num_rows),
         "end_age": partitions["end_age_ns"],
-        "lag": pc.if_else(by_commit, partitions["lag"], partitions["read_lag"]),
-        "basis": pc.if_else(by_commit, pc.if_else(pc.equal(partitions["committed_source"], "commit"), "committed", "offset_fetch"), "position"),
+        "lag": pc.coalesce(partitions["lag"], partitions["read_lag"]),
+        "basis": pa.array([_BASIS.get(source, source) for source in partitions["committed_source"].to_pylist()], pa.string()),
         "time_to_drain": partitions["drain_seconds"],
         "status": pa.array([str(v.status) for v in judged.verdicts], pa.string()),
         "reason": pa.array([v.reason for v in judged.verdicts], pa.string()),

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from kafkascope.analysis import rebalances, told, transactions
+from kafkascope.analysis import rebalances, shares, told, transactions
 from kafkascope.analysis.lag import INPUTS, Rows
 
 _TABLES = {"kafka_commits": "commits", "kafka_fetch": "fetch", "kafka_produce": "produce"}
@@ -36,13 +36,14 @@ def rows(tables: Mapping[str, pa.Table]) -> Rows:
         deletions=None if events is None else told.deletions(events),
         transactions=None if events is None else transactions.ends(events),
         offsets=None if events is None else told.offsets(events)[0],
+        shares=None if events is None else shares.shares(events),
     )
 
 
 def read(engine: Engine, *, start_ns: int | None, end_ns: int | None, timeout_s: float = 30.0) -> Rows:
     """The same out of a store: only the columns that are needed, and of all requests only those that tell something of lag."""
     tables = {name: _scan(engine, name, list(INPUTS[kind]), start_ns, end_ns, timeout_s) for name, kind in _TABLES.items()}
-    apis = ", ".join(str(api) for api in (*told.APIS, *transactions.APIS))
+    apis = ", ".join(str(api) for api in (*told.APIS, *transactions.APIS, *shares.APIS))
     tables[_EVENTS] = _scan(engine, _EVENTS, _EVENT_COLUMNS, start_ns, end_ns, timeout_s, f" WHERE req_cmd IN ({apis})")
     return rows(tables)
 

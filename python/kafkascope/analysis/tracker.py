@@ -1,8 +1,8 @@
 """How far each group is behind, kept up to date row by row: the same answers as ``lag.partitions`` gives over all rows, without keeping them.
 
 What ``lag`` computes over a store's history, this holds as state: the newest commit and read of each (group, topic, partition), the end of each log,
-and ranges of offsets with the time of their append. Everything is numpy columns; work for a batch grows with its rows, work for an answer with the
-partitions.
+and ranges of offsets with the time of their append (``logs``). Everything is numpy columns; work for a batch grows with its rows, work for an answer
+with the partitions.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from kafkascope.analysis import lag, windows
+from kafkascope.analysis import lag, shares, windows
 from kafkascope.analysis.deleted_groups import DeletedGroups
 from kafkascope.analysis.history import LagHistory
 from kafkascope.analysis.incarnations import Incarnations
 from kafkascope.analysis.incoming import Sightings, columns, pair_key, part_key, split_at_deletions
+from kafkascope.analysis.logs import SOURCES, Logs
 from kafkascope.analysis.pending import PendingCommits
-from kafkascope.analysis.ranges import OffsetRanges, appended_at, last_of_each
+from kafkascope.analysis.ranges import last_of_each
+from kafkascope.analysis.share_progress import ShareProgress
 from kafkascope.analysis.slots import Names, Slots
 from kafkascope.analysis.verdict import WINDOW
 
@@ -29,23 +31,15 @@ Floats = npt.NDArray[np.float64]
 
 NONE = windows.NONE
 SECOND = lag.SECOND
-SOURCES = ("", "high_watermark", "produce", "list_offsets")
 
-#: Limits: beyond them new keys are refused and counted, ranges joined and counted.
+#: Limits: beyond them new keys are refused and counted.
 MAX_PAIRS = 250_000
 MAX_PARTITIONS = 250_000
-MAX_RANGES = 1_000_000
-#: Ranges that every group has read are kept this long, for groups that go back.
-KEEP_READ_NS = 300 * SECOND
 
-_PARTITION = {
-    "cluster": (0, 1), "topic": (0, 1), "partition": (0, 1), "end": (NONE, 1), "end_at": (0, 1), "end_source": (0, 1), "newest": (0, 1),
-    "lso": (NONE, 1), "lso_at": (0, 1), "lso_since": (0, 1), "first_seen": (0, 1), "produced_at": (0, 1),
-    **windows.columns("ends", ("offset", "bucket"), WINDOW),
-}  # fmt: skip
 _PAIR = {
     "group": (0, 1), "at": (0, 1), "committed": (NONE, 1), "committed_at": (0, 1), "asked": (0, 1), "told_since": (0, 1), "first_at": (0, 1), "position": (NONE, 1),
     "position_at": (0, 1), "position_asked": (0, 1), "read_committed": (NONE, 1), "reading_since": (0, 1), "got_at": (0, 1), "share": (0, 1),
+    "handed": (NONE, 1), "open": (0, 1), "open_first": (NONE, 1),
     **windows.columns("commit", ("offset", "time", "lag", "bucket"), WINDOW),
 }  # fmt: skip
 
@@ -61,13 +55,13 @@ class Tracker:
         self.clusters.number("")
         self.groups.number("")
         self.pairs = Slots(_PAIR, max_pairs)
-        self.parts = Slots(_PARTITION, max_partitions)
-        self.appended, self.delivered, self.reached = (OffsetRanges(MAX_RANGES) for _ in range(3))
+        self.logs = Logs(ends_every_ns=ends_every_ns, max_partitions=max_partitions)
+        self.parts = self.logs.parts
         self.pending = PendingCommits()
+        self.shared: ShareProgress[int] = ShareProgress()
         self.evicted = 0
         self.changed: set[int] = set()
         self._min_distance = min_distance_ns
-        self._ends_every = ends_every_ns
         self._names: dict[str, str] = {}
         self._answered: set[int] = set()
         self._incarnations = Incarnations()
@@ -97,19 +91,24 @@ class Tracker:
             self._take(part)
 
     def _take(self, rows: lag.Rows) -> None:
-        tables = tuple(columns(getattr(rows, kind), kind) for kind in ("commits", "fetch", "produce", "ends", "offsets"))
-        commits, fetch, produce, ends, offsets = tables
+        tables = tuple(columns(getattr(rows, kind), kind) for kind in ("commits", "fetch", "produce", "ends", "offsets", "shares"))
+        commits, fetch, produce, ends, offsets, shared = tables
         self._know_the_cluster(*tables)
         keys = [self._topic_keys(table) for table in tables]
         for cluster, topic in self._incarnations.take(keys, tables):
             self._forget_topic(cluster, topic)
-        sightings = self._ends_and_ranges(keys[1:4], fetch, produce, ends)
-        self._reads(keys[1], fetch)
-        plain = self._commits(keys[0], commits, rows.transactions is not None)
+        for table, key in zip(tables[:-1], keys[:-1], strict=True):
+            self.logs.place(table, key)
+        sightings, changed = self.logs.take(fetch, produce, ends)
+        self.changed.update(changed.tolist())
+        self._reads(fetch)
+        if rows.shares is not None and rows.shares.num_rows:
+            self._shares(keys[5], shared, rows.shares)
+        plain = self._commits(commits, rows.transactions is not None)
         self._book_commits(*plain, sightings)
         if rows.transactions is not None:
             self._end_transactions(rows.transactions, sightings)
-        self._fetched_offsets(keys[4], offsets, sightings)
+        self._fetched_offsets(offsets, sightings)
         if rows.deletions is not None and rows.deletions.num_rows:
             self._delete(rows.deletions)
 
@@ -171,69 +170,7 @@ class Tracker:
             by_name[nameless] = self.topics.numbers(picked)
         return by_name
 
-    def _slots_of(self, table: dict[str, Any], key: Ints) -> Ints:
-        slots = self.parts.find(part_key(table["c"], key, table["partition"]))
-        real = slots >= 0
-        self.parts.cluster[slots[real]] = table["c"][real]
-        self.parts.topic[slots[real]] = key[real]
-        self.parts.partition[slots[real]] = table["partition"][real]
-        table["slot"] = slots
-        table["drop"] |= ~real
-        return slots
-
-    def _ends_and_ranges(self, keys: list[Ints], fetch: dict[str, Any], produce: dict[str, Any], ends: dict[str, Any]) -> Sightings:
-        for table, key in zip((fetch, produce, ends), keys, strict=True):
-            self._slots_of(table, key)
-        read = ~fetch["drop"]
-        written = ~produce["drop"] & (produce["base_offset"] >= 0) & (produce["error_code"] <= 0)
-        last = np.where(produce["last_offset"] >= 0, produce["last_offset"], produce["base_offset"] + np.maximum(produce["records"], 1) - 1)
-        self.appended.add(produce["slot"][written], produce["base_offset"][written], last[written], produce["ts"][written])
-        np.maximum.at(self.parts.produced_at, produce["slot"][written], produce["ts"][written])
-        given = read & (fetch["first_offset"] >= 0) & (fetch["last_offset"] >= 0) & (fetch["max_timestamp"] > 0)
-        self.delivered.add(fetch["slot"][given], fetch["first_offset"][given], fetch["last_offset"][given], fetch["max_timestamp"][given])
-        seen = read & (fetch["high_watermark"] >= 0)
-        told = ~ends["drop"] & (ends["end_offset"] >= 0)
-        slot = np.concatenate([fetch["slot"][seen], produce["slot"][written], ends["slot"][told]])
-        end = np.concatenate([fetch["high_watermark"][seen], last[written] + 1, ends["end_offset"][told]])
-        at = np.concatenate([fetch["ts"][seen], produce["ts"][written], ends["ts"][told]])
-        source = np.concatenate([np.full(seen.sum(), 1), np.full(written.sum(), 2), np.full(told.sum(), 3)])
-        sightings = Sightings(slot, end, at, self.parts.end.copy())
-        self.reached.add(slot, end, end, at)
-        self._log_ends(slot, end, at, source)
-        stable = np.flatnonzero(read & (fetch["last_stable_offset"] >= 0))
-        stable = stable[last_of_each(fetch["slot"][stable], fetch["ts"][stable], fetch["last_stable_offset"][stable])]
-        where, lso, when = fetch["slot"][stable], fetch["last_stable_offset"][stable], fetch["ts"][stable]
-        newer = when >= self.parts.lso_at[where]
-        where, lso, when = where[newer], lso[newer], when[newer]
-        held = lso < fetch["high_watermark"][stable][newer]
-        since = np.where((self.parts.lso[where] == lso) & (self.parts.lso_since[where] > 0), self.parts.lso_since[where], when)
-        self.parts.lso_since[where] = np.where(held, since, 0)
-        self.parts.lso[where], self.parts.lso_at[where] = lso, when
-        return sightings
-
-    def _log_ends(self, slot: Ints, end: Ints, at: Ints, source: Ints) -> None:
-        if len(slot) == 0:
-            return
-        parts = self.parts
-        touched = np.unique(slot)
-        before = parts.newest[touched].copy()
-        np.maximum.at(parts.newest, slot, at)
-        fresh = touched[before == 0]
-        parts.first_seen[fresh] = np.iinfo(np.int64).max
-        mine = np.isin(slot, fresh)
-        np.minimum.at(parts.first_seen, slot[mine], at[mine])
-        # Of what was said within the slack before the newest word, the greatest.
-        within = at >= parts.newest[slot] - lag.SLACK_NS
-        slot, end, at, source = slot[within], end[within], at[within], source[within]
-        best = last_of_each(slot, end, at)
-        slot, end, at, source = slot[best], end[best], at[best], source[best]
-        keep = (parts.end_at[slot] >= parts.newest[slot] - lag.SLACK_NS) & ((parts.end[slot] > end) | ((parts.end[slot] == end) & (parts.end_at[slot] > at)))
-        slot, end, at, source = slot[~keep], end[~keep], at[~keep], source[~keep]
-        parts.end[slot], parts.end_at[slot], parts.end_source[slot] = end, at, source
-        windows.push(parts, "ends", touched, {"offset": parts.end[touched]}, bucket=parts.newest[touched] // self._ends_every, bucket_of="bucket", keep="bucket")
-        self.changed.update(slot.tolist())
-
-    def _reads(self, key: Ints, fetch: dict[str, Any]) -> None:
+    def _reads(self, fetch: dict[str, Any]) -> None:
         group = self.groups.numbers(fetch["group_id"])
         rows = np.flatnonzero(~fetch["drop"] & (group > 0) & (fetch["replica_id"] < 0) & ~self._deleted_groups.asked_before(fetch["c"], group, fetch["time_"]))
         pair = self._pairs(fetch["slot"][rows], group[rows])
@@ -265,9 +202,8 @@ class Tracker:
         self.pairs.group[pair[real]], self.pairs.at[pair[real]] = group[real], part[real]
         return pair
 
-    def _commits(self, key: Ints, commits: dict[str, Any], in_transactions: bool) -> tuple[Ints, Ints, Ints, Ints]:
+    def _commits(self, commits: dict[str, Any], in_transactions: bool) -> tuple[Ints, Ints, Ints, Ints]:
         """Commits that count now: pair, offset, time, time of the request. Those in a transaction wait for its end."""
-        self._slots_of(commits, key)
         group = self.groups.numbers(commits["group_id"])
         good = ~commits["drop"] & (group > 0) & (commits["offset"] >= 0) & (commits["error_code"] <= 0)
         # One without an answer may have been refused: it counts only where answers are not seen at all.
@@ -315,9 +251,8 @@ class Tracker:
             pair, offset, ts, asked = (np.array(column, np.int64) for column in zip(*done, strict=True))
             self._book_commits(pair, offset, ts, asked, sightings)
 
-    def _fetched_offsets(self, key: Ints, offsets: dict[str, Any], sightings: Sightings) -> None:
+    def _fetched_offsets(self, offsets: dict[str, Any], sightings: Sightings) -> None:
         """What OffsetFetch told, where that is newer than any commit that was seen."""
-        self._slots_of(offsets, key)
         group = self.groups.numbers(offsets["group_id"])
         rows = np.flatnonzero(~offsets["drop"] & (group > 0))
         pair = self._pairs(offsets["slot"][rows], group[rows])
@@ -337,6 +272,28 @@ class Tracker:
         self._book_commits(pair[moved], offset[moved], asked[moved], asked[moved], sightings)
         pairs.told_since[pair[moved]] = asked[moved]
         self.changed.update(pairs.at[pair[first]].tolist())
+
+    def _shares(self, key: Ints, table: dict[str, Any], rows: pa.Table) -> None:
+        """What share groups were handed and how they acknowledged it. The end of a session names no partition."""
+        group = self.groups.numbers(table["group_id"])
+        pair = np.full(len(group), NONE)
+        here = np.flatnonzero((table["partition"] >= 0) & (group > 0) & ~table["drop"])
+        placed = self.logs.place({"c": table["c"][here], "partition": table["partition"][here], "drop": table["drop"][here]}, key[here])
+        here, placed = here[placed >= 0], placed[placed >= 0]
+        pair[here] = self._pairs(placed, group[here])
+        known = np.flatnonzero((pair >= 0) | (table["partition"] < 0))
+        taken = shares.rows(rows.take(pa.array(known)).to_pylist(), pair[known].tolist(), group[known].tolist())
+        self._book_shares(self.shared.take(taken))
+        here = here[pair[here] >= 0]
+        self.pairs.share[pair[here]] = 1
+        np.maximum.at(self.pairs.position_at, pair[here], table["ts"][here])
+
+    def _book_shares(self, changed: Iterable[int]) -> None:
+        pairs = self.pairs
+        for slot in changed:
+            partition = self.shared.partitions[slot]
+            pairs.handed[slot], pairs.open[slot], pairs.open_first[slot] = partition.next_offset, partition.left, partition.first_left
+            self.changed.add(int(pairs.at[slot]))
 
     # ---- forgetting ----
 
@@ -385,15 +342,14 @@ class Tracker:
             return
         pairs = self.pairs.live()
         self._release_pairs(pairs[np.isin(self.pairs.at[pairs], slots)])
-        for log in (self.appended, self.delivered, self.reached):
-            log.forget(slots)
-        self.parts.release(slots.tolist())
+        self.logs.forget(slots)
         self.changed.difference_update(slots.tolist())
 
     def _release_pairs(self, slots: Ints) -> None:
         self._history.forget(slots)
         self._note_gone(slots)
         self.pending.forget(set(slots.tolist()))
+        self.shared.forget(slots.tolist())
         self.pairs.release(slots.tolist())
 
     def _note_gone(self, slots: Ints) -> None:
@@ -411,18 +367,32 @@ class Tracker:
         return len(idle)
 
     def tidy(self, now_ns: int) -> None:
-        """Drop ranges that every group has read."""
+        """Drop ranges that every group has read, and what brokers give up by themselves."""
+        self._book_shares(self.shared.settle(now_ns))
         needed = np.full(max(self.parts.size, 1), np.iinfo(np.int64).max)
         slots = self.pairs.live()
         np.minimum.at(needed, self.pairs.at[slots], self._next(slots))
-        for log in (self.appended, self.delivered, self.reached):
-            log.forget_below(needed, now_ns - KEEP_READ_NS)
+        self.logs.tidy(needed, now_ns)
 
     # ---- answering ----
 
     def _next(self, slots: Ints) -> Ints:
-        """The first offset that a group has not committed, or not read where it commits nothing."""
-        return np.where(self.pairs.committed[slots] >= 0, self.pairs.committed[slots], self.pairs.position[slots])
+        """The first offset that a group has not committed, or not read where it commits nothing; of a share group the first that is not settled."""
+        pairs = self.pairs
+        return np.where(pairs.committed[slots] >= 0, pairs.committed[slots], np.where(pairs.open_first[slots] >= 0, pairs.open_first[slots], pairs.position[slots]))
+
+    def _position(self, slots: Ints) -> Ints:
+        """The first offset that a group was not given."""
+        return np.where(self.pairs.handed[slots] >= 0, self.pairs.handed[slots], self.pairs.position[slots])
+
+    def _shared(self, slots: Ints) -> npt.NDArray[np.bool_]:
+        return np.asarray((self.pairs.handed[slots] >= 0) & (self.pairs.committed[slots] < 0))
+
+    def _ahead(self, slots: Ints) -> Ints:
+        """How many records a group has left, -1 while unknown: a share group may have settled some of those beyond the first that is open."""
+        end, next_ = self.parts.end[self.pairs.at[slots]], self._next(slots)
+        left = np.where(self._shared(slots), np.maximum(end - self.pairs.handed[slots], 0) + self.pairs.open[slots], np.maximum(end - next_, 0))
+        return np.where((end >= 0) & (next_ >= 0), left, NONE)
 
     def live(self) -> Ints:
         """The slots of all (group, topic, partition) with a commit or a read."""
@@ -433,14 +403,15 @@ class Tracker:
         """One row for each (group, topic, partition), of these ``slots`` or of all; columns as ``lag.COLUMNS`` tells them."""
         slots = self.live() if slots is None else slots
         pairs, parts, at = self.pairs, self.parts, self.pairs.at[slots]
-        end, lso, committed, position, next_ = parts.end[at], parts.lso[at], pairs.committed[slots], pairs.position[slots], self._next(slots)
+        end, lso, committed, position, next_ = parts.end[at], parts.lso[at], pairs.committed[slots], self._position(slots), self._next(slots)
         known = (end >= 0) & (next_ >= 0)
-        behind = known & (end > next_)
-        seconds, source = self._seconds(at, next_, behind, now_ns)
+        ahead = self._ahead(slots)
+        behind = ahead > 0
+        seconds, source = self.logs.waiting(at, next_, behind, now_ns)
         seconds[known & ~behind] = 0.0
         source[known & ~behind] = "caught_up"
-        left = np.where((end >= 0) & (committed >= 0), np.maximum(end - committed, 0), NONE)
-        ahead = np.where(known, np.maximum(end - next_, 0), NONE)
+        shared = self._shared(slots)
+        left = np.where((committed >= 0) | shared, ahead, NONE)
         trend = self._history.trend(slots, ahead, now_ns)
         drain = np.full(len(slots), np.nan)
         drain[ahead == 0] = 0.0
@@ -456,7 +427,7 @@ class Tracker:
                 "cluster_id": self.clusters.column(parts.cluster[at]), "group_id": self.groups.column(pairs.group[slots]), "topic": self.topics.column(parts.topic[at]),
                 "topic_id": ids, "partition": parts.partition[at], "committed": some(committed, committed >= 0),
                 "committed_at": some(pairs.committed_at[slots], committed >= 0),
-                "committed_source": pa.array(np.where(committed < 0, "", np.where(pairs.told_since[slots] > 0, "offset_fetch", "commit")), pa.string()), "position": some(position, position >= 0),
+                "committed_source": pa.array(np.select([shared, committed < 0, pairs.told_since[slots] > 0], ["acknowledged", "", "offset_fetch"], "commit"), pa.string()), "position": some(position, position >= 0),
                 "position_at": some(pairs.position_at[slots], pairs.position_at[slots] > 0), "end_offset": some(end, end >= 0),
                 "end_source": pa.array(np.array(SOURCES, object)[parts.end_source[at]], pa.string()), "end_age_ns": some(now_ns - parts.end_at[at], end >= 0),
                 "last_stable_offset": some(lso, lso >= 0), "read_committed": pa.array(pairs.read_committed[slots] == 1, pa.bool_(), mask=pairs.read_committed[slots] < 0),
@@ -485,16 +456,6 @@ class Tracker:
             }
         )  # fmt: skip
 
-    def _seconds(self, at: Ints, next_: Ints, behind: npt.NDArray[np.bool_], now_ns: int) -> tuple[Floats, npt.NDArray[Any]]:
-        seconds, source = np.full(len(at), np.nan), np.full(len(at), "", object)
-        rows = np.flatnonzero(behind)
-        if len(rows) == 0:
-            return seconds, source
-        since, why = appended_at(self.appended, self.delivered, self.reached, at[rows], next_[rows])
-        seconds[rows] = np.where(since > 0, np.maximum(now_ns - since, 0) / 1e9, np.nan)
-        source[rows] = why
-        return seconds, source
-
     def note_lag(self, now_ns: int) -> None:
         """Remember the lag of this moment for the trend of later ones; call it whenever an answer is given."""
         if not self._history.due(now_ns):
@@ -506,8 +467,8 @@ class Tracker:
 
     def _left(self, slots: Ints) -> tuple[Floats, Floats]:
         """The lag of each partition, NaN while unknown, and the offset that its group has reached."""
-        end, next_ = self.parts.end[self.pairs.at[slots]], self._next(slots)
-        return np.where((end >= 0) & (next_ >= 0), np.maximum(end - next_, 0), np.nan), next_.astype(np.float64)
+        ahead = self._ahead(slots)
+        return np.where(ahead >= 0, ahead, np.nan), np.where(self._shared(slots), self.pairs.handed[slots] - self.pairs.open[slots], self._next(slots)).astype(np.float64)
 
     def history(self, slots: Ints, now_ns: int) -> list[tuple[int, Floats, Floats]]:
         """The lag and the offset reached of these partitions at the moments of the last minute and now, oldest first; NaN where unknown."""
@@ -515,8 +476,10 @@ class Tracker:
 
     def stats(self) -> Mapping[str, int]:
         """What is held, and what the limits cost."""
+        logs = self.logs
         return {
-            "groupPartitions": len(self.pairs), "partitions": len(self.parts), "ranges": len(self.appended) + len(self.delivered) + len(self.reached),
-            "groupPartitionsRefused": self.pairs.refused, "partitionsRefused": self.parts.refused, "rangesJoined": self.appended.joined + self.delivered.joined + self.reached.joined,
+            "groupPartitions": len(self.pairs), "partitions": len(self.parts), "ranges": len(logs.appended) + len(logs.delivered) + len(logs.reached),
+            "groupPartitionsRefused": self.pairs.refused, "partitionsRefused": self.parts.refused, "rangesJoined": logs.appended.joined + logs.delivered.joined + logs.reached.joined,
             "transactionalCommitsDropped": self.pending.dropped, "idleForgotten": self.evicted,
+            "shareRangesDropped": self.shared.dropped,
         }  # fmt: skip

@@ -131,7 +131,7 @@ class Traffic:
         if read.num_rows == 0:
             return
         slots, first, at = tracker.places(read), read["first_offset"].to_numpy(), read["response_time"].to_numpy()
-        appended = _found(tracker.appended, slots, first)
+        appended = _found(tracker.logs.appended, slots, first)
         rows = np.flatnonzero(appended > 0)
         if len(rows) == 0:
             return
