@@ -318,9 +318,11 @@ def test_the_servers_own_connections_with_agents_are_no_kafka_that_was_not_seen(
     server = IngestServer(store, "grpc+tls://127.0.0.1:0", token="t", certificate=(certificate.certificate, certificate.key), own_addresses=[own])
     shipper = Shipper(f"grpc+tls://localhost:{server.port}", token="t", root_certificate=certificate.authority)
     lost = [{"time_": 1, "reason": "tls", "local_addr": address, "local_port": port} for address, port in ((own, server.port), (own, 9093), ("10.9.9.9", server.port))]
+    # As another node's agent sees the same from the agent's end: towards the address of the server's service.
+    lost += [{"time_": 1, "reason": "tls", "local_addr": address, "remote_addr": "10.96.0.7", "remote_port": server.port} for address in ("127.0.0.1", "10.9.9.9")]
     shipper.submit("kafka_loss", rows.build("kafka_loss", lost))
     assert shipper.flush(5)
-    assert store.stats()["tables"]["kafka_loss"]["rows"] == server.stats()["rows"] == 2
-    assert server.stats()["own_link"] == 1 and shipper.rows_sent == 3, "what is left out is counted"
+    assert store.stats()["tables"]["kafka_loss"]["rows"] == server.stats()["rows"] == 3
+    assert server.stats()["own_link"] == 2 and shipper.rows_sent == 5, "what is left out is counted"
     shipper.close()
     server.close()

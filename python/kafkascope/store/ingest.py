@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,8 +32,11 @@ os.environ.setdefault("ACERO_ALIGNMENT_HANDLING", "reallocate")
 #: Sessions whose numbers are remembered; an older one would have to be sending again after this many newer ones.
 _SESSIONS = 4096
 _NAMES_AT_ONCE = 500
-#: Columns with this server's end of a connection that its node's agent saw.
-_OWN_ENDS = {"kafka_loss": ("local_addr", "local_port"), "kafka_clients": ("broker_addr", "broker_port")}
+#: Columns of an address and of this server's port: as the server's node saw a connection, and as an agent of another node saw one agent's, which goes to the address of a service.
+_OWN_ENDS = {
+    "kafka_loss": (("local_addr", "local_port"), ("local_addr", "remote_port")),
+    "kafka_clients": (("broker_addr", "broker_port"), ("client_addr", "broker_port")),
+}
 
 
 class IngestServer:
@@ -40,7 +44,7 @@ class IngestServer:
 
     ``address`` is the path of a Unix socket, or ``grpc+tcp://…`` or ``grpc+tls://…``. A ``token`` must then come with every call, and a
     ``certificate`` (certificate and key, PEM) protects it; without them, only loopback is listened on. ``own_addresses`` are this host's: what
-    its agent tells of this server's own connections there is left out. ``joined`` is called when an agent begins anew. Raises ``StoreError`` when the address cannot be used.
+    its agent tells of this server's own connections there is left out, and so is what agents tell of each other's. ``joined`` is called when an agent begins anew. Raises ``StoreError`` when the address cannot be used.
     """
 
     def __init__(self, store: Store, address: str, *, token: Token | str | None = None, certificate: tuple[bytes, bytes] | None = None,
@@ -150,7 +154,8 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
         self._store = store
         self._positions = positions
         self._joined = joined
-        self.own_addresses = own_addresses
+        #: This host's and the agents'.
+        self._ends = set(own_addresses)
         self.pairs = Pairs()
         self._names = _TopicNames(store)
         self._order = [threading.Lock() for _ in range(64)]
@@ -159,6 +164,8 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
     def do_put(self, context: Any, descriptor: Any, reader: Any, writer: Any) -> None:
         table = b"/".join(descriptor.path or []).decode("utf-8", "replace")
         caller = context.get_middleware("token")
+        if (peer := _address(context.peer())) and len(self._ends) < _SESSIONS:
+            self._ends.add(peer)
         told = self._names.nobody
         for chunk in reader:
             if self.closing:
@@ -210,12 +217,18 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
 
     def _without_own_link(self, table: str, batch: Any) -> Any:
         """Agents see this server's own TLS connections as any other's; they are no Kafka that could not be seen."""
-        columns = _OWN_ENDS.get(table)
-        if not self.own_addresses or columns is None or not set(columns) <= set(batch.schema.names):
-            return batch
-        address, port = columns
-        own = pc.and_(pc.is_in(batch.column(address), value_set=pa.array(self.own_addresses)), pc.equal(batch.column(port), self.port))
-        return batch.filter(pc.invert(own)) if pc.any(own).as_py() else batch
+        known = pa.array(list(self._ends), pa.string())
+        for address, port in _OWN_ENDS.get(table, ()):
+            if {address, port} <= set(batch.schema.names):
+                own = pc.and_(pc.is_in(batch.column(address), value_set=known), pc.equal(batch.column(port), self.port))
+                batch = batch.filter(pc.invert(own)) if pc.any(own).as_py() else batch
+        return batch
+
+
+def _address(peer: str) -> str:
+    """The address of gRPC's name for a caller: ``ipv4:ADDRESS:PORT``, ``ipv6:%5BADDRESS%5D:PORT``; empty for a Unix socket's."""
+    family, _, place = peer.partition(":")
+    return unquote(place).rpartition(":")[0].strip("[]") if family in ("ipv4", "ipv6") else ""
 
 
 class _TopicNames:
