@@ -10,6 +10,7 @@
 #include "judge.h"
 #include "frame.h"
 #include "place.h"
+#include "pids.h"
 #include "pairs.h"
 #include "payload.h"
 #include "lifetime.h"
@@ -125,10 +126,12 @@ SEC("tp_btf/inet_sock_set_state") int sock_state_lru(__u64 *ctx)
 SEC("tp_btf/sched_process_exit") int process_exit(void *ctx)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	__u32 pid = id >> 32;
-	if (pid != (__u32)id || !bpf_map_lookup_elem(&users, &pid))
+	__u32 tgid = id >> 32;
+	__u32 *told = tgid == (__u32)id ? bpf_map_lookup_elem(&users, &tgid) : 0;
+	if (!told)
 		return 0;
-	bpf_map_delete_elem(&users, &pid);
+	__u32 pid = *told;
+	bpf_map_delete_elem(&users, &tgid);
 	struct ev *e = payload_scratch();
 	struct stat *c = counters();
 	if (!e || !c)

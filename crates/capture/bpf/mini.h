@@ -39,14 +39,18 @@ struct inode { unsigned short i_mode; } CORE;
 struct file { void *private_data; struct inode *f_inode; } CORE;
 struct fdtable { unsigned int max_fds; struct file **fd; } CORE;
 struct files_struct { struct fdtable *fdt; } CORE;
+struct ns_common { unsigned int inum; } CORE;
+struct pid_namespace { struct ns_common ns; } CORE;
+struct upid { int nr; struct pid_namespace *ns; };
+struct pid { unsigned int level; struct upid numbers[1]; } CORE;
 struct task_struct {
 	int tgid;
 	struct task_struct *group_leader;
+	struct pid *thread_pid;
 	__u64 start_boottime;
 	struct files_struct *files;
 } CORE;
 struct in6_addr { union { __u8 u6_addr8[16]; } in6_u; };
-struct ns_common { unsigned int inum; } CORE;
 struct net { struct ns_common ns; } CORE;
 typedef struct { struct net *net; } possible_net_t;
 struct sock_common {

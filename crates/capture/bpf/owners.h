@@ -17,9 +17,11 @@ SEC("iter/task_file") int owners(struct bpf_iter__task_file *x)
 	struct sock *sk = so->sk;
 	if (!sk || sk->sk_protocol != IPPROTO_TCP)
 		return 0;
+	struct task_struct *leader = 0;
 	struct owner o = {};
 	addresses(sk, &o.id);
-	o.id.pid = t->tgid;
+	READ(leader, t->group_leader);
+	o.id.pid = told_id((__u64)leader, t->tgid);
 	READ(o.id.start, t->start_boottime);
 	o.state = sk->__sk_common.skc_state;
 	bpf_seq_write(x->meta->seq, &o, sizeof o);

@@ -15,24 +15,25 @@ INL struct ev *payload_scratch(void)
 /* The process at work, once per socket and again when another process goes on with it. */
 INL int who(struct sock *sk, struct sock_state *ss)
 {
-	__u32 pid = bpf_get_current_pid_tgid() >> 32;
-	if (ss->id.has && ss->id.pid == pid)
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	if (ss->id.has && ss->tgid == tgid)
 		return 0;
 	struct task_struct *t = (void *)bpf_get_current_task(), *leader = 0;
 	struct socket *so = 0;
 	struct file *f = 0;
-	__u8 one = 1;
+	READ(leader, t->group_leader);
+	__u32 pid = told_id((__u64)leader, tgid);
 	/* A socket without a file is the kernel's own: the call's memory is not what it sends. */
 	if (bpf_map_lookup_elem(&excluded, &pid) || READ(so, sk->sk_socket) || !so || READ(f, so->file) || !f) {
 		ss->verdict = V_NOT;
 		return -1;
 	}
-	READ(leader, t->group_leader);
 	READ(ss->id.start, leader->start_boottime);
 	ss->id.pid = pid;
+	ss->tgid = tgid;
 	if (!ss->id.has)
 		addresses(sk, &ss->id);
-	bpf_map_update_elem(&users, &pid, &one, BPF_ANY);
+	bpf_map_update_elem(&users, &tgid, &pid, BPF_ANY);
 	return 0;
 }
 

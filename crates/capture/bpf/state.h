@@ -9,6 +9,7 @@ volatile const __u32 cfg_hop = 4096;          /* of a batch larger than this onl
 volatile const __u32 cfg_other_cap = 8 << 20; /* bytes kept of any other message */
 volatile const __u32 cfg_wake = 1 << 20;      /* wake the reader when this many bytes wait */
 volatile const __u32 cfg_records = 0;         /* records of a processor in 2^WINDOW_BITS ns at most; 0: no limit */
+volatile const __u32 cfg_pid_ns = 0;          /* inode of the pid namespace whose ids are told; 0: the kernel's own ids */
 
 /* Set by user space once all programs are attached and older connections are told. Before that a request may pass a
  * hook whose answer passes none, and the end that a socket is not known. */
@@ -68,6 +69,7 @@ struct dir_state {
 struct sock_state {
 	__u8 verdict, role, blind, looked_up, open_told, fetch_at, paired, closing;
 	__u32 payloads, corr;
+	__u32 tgid, z; /* the kernel's id of the process at work */
 	__u64 opened;
 	struct ids id;
 	struct dir_state d[2]; /* received, sent */
@@ -89,7 +91,7 @@ struct { __uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 65536); __type
 struct { __uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 16384); __type(key, struct tuple); __type(value, __u32); } roles SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 16384); __type(key, struct tuple); __type(value, __u32); } rejected SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 16384); __type(key, struct tuple); __type(value, struct told); } ends SEC(".maps");
-struct { __uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 16384); __type(key, __u32); __type(value, __u8); } users SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 16384); __type(key, __u32); __type(value, __u32); } users SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 1024); __type(key, __u32); __type(value, __u8); } excluded SEC(".maps");
 
 INL struct stat *counters(void)

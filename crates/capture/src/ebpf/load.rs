@@ -1,5 +1,7 @@
 //! Loading the programs: the socket hooks first, system calls where those are not to be had.
 
+use std::os::unix::fs::MetadataExt;
+
 use aya::maps::Array;
 use aya::programs::{BtfTracePoint, Iter, ProgramError, RawTracePoint};
 use aya::{Btf, Ebpf, EbpfLoader, include_bytes_aligned};
@@ -47,6 +49,7 @@ pub fn load(hook: Hook, settings: &Settings, btf: &Btf) -> Result<Ebpf, CaptureE
     let wake = settings.ring_bytes / 8;
     // As `WINDOW_BITS` of bpf/state.h counts them.
     let records = (u64::from(settings.records_per_s) << 27).div_ceil(1_000_000_000) as u32;
+    let pid_namespace = pid_namespace();
     let mut loader = EbpfLoader::new();
     loader
         .btf(Some(btf))
@@ -55,6 +58,7 @@ pub fn load(hook: Hook, settings: &Settings, btf: &Btf) -> Result<Ebpf, CaptureE
         .override_global("cfg_hop", &settings.whole_batch, true)
         .override_global("cfg_wake", &wake, true)
         .override_global("cfg_records", &records, true)
+        .override_global("cfg_pid_ns", &pid_namespace, true)
         .map_max_entries("ring", settings.ring_bytes);
     let mut bpf = loader
         .load(OBJECT)
@@ -77,6 +81,16 @@ pub fn load(hook: Hook, settings: &Settings, btf: &Btf) -> Result<Ebpf, CaptureE
     }
     typed(&mut bpf, btf, "process_exit", "sched_process_exit")?;
     Ok(bpf)
+}
+
+/// The inode of this process's pid namespace, 0 for the first one, whose ids are the kernel's: `/proc` shows the ids of that namespace.
+fn pid_namespace() -> u32 {
+    const FIRST: u32 = 0xEFFF_FFFC; // PROC_PID_INIT_INO
+    std::fs::metadata("/proc/self/ns/pid")
+        .map(|namespace| namespace.ino() as u32)
+        .ok()
+        .filter(|&inode| inode != FIRST)
+        .unwrap_or(0)
 }
 
 /// Lets the programs record: nothing is told until all of them are attached.

@@ -2,6 +2,7 @@
 #![cfg(target_os = "linux")]
 
 mod bytes;
+mod containers;
 mod harness;
 mod kept;
 mod kernel;
