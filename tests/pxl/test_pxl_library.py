@@ -246,6 +246,7 @@ def of_two_clusters() -> MemoryEngine:
             "kafka_fetch": [{**fetch, "cluster_id": "A", "bytes": 10, "client_id": "a", "max_timestamp": ago(35)}, {**fetch, "cluster_id": "B", "bytes": 100, "client_id": "b", "max_timestamp": ago(80)}],
             "kafka_group_events": [{**event, "cluster_id": "A", "member_id": "ma"}, {**event, "cluster_id": "B", "member_id": "mb"}],
             "kafka_lag": [{**lag, "cluster_id": "A", "lag": 1, "status": "OK"}, {**lag, "cluster_id": "B", "lag": 7, "status": "ERR"}],
+            "kafka_rebalances": [{"group_id": "g", "time_": ago(35), "cluster_id": cluster, "members": "[]"} for cluster in ("A", "B")],
             "kafka_group_lag": [
                 {**verdict, "cluster_id": "A", "time_": ago(100), "lag": 1, "status": "OK", "reason": "All is well."},
                 {**verdict, "cluster_id": "A", "time_": ago(10), "lag": 1, "status": "OK", "reason": "All is well."},
@@ -266,6 +267,11 @@ def test_a_group_and_a_topic_of_one_name_in_two_clusters(cluster: str, lags: lis
     assert sorted(r["member_id"] for r in found["Members"]) == sorted(r["member_id"] for r in found["Events"]) == members
     assert sorted(r["client_id"] for r in found["Consumed"]) == readers
     assert max((r["delay"] for r in found["Delay"]), default=None) == delay
+    found = {r.name: r.table.to_pylist() for r in pxl.run(compile_script("px/kafka_lag", engine, group="g", cluster=cluster), engine)}
+    assert sorted(r["lag"] for r in found["Partitions"]) == lags
+    assert [r["lag"] for r in found["Lag"]] == lags[-1:]
+    found = {r.name: r.table.to_pylist() for r in pxl.run(compile_script("px/kafka_rebalances", engine, group="g", cluster=cluster), engine)}
+    assert len(found["Rebalances"]) == len(found["Groups"]) == len(lags)
     found = {r.name: r.table.to_pylist() for r in pxl.run(compile_script("px/kafka_topic", engine, topic="t", cluster=cluster), engine)}
     assert sorted(r["lag"] for r in found["Lag"]) == lags
     assert sorted(r["client_id"] for r in found["Consumers"]) == readers
