@@ -134,11 +134,15 @@ def test_more_fields_than_anyone_unfolds_are_cut_and_said_so(app: Any, monkeypat
         ({"json": {"pxl": "import px\npx.display(px.DataFrame('kafka_evnts.beta'))"}}, 400, "script", "kafka_evnts"),
         ({"json": {"script": "px/kafka_overview", "until": -5}}, 400, "argument", "until"),
         ({"json": {"script": "px/kafka_overview", "until": "now"}}, 400, "argument", "until"),
-        ({"json": {"script": 5}}, 400, "argument", "script"),
-        ({"json": {"scrpt": "px/pod"}}, 400, "argument", "scrpt"),
+        ({"json": {"script": 5}}, 400, "argument", "script: expected a valid string, found 5"),
+        ({"json": {"scrpt": "px/pod"}}, 400, "argument", "no field 'scrpt'"),
+        ({"json": {"pxl": "", "vis": []}}, 400, "argument", "vis: expected a valid dictionary, found []"),
+        ({"json": {"pxl": "", "vis": {"widgets": 5}}}, 400, "script", "vis spec: widgets is a list"),
+        ({"json": ["px/pod"]}, 400, "argument", "a JSON object"),
+        ({"content": b'{"script": "px/pod"}', "headers": {"content-type": "text/plain"}}, 400, "argument", "content-type application/json"),
         ({"json": {"script": "x" * 501}}, 400, "argument", "script"),
         ({"json": {"script": "px/pod", "args": {str(i): "" for i in range(201)}}}, 400, "argument", "args"),
-        ({"content": b"{", "headers": {"content-type": "application/json"}}, 400, "argument", "json"),
+        ({"content": b"{", "headers": {"content-type": "application/json"}}, 400, "argument", "no JSON: expecting property name enclosed in double quotes at character 1"),
         ({"content": b"x" * (MAX_BODY + 1)}, 413, "limit", "larger"),
     ],
 )
@@ -148,6 +152,19 @@ def test_errors_have_one_form(app: Any, request_: dict[str, Any], status: int, k
     error = models.ErrorAnswer.model_validate(answer.json()).error
     assert error.kind == kind
     assert says.lower() in error.message.lower()
+
+
+def test_an_error_that_repeats_what_was_sent_is_cut(app: Any) -> None:
+    answer = ask(app, "POST", "/api/run", json={"pxl": "x" * 100_000})
+    assert answer.status_code == 400
+    assert len(answer.text) < 5_000 and answer.json()["error"]["message"].endswith("…")
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/"])
+def test_what_load_balancers_ask_has_a_head(app: Any, path: str) -> None:
+    answer = ask(app, "HEAD", path)
+    assert answer.status_code == ask(app, "GET", path).status_code
+    assert answer.content == b""
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/api/nothing", 404), ("GET", "/api/entities", 400), ("GET", "/api/entities?kind=planet", 400), ("DELETE", "/api/run", 405)])
@@ -284,7 +301,7 @@ def test_live_messages_that_are_wrong_are_told_so(text: str, says: str) -> None:
 class Socket:
     """A browser's end: sends what it is given, takes one message for each ``reads``."""
 
-    def __init__(self, messages: list[str]) -> None:
+    def __init__(self, messages: list[str | bytes]) -> None:
         self.messages = messages
         self.sent: list[Any] = []
         self.closed: tuple[int, str] | None = None
@@ -295,9 +312,10 @@ class Socket:
     async def close(self, code: int, reason: str) -> None:
         self.closed = (code, reason)
 
-    async def receive_text(self) -> str:
+    async def receive(self) -> dict[str, Any]:
         if self.messages:
-            return self.messages.pop(0)
+            message = self.messages.pop(0)
+            return {"type": "websocket.receive", "text" if isinstance(message, str) else "bytes": message}
         await asyncio.sleep(3600)
         raise AssertionError
 
@@ -338,6 +356,12 @@ def test_a_flood_of_messages_ends_the_connection() -> None:
         assert hub.sockets == 0
 
     asyncio.run(scenario())
+
+
+def test_a_binary_message_ends_the_connection_and_says_why() -> None:
+    socket = Socket([b"\x00\xff"])
+    asyncio.run(live.serve(socket, live.Hub(lambda _: asyncio.sleep(0)), MAX_BODY))  # type: ignore[arg-type, return-value]
+    assert socket.closed == (1003, "expected text, found a binary message")
 
 
 def test_more_pages_than_the_server_takes_are_told_so() -> None:

@@ -24,7 +24,7 @@ from starlette.staticfiles import StaticFiles
 from kafkascope import __version__
 from kafkascope.export import text
 from kafkascope.export.selection import Selection
-from kafkascope.server import arrow, docs, layout, live, metrics, models
+from kafkascope.server import arrow, docs, errors, layout, live, metrics, models
 from kafkascope.server.errors import ApiError
 from kafkascope.server.limits import BodyLimit, Rate
 from kafkascope.server.security import Guard
@@ -91,10 +91,8 @@ def create_app(service: Service, *, allowed_hosts: Iterable[str] = (), token: st
         return JSONResponse(ApiError(kind, str(error.detail).lower(), "see /api/docs").body(), error.status_code, headers=error.headers)
 
     @app.exception_handler(RequestValidationError)
-    async def not_in_form(_: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"][1:])
-        return JSONResponse(ApiError("argument", f"{where or 'the request'}: {first['msg'].lower()}", "see /api/docs").body(), 400)
+    async def refused_form(_: Request, error: RequestValidationError) -> JSONResponse:
+        return JSONResponse(errors.not_in_form(error.errors()[0]).body(), 400)
 
     @app.exception_handler(Exception)
     async def fault(_: Request, error: Exception) -> JSONResponse:
@@ -103,15 +101,19 @@ def create_app(service: Service, *, allowed_hosts: Iterable[str] = (), token: st
     def one_of(request: Request) -> str:
         return request.client.host if request.client else ""
 
+    # Load balancers ask for the head alone.
+    @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz", tags=["health"], summary="The process answers")
     async def healthz() -> PlainTextResponse:
         return PlainTextResponse("ok\n")
 
+    @app.head("/readyz", include_in_schema=False)
     @app.get("/readyz", tags=["health"], summary="The store answers queries")
     async def readyz() -> PlainTextResponse:
         problem = await run_in_threadpool(service.not_ready)
         return PlainTextResponse("ok\n") if problem is None else PlainTextResponse(f"{problem}\n", 503)
 
+    @app.head("/metrics", include_in_schema=False)
     @app.get("/metrics", tags=["health"], summary="Lag, groups and traffic of Kafka, and Kafkascope's own health, for Prometheus")
     async def all_metrics(request: Request) -> Response:
         content_type = text.accepted(request.headers.get("accept", ""))
@@ -198,7 +200,7 @@ def _mount_page(app: FastAPI, static: Path) -> None:
     if assets.is_dir():
         app.mount("/assets", _Assets(directory=assets), name="assets")
 
-    @app.get("/{path:path}", include_in_schema=False, response_model=None)
+    @app.api_route("/{path:path}", methods=["GET", "HEAD"], include_in_schema=False, response_model=None)
     async def page(path: str) -> Response:
         if path.startswith("api/"):
             return JSONResponse(ApiError("not_found", f"no such call: /{path}", "see /api/docs").body(), 404)

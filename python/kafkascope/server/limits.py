@@ -87,5 +87,5 @@ class BodyLimit:
             await self._refuse(scope, receive, send)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        error = ApiError("limit", f"the request is larger than {self.most} bytes", "a script of a megabyte is too long", status=413)
+        error = ApiError("limit", f"the request is larger than {self.most >> 20} MiB", "no script with its vis spec and arguments is that long", status=413)
         await JSONResponse(error.body(), 413)(scope, receive, send)

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from kafkascope.server import models
+from kafkascope.server.errors import not_in_form
 from kafkascope.server.limits import Rate
 
 MIN_INTERVAL_MS = 250
@@ -28,7 +29,7 @@ MAX_SHARED = 512
 MAX_SOCKETS = 256
 MESSAGES_PER_SECOND, MESSAGES_AT_ONCE = 20.0, 200
 
-#: Runs a request, gives the encoded result or error text (a JSON object without braces is no good: whole objects).
+#: Runs a request; gives "result" or "error", and that as a JSON object.
 Runner = Callable[[dict[str, Any]], Awaitable[tuple[str, str]]]
 
 
@@ -73,7 +74,7 @@ class Hub:
         if shared.last is not None:
             deliver(*shared.last)
         if shared.task is None:
-            shared.task = asyncio.create_task(self._run(key, shared))
+            shared.task = asyncio.create_task(self._run(shared))
 
         def stop() -> None:
             shared.subscribers.pop(token, None)
@@ -84,9 +85,10 @@ class Hub:
 
         return stop
 
-    async def _run(self, key: str, shared: _Shared) -> None:
+    async def _run(self, shared: _Shared) -> None:
+        """Until the last subscriber stops, who cancels it."""
         loop = asyncio.get_running_loop()
-        while shared.subscribers:
+        while True:
             began = loop.time()
             shared.last = await self._runner(shared.request)
             for deliver in list(shared.subscribers.values()):
@@ -94,7 +96,6 @@ class Hub:
             # A script slower than its interval must not take the machine: at least as long a rest as the run.
             spent = loop.time() - began
             await asyncio.sleep(max(shared.interval_s - spent, min(spent, 5.0), 0.05))
-        self._shared.pop(key, None)
 
 
 @dataclass
@@ -141,7 +142,13 @@ async def _speak(socket: WebSocket, hub: Hub, max_bytes: int) -> None:
     writing = asyncio.create_task(writer())
     try:
         while True:
-            text = await socket.receive_text()
+            message = await socket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            text = message.get("text")
+            if text is None:
+                await socket.close(1003, "expected text, found a binary message")
+                return
             if len(text) > max_bytes:
                 await socket.close(1009, "message too large")
                 return
@@ -152,6 +159,7 @@ async def _speak(socket: WebSocket, hub: Hub, max_bytes: int) -> None:
             if problem is not None:
                 await socket.send_text(json.dumps({"type": "error", **problem}))
     except WebSocketDisconnect:
+        # It went away while it was answered.
         pass
     finally:
         for watch in watches.values():
@@ -165,9 +173,12 @@ async def _speak(socket: WebSocket, hub: Hub, max_bytes: int) -> None:
 def _handle(text: str, watches: dict[str, _Watch], start: Callable[[str, _Watch], None], pending: dict[str, Any]) -> dict[str, Any] | None:
     try:
         message = json.loads(text)
-        kind, name = message["type"], str(message["id"])
+        kind, given = message["type"], message["id"]
     except (ValueError, KeyError, TypeError):
-        return {"id": "", "error": {"kind": "argument", "message": "expected a JSON object with type and id", "hint": ""}}
+        given = None
+    if not isinstance(given, str | int):
+        return {"id": "", "error": {"kind": "argument", "message": "expected a JSON object with type and id", "hint": 'such as {"type": "run", "id": "1", "script": "px/kafka_overview"}'}}
+    name = str(given)
     if kind == "run":
         old = watches.pop(name, None)
         if old is not None and old.stop is not None:
@@ -181,12 +192,11 @@ def _handle(text: str, watches: dict[str, _Watch], start: Callable[[str, _Watch]
             watch = _Watch(asked.model_dump(exclude_none=True), interval)
             start(name, watch)
         except ValidationError as error:
-            first = error.errors()[0]
-            return {"id": name, "error": {"kind": "argument", "message": f"{'.'.join(str(p) for p in first['loc'])}: {first['msg'].lower()}", "hint": "see /api/docs"}}
+            return {"id": name, **not_in_form(error.errors()[0]).body()}
         except TooMany as error:
             return {"id": name, "error": {"kind": "limit", "message": str(error), "hint": "close other pages"}}
         except (TypeError, ValueError, OverflowError):
-            return {"id": name, "error": {"kind": "argument", "message": "intervalMs is not a number", "hint": ""}}
+            return {"id": name, "error": {"kind": "argument", "message": "intervalMs: expected a number of milliseconds", "hint": f"from {MIN_INTERVAL_MS} to {MAX_INTERVAL_MS}"}}
         watches[name] = watch
     elif kind in ("pause", "stop") and name in watches:
         watch = watches[name]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from kafkascope import __version__, pxl
@@ -26,6 +27,19 @@ RUN_TIMEOUT_S = 30.0
 MAX_ROWS = 10_000
 #: Every open page asks for the status again and again: they share an answer for so long.
 STATUS_FRESH_S = 1.0
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A script that ran: what of, with which arguments, and what it gave."""
+
+    script: str
+    spec: dict[str, Any] | None
+    args: dict[str, str]
+    program: Any
+    results: Sequence[Any]
+    compile_s: float
+    run_s: float
 
 
 class Service:
@@ -85,29 +99,29 @@ class Service:
 
     def run(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Run a script; the API's RunResult. Raises ``ApiError``."""
-        name, spec, args, program, compile_ms, results, run_ms = self._execute(request)
+        ran = self._execute(request)
         tables: list[dict[str, Any]] = []
         by_name: dict[str, int] = {}
-        for result in results:
+        for result in ran.results:
             columns = [{"name": c.name, "type": c.type.name, "semanticType": c.semantic_type.name} for c in result.columns]
             rows = jsonrows.rows(result.table, [c["type"] for c in columns])
             by_name[result.name] = len(tables)
-            note = None if rows else coverage.not_captured(program.reads(result.name))
+            note = None if rows else coverage.not_captured(ran.program.reads(result.name))
             tables.append({"name": result.name, "columns": columns, "rows": rows, "numRows": len(rows), "truncated": result.truncated, "note": note})
-        messages = [{"level": "warning", "text": text} for text in program.warnings]
-        messages += coverage.clocks(self.engine, _read(program))
+        messages = [{"level": "warning", "text": text} for text in ran.program.warnings]
+        messages += coverage.clocks(self.engine, _read(ran.program))
         if request.get("until") is None:
             messages += coverage.explain_empty(self.engine, tables, self._now_ns())
         return {
-            "script": name, "args": args, "executedAt": self._now_ns() // 1_000_000, "compileMs": round(compile_ms, 2), "durationMs": round(run_ms, 2),
-            "tables": tables, "widgets": _widgets(spec, by_name), "messages": messages,
+            "script": ran.script, "args": ran.args, "executedAt": self._now_ns() // 1_000_000, "compileMs": round(ran.compile_s * 1e3, 2), "durationMs": round(ran.run_s * 1e3, 2),
+            "tables": tables, "widgets": _widgets(ran.spec, by_name), "messages": messages,
         }  # fmt: skip
 
     def results(self, request: Mapping[str, Any]) -> list[Any]:
         """The result tables of a run, for commands that print them."""
-        return list(self._execute(request)[5])
+        return list(self._execute(request).results)
 
-    def _execute(self, request: Mapping[str, Any]) -> tuple[str, dict[str, Any] | None, dict[str, str], Any, float, list[Any], float]:
+    def _execute(self, request: Mapping[str, Any]) -> _Run:
         self._refresh()
         name, text, spec = self._source(request)
         given = {str(key): str(value) for key, value in (request.get("args") or {}).items()}
@@ -126,7 +140,7 @@ class Service:
         except visspec.ArgumentError as error:
             raise ApiError("argument", error.message, error.hint) from error
         except visspec.VisError as error:
-            raise ApiError("script", f"vis spec: {error.message}", error.hint) from error
+            raise _vis_error(error) from error
         except pxl.PxLError as error:
             # Line 0 is a script that cannot be blamed: a function it does not have, an argument it does not take.
             raise ApiError("script", error.message, error.hint, line=error.line or None, column=error.column or None) from error
@@ -136,7 +150,7 @@ class Service:
             raise ApiError("limit", error.message, error.hint or "take a shorter start_time or filter earlier") from error
         except (QueryError, StoreError) as error:
             raise ApiError("query", error.message, error.hint) from error
-        return name, spec, args, program, (compiled - began) * 1e3, results, (time.perf_counter() - compiled) * 1e3
+        return _Run(name, spec, args, program, results, compiled - began, time.perf_counter() - compiled)
 
     def _source(self, request: Mapping[str, Any]) -> tuple[str, str, dict[str, Any] | None]:
         """Name, text and vis spec of what a request asks to run."""
@@ -152,7 +166,7 @@ class Service:
             try:
                 spec = visspec.load(given_vis)
             except visspec.VisError as error:
-                raise ApiError("script", f"vis spec: {error.message}", error.hint) from error
+                raise _vis_error(error) from error
         return (script.name if script is not None else name or ""), text, spec
 
     # ---- around ----
@@ -197,6 +211,10 @@ class Service:
         except StoreError as error:
             return error.message
         return None
+
+
+def _vis_error(error: visspec.VisError) -> ApiError:
+    return ApiError("script", f"vis spec: {error.message.removeprefix('the vis spec: ')}", error.hint)
 
 
 def _read(program: Any) -> frozenset[str]:
