@@ -12,7 +12,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from kafkascope.demo.services.order import TOPIC
+from kafkascope.demo.services.order import COMMON, TOPIC
 from kafkascope.demo.services.web import Answer, BadRequest, as_json, serve, setting
 
 #: Orders of one partition in a row while slow: with five partitions each waits most of a minute for its turn.
@@ -23,8 +23,10 @@ class Handler:
     """Consumes for group ``group``; with the file ``delay`` there, each order takes ``delay_s``."""
 
     def __init__(self, group: str, broker: str, delay: Path | None = None, delay_s: float = 0.0, more: dict[str, object] | None = None) -> None:
-        self.consumer = Consumer({"bootstrap.servers": broker, "group.id": group, "client.id": group, "auto.offset.reset": "earliest", "metadata.max.age.ms": 10000,
-                                  "session.timeout.ms": 10000, "heartbeat.interval.ms": 1000, "auto.commit.interval.ms": 2000, **(more or {})})  # fmt: skip
+        self.settings: dict[str, Any] = {**COMMON, "bootstrap.servers": broker, "group.id": group, "client.id": group, "auto.offset.reset": "earliest", "error_cb": self.on_error,
+                         "session.timeout.ms": 10000, "heartbeat.interval.ms": 1000, "auto.commit.interval.ms": 2000, **(more or {})}  # fmt: skip
+        self.broker_went = False
+        self.consumer = Consumer(self.settings)
         self.delay, self.delay_s = delay, delay_s
         self.recent: deque[dict[str, Any]] = deque(maxlen=50)
         self.total = self.bad = 0
@@ -35,7 +37,22 @@ class Handler:
     def slow(self) -> bool:
         return self.delay is not None and self.delay.exists()
 
+    def on_error(self, error: KafkaError) -> None:
+        # Before it has partitions a consumer finds a broker that comes back by itself.
+        self.broker_went |= error.code() == KafkaError._ALL_BROKERS_DOWN and bool(self.partitions)
+
     def run(self) -> None:
+        while not self.stopped.is_set():
+            self.consume()
+            self.consumer.close()
+            if not self.stopped.is_set():
+                self.broker_went, self.partitions = False, []
+                self.consumer = Consumer(self.settings)
+
+    def consume(self) -> None:
+        """Handle orders until the end, or until the broker went: one that comes back without its disk counts its leaders' epochs from zero, and a
+        client that knew later ones takes no such leader."""
+
         def assigned(_: Any, partitions: list[Any]) -> None:
             self.partitions = sorted(p.partition for p in partitions)
 
@@ -43,12 +60,11 @@ class Handler:
             self.partitions = []
 
         self.consumer.subscribe([TOPIC], on_assign=assigned, on_revoke=revoked)
-        while not self.stopped.is_set():
+        while not self.stopped.is_set() and not self.broker_went:
             if self.slow():
                 self.take_a_turn()
             else:
                 self.handle(self.consumer.poll(0.5))
-        self.consumer.close()
 
     def take_a_turn(self) -> None:
         """Handle some orders of one partition while the others wait, each taking its time."""
@@ -60,7 +76,7 @@ class Handler:
         others = [TopicPartition(TOPIC, p) for p in self.partitions if p != mine]
         self.consumer.pause(others)
         for _ in range(ORDERS_A_TURN):
-            if self.stopped.is_set() or not self.slow() or mine not in self.partitions or not self.handle(self.consumer.poll(2 * self.delay_s)):
+            if self.stopped.is_set() or self.broker_went or not self.slow() or mine not in self.partitions or not self.handle(self.consumer.poll(2 * self.delay_s)):
                 break
             self.stopped.wait(self.delay_s)
         self.consumer.resume([other for other in others if other.partition in self.partitions])

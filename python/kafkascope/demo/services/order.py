@@ -16,6 +16,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from kafkascope.demo.services.web import Answer, BadRequest, as_json, serve, setting
 
 TOPIC, PARTITIONS = "order", 5
+#: Of every client here. A short metadata age lets whoever looks on later learn the topic's name soon; the address of a broker's pod that went does not answer.
+COMMON: dict[str, str | int | float] = {"metadata.max.age.ms": 10000, "socket.connection.setup.timeout.ms": 5000, "reconnect.backoff.max.ms": 2000}
 #: A record batch's header and a record's framing, which every record here has to itself.
 _BATCH_OVERHEAD = 61 + 11
 
@@ -25,10 +27,12 @@ class Orders:
 
     def __init__(self, broker: str) -> None:
         self._broker, self._making = broker, threading.Lock()
-        # A short metadata age lets whoever looks on later learn the topic's name soon.
-        self.producer = Producer({"bootstrap.servers": broker, "client.id": "order", "linger.ms": 0, "metadata.max.age.ms": 10000, "message.timeout.ms": 20000})
+        self.producer = self._new_producer()
         self.recent: deque[dict[str, Any]] = deque(maxlen=50)
         self.total = 0
+
+    def _new_producer(self) -> Producer:
+        return Producer({**COMMON, "bootstrap.servers": self._broker, "client.id": "order", "linger.ms": 0, "message.timeout.ms": 20000})
 
     def add(self, fields: dict[str, Any]) -> Answer:
         name, item = (str(fields.get(key) or "").strip() for key in ("name", "item"))
@@ -54,24 +58,26 @@ class Orders:
         except KafkaException as error:
             failure.append(error)
         if failure or not done.wait(21) or failure:
-            threading.Thread(target=self._make_topic, daemon=True).start()
+            threading.Thread(target=self._begin_again, daemon=True).start()
             return as_json({"error": f"the broker did not take the order: {failure[0] if failure else 'no answer'}"}, 503)
         self.recent.append(order)
         self.total += 1
         return as_json({**order, "bytes": len(value) + 12 + _BATCH_OVERHEAD}, 201)
 
-    def _make_topic(self) -> None:
-        """A broker that came back without its disk has no topic, and a producer that knew it does not have it made."""
+    def _begin_again(self) -> None:
+        """A broker that came back without its disk has no topic, and counts its leaders' epochs from zero: a producer that knew it neither has the topic
+        made nor takes such a leader."""
         if self._making.acquire(blocking=False):
             # While the broker is away, the next order that fails tries again.
             with contextlib.suppress(KafkaException, TimeoutError):
                 create_topic(self._broker)
+                self.producer = self._new_producer()
             self._making.release()
 
 
 def create_topic(broker: str) -> None:
     """Create the topic with its partitions, unless it is there."""
-    admin = AdminClient({"bootstrap.servers": broker, "client.id": "order-admin"})
+    admin = AdminClient({**COMMON, "bootstrap.servers": broker, "client.id": "order-admin"})
     for future in admin.create_topics([NewTopic(TOPIC, PARTITIONS, 1)]).values():
         try:
             future.result(30)
