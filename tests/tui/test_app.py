@@ -243,6 +243,21 @@ def test_filter_language(text: str, left: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "says"),
+    [("latency>>5", "latency: expected a number such as 100, 100ms or 2kb, found '>5'"), ("order bytes >= many", "found 'many'"), ("latncy > 5ms", "no column 'latncy'"), ("share<5kb", "share"),
+     ("latency>", None), ("name>5", None), ("latncy=5", None), ("order", None), ("", None)],
+)  # fmt: skip
+def test_what_a_filter_cannot_compare_is_said(text: str, says: str | None) -> None:
+    from kafkascope.cli.output import Column
+    from kafkascope.tui.filter import problem
+
+    columns = [Column("name", "STRING", "NONE"), Column("latency", "INT64", "DURATION_NS"), Column("bytes", "INT64", "BYTES"), Column("share", "FLOAT64", "PERCENT")]
+    found = problem(text, columns)
+    assert (found is None) == (says is None)
+    assert (says or "") in (found or "")
+
+
+@pytest.mark.parametrize(
     ("before", "after", "less"),
     [("or", "ord", True), ("or", "or fe", True), ("", "o", False), ("or", "o", False), ("or", "or !x", False), ("lat", "lat>5", False), ("a=1", "a=10", False), ("x an", "x and y", False), ("order ", "order -d", False), ("px", "px-kafka", True), ('"or', '"or"', False)],
 )

@@ -127,6 +127,8 @@ def test_a_terminal_of_100_columns_has_one_line_for_a_request() -> None:
         (("--api", "Produc"), 2, "did you mean Produce"),
         (("--slow", "3"), 2, "100ms"),
         (("--since", "yesterday"), 2, "2026-07-13"),
+        (("--capture", CAPTURE, "--filter", "latency>>5"), 2, "--filter: latency: expected a number"),
+        (("--capture", CAPTURE, "--filter", "latncy>5ms"), 2, "no column 'latncy'"),
         (("-f", "--until", "1h"), 2, "exclude"),
         (("--capture", "nowhere.pcap"), 2, "no such file"),
         (("-f", "--capture", CAPTURE), 2, "exclude"),

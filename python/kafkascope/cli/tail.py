@@ -7,6 +7,7 @@ import sys
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
+from typing import Any
 
 import click
 
@@ -14,6 +15,7 @@ from kafkascope.cli.client import server_option
 from kafkascope.cli.errors import NOTHING_THERE, WRONG_USE, CommandError
 from kafkascope.cli.progress import progress
 from kafkascope.tui import requests
+from kafkascope.tui.filter import problem as filter_problem
 from kafkascope.tui.request_lines import WIDE, head_line, json_line, short_line, text_line
 from kafkascope.tui.requests import Filters, Request
 from kafkascope.tui.source import CaptureSource, ServerSource, Source
@@ -164,6 +166,14 @@ class _Seen:
         return True
 
 
+def _page(source: Source, filters: Filters, start_ns: int, **bounds: Any) -> list[Request]:
+    """Requests as ``requests.script`` bounds them."""
+    result = source.run({"pxl": requests.script(filters, start_ns, **bounds)})
+    if wrong := filter_problem(filters.text, requests.columns_of(result)):
+        raise CommandError(f"--filter: {wrong}", f"columns are {', '.join(requests.COLUMNS)}", WRONG_USE)
+    return requests.parse(result)
+
+
 def _last(source: Source, filters: Filters, start_ns: int, count: int, end_ns: int | None = None) -> list[Request]:
     """The ``count`` requests that ended last, the newest last."""
     found: list[Request] = []
@@ -173,7 +183,7 @@ def _last(source: Source, filters: Filters, start_ns: int, count: int, end_ns: i
         # Topics and groups are decided here: more rows than wanted may be needed.
         limit = max(count, 200) if filters.local else count
         limit = min(limit, PAGE)
-        page = requests.parse(source.run({"pxl": requests.script(filters, start_ns, answered_before_ns=before, newest=True, limit=limit)}))
+        page = _page(source, filters, start_ns, answered_before_ns=before, newest=True, limit=limit)
         new = [request for request in page if seen.new(request)]
         found += [request for request in new if filters.wants(request)]
         if len(page) < limit or not new:
@@ -188,7 +198,7 @@ def _all(source: Source, filters: Filters, start_ns: int, end_ns: int | None) ->
     after: int | None = None
     limit = PAGE
     while True:
-        page = requests.parse(source.run({"pxl": requests.script(filters, start_ns, answered_from_ns=after, answered_before_ns=end_ns, newest=False, limit=limit)}))
+        page = _page(source, filters, start_ns, answered_from_ns=after, answered_before_ns=end_ns, newest=False, limit=limit)
         new = [request for request in page if seen.new(request)]
         yield from (request for request in new if filters.wants(request))
         if len(page) < limit:
@@ -206,9 +216,8 @@ def _follow(source: Source, filters: Filters, seen: _Seen, interval: float) -> I
     away = False
     while True:
         now = time.time_ns()
-        text = requests.script(filters, min(now, position) - OPEN_NS, answered_from_ns=position - slack, newest=False, limit=PAGE)
         try:
-            page = requests.parse(source.run({"pxl": text}))
+            page = _page(source, filters, min(now, position) - OPEN_NS, answered_from_ns=position - slack, newest=False, limit=PAGE)
         except CommandError as error:
             if error.code != NOTHING_THERE:
                 raise

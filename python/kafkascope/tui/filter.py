@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from kafkascope.cli import format as fmt
@@ -14,6 +15,8 @@ Match = Callable[[Sequence[Any]], bool]
 _TERM = re.compile(r'(!|-(?=[A-Za-z"]))?(?:([A-Za-z_][A-Za-z0-9_]*)\s*(>=|<=|!=|=|>|<|~|:)\s*)?(?:"([^"]*)"?|(\S*))')
 #: They join terms, as nothing does too.
 _AND = ("and", "&&")
+_ORDERS = (">", "<", ">=", "<=")
+_NUMERIC = ("INT64", "FLOAT64")
 #: What may match more rows when it grows by a letter.
 _WIDENS = re.compile(r'[!<>=~:"]|(?:^|\s)(?:-|and\b|&&)', re.IGNORECASE)
 #: What people call columns, and the columns that may be meant: ``api`` is a number in some tables and a name in others, and the name is meant.
@@ -28,18 +31,46 @@ _PLAIN = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9}
 def compile_filter(text: str, columns: Sequence[Column]) -> Match:
     """Whether a row matches ``text``. Words are looked for in every column; ``column=…`` (a beginning of its name is enough) in one."""
     tests: list[Match] = []
+    for term in _terms(text, columns):
+        test = _anywhere(term.value, columns) if term.index is None else _in_column(term.index, columns[term.index], term.operator, term.value)
+        tests.append(_not(test) if term.negated else test)
+    return lambda row: all(test(row) for test in tests)
+
+
+def problem(text: str, columns: Sequence[Column]) -> str | None:
+    """What of a filter cannot be compared: with what is no number, or in a column that is not there; such a term is looked for as the text it is."""
+    for term in _terms(text, columns):
+        if term.operator not in _ORDERS:
+            continue
+        if term.index is None:
+            return f"no column '{term.name}'"
+        column = columns[term.index]
+        if column.type in _NUMERIC and _number(term.value, column.semantic_type) is None:
+            return f"{column.name}: expected a number such as 100, 100ms or 2kb, found '{term.value}'"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    negated: bool
+    #: The column as it was written; ``index`` is empty where there is none of that name.
+    name: str
+    index: int | None
+    operator: str
+    value: str
+
+
+def _terms(text: str, columns: Sequence[Column]) -> Iterator[_Term]:
     for match in _TERM.finditer(text):
         negated, name, operator, quoted, word = match.groups()
         value = quoted if quoted is not None else word or ""
-        index = _column(name, columns) if name else None
-        if name and index is None:
-            # No such column: the words stand for themselves, as somebody typing a name with = in it expects.
-            value, operator = match[0].removeprefix(negated or ""), None
         if not value or match[0].lower() in _AND:
             continue
-        test = _anywhere(value, columns) if index is None else _in_column(index, columns[index], operator, value)
-        tests.append(_not(test) if negated else test)
-    return lambda row: all(test(row) for test in tests)
+        index = _column(name, columns) if name else None
+        if name and index is None:
+            # The words stand for themselves, as somebody typing a name with = in it expects.
+            value = match[0].removeprefix(negated or "")
+        yield _Term(bool(negated), name or "", index, operator or "", value)
 
 
 def narrows(before: str, after: str) -> bool:
@@ -86,7 +117,7 @@ def _anywhere(value: str, columns: Sequence[Column]) -> Match:
 
 def _in_column(index: int, column: Column, operator: str, value: str) -> Match:
     wanted = value.lower()
-    number = _number(value, column.semantic_type) if column.type in ("INT64", "FLOAT64") else None
+    number = _number(value, column.semantic_type) if column.type in _NUMERIC else None
     if operator in ("=", "!="):
         def equal(row: Sequence[Any]) -> bool:
             item = row[index]

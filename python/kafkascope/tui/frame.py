@@ -169,6 +169,8 @@ def _about(name: str, view: View) -> Text:
     """What of a widget is shown."""
     total = len(view.output.rows)
     text = Text(f" {plain(name)}: {rows(total)}" if not view.filter else f" {plain(name)}: {view.matched:,} of {total:,} rows match {plain(view.filter)}")
+    if problem := view.filter_problem:
+        text.append(f"  {plain(problem)}", style="yellow")
     if view.output.truncated:
         text.append("  only the first rows are here; filter in the script", style="yellow")
     said = view.note or (view.about if isinstance(view, TableView) else "")

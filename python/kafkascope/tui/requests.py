@@ -162,10 +162,15 @@ def _address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def columns_of(result: Mapping[str, Any]) -> tuple[Column, ...]:
+    """The columns of a RunResult of ``script``, which a filter is about."""
+    return tuple(Column(c["name"], c["type"], c["semanticType"]) for c in result["tables"][0].get("columns") or ())
+
+
 def parse(result: Mapping[str, Any]) -> list[Request]:
     """The requests of a RunResult of ``script``."""
     found = []
-    columns = tuple(Column(c["name"], c["type"], c["semanticType"]) for c in result["tables"][0].get("columns") or ())
+    columns = columns_of(result)
     for values in result["tables"][0]["rows"]:
         row = dict(zip(COLUMNS, values, strict=True))
         for name in ("time_", "end_ns", "latency"):

@@ -8,7 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from kafkascope.cli.output import Output
-from kafkascope.tui.filter import compile_filter, narrows
+from kafkascope.tui import filter as filters
 
 
 class View:
@@ -66,13 +66,18 @@ class View:
     def matching(self) -> list[Sequence[Any]]:
         """The rows that the filter leaves."""
         output, text, left = self._left
-        rows = left if output is self.output and narrows(text, self.filter) else self.output.rows
+        rows = left if output is self.output and filters.narrows(text, self.filter) else self.output.rows
         if self.filter.strip():
-            matches = compile_filter(self.filter, self.output.columns)
+            matches = filters.compile_filter(self.filter, self.output.columns)
             rows = [row for row in rows if matches(row)]
         self._left = self.output, self.filter, rows
         self.matched = len(rows)
         return list(rows)
+
+    @property
+    def filter_problem(self) -> str | None:
+        """What of the filter is not understood."""
+        return filters.problem(self.filter, self.output.columns)
 
     def set_filter(self, text: str) -> None:
         if text != self.filter:
