@@ -47,7 +47,7 @@ def list_alerts(recent: bool, output: str) -> None:
 @click.option("--send", is_flag=True, help="Send an event of the name px_alerts_test to every webhook and command of the file.")
 @click.option("-o", "--output", type=click.Choice(out.FORMATS), default="table", show_default=True)
 def try_rules(file: str | None, captures: tuple[str, ...], send: bool, output: str) -> None:
-    """Try rules: what would they have done? Those of FILE; without one, those that come with px.
+    """Say what rules would have done. Those of FILE; without one, those that come with px.
 
     \b
     Examples:

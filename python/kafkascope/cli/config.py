@@ -40,10 +40,12 @@ def _parameter(key: Key) -> str:
 
 
 def _option(key: Key) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    default = key.shown or ("" if key.default in ("", (), {}, False) else key.default)
+    default = key.shown or ("" if key.default in ("", (), {}, False) else ", ".join(key.default) if isinstance(key.default, tuple) else key.default)
     text = key.help + (" May be repeated." if key.kind.many else "") + (f"  [default: {default}]" if default != "" else "")
     if key.kind.switch:
-        return click.option(key.flag, _parameter(key), is_flag=True, default=None, help=text)
+        # What is on has a way to be off.
+        flag = f"{key.flag}/--no-{key.flag.removeprefix('--')}" if key.default is True else key.flag
+        return click.option(flag, _parameter(key), is_flag=True, default=None, help=text if key.default is not True else f"{key.help}  [default: on]")
     kind = click.Choice(key.kind.choices) if key.kind.choices else None
     return click.option(key.flag, _parameter(key), multiple=key.kind.many, metavar=None if kind else key.kind.metavar, type=kind, help=text)
 

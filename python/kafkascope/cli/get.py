@@ -61,7 +61,7 @@ def cluster(output: str) -> None:
 
 #: What the server lists names of, by the command's name.
 _NAMED = {
-    "topics": ("topic", "The topics that were produced to, read or asked about in the last day."),
+    "topics": ("topic", "The topics of the last day."),
     "groups": ("group", "The consumer groups of the last day."),
     "clients": ("client", "The client ids of the last day."),
     "pods": ("pod", "The pods that are known."),
