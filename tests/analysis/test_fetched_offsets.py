@@ -149,7 +149,13 @@ def test_an_offset_that_was_told_can_expire() -> None:
     assert steps.monitor.snapshot(201 * SECOND).lag.num_rows == 0
 
 
-@pytest.mark.parametrize("capture", ["java-clients", "other-clients", "two-brokers", "matrix/groups"])
+#: With commits and questions of classic, consumer, static and Streams members, of MirrorMaker, of admin tools, after a broker was killed; old clients, two brokers.
+ASKED = ("java-clients", "other-clients", "two-brokers", *(f"matrix/{name}" for name in (
+    "controllers-killed", "franz-go-groups", "groups", "java-old-on-3.9", "librdkafka-admin", "mirror-maker", "static-members", "static-members-848", "streams", "streams-1071", "streams-eos",
+)))  # fmt: skip
+
+
+@pytest.mark.parametrize("capture", ASKED)
 def test_what_recorded_brokers_answered_is_what_was_committed(capture: str) -> None:
     """Where commits were seen before they agree, so that an answer may stand for commits from before a capture."""
     rows = observed.rows(captured(capture))

@@ -170,6 +170,8 @@ CASES: list[tuple[str, list[ShareRow[int]], list[tuple[int, int]], dict[str, int
     ("a group with a higher limit", [acquired(0, 0, LIMIT + 2), said(RELEASED, 0, 0, at=2), acquired(0, 0, LIMIT + 3, at=3), said(RELEASED, 0, 0, at=4)], [], {"released": 0, "given_up": 2}),
     ("passed over: given up below a lower limit, or deleted", [acquired(0, 1), said(RELEASED, 0, 1), acquired(2, 3, at=5)], [(2, 3)], {"given_up": 2}),
     ("not passed over: it was released when the other request was under way", [acquired(0, 1), said(RELEASED, 0, 1, at=4), acquired(2, 3, 1, "b", 5, 3)], [(0, 1), (2, 3)], {}),
+    ("settled, by what no answer was seen to", [acquired(0, 3), said("unanswered", 0, 1), acquired(4, 5, 1, "b", 4)], [(2, 3), (4, 5)], {}),
+    ("not settled by what no answer was seen to", [acquired(0, 1), said("unanswered", 0, 1), acquired(0, 1, 1, "b", 4)], [(0, 1)], {"session_ended": 2}),
     ("of a lock whose length is not told nothing is concluded", [acquired(0, 1, lock=-1), acquired(2, 3, 1, "b", 99)], [(0, 1), (2, 3)], {}),
     ("whoever looks in the middle sees what is acknowledged", [said("accepted", 0, 9), said(RELEASED, 10, 11)], [(10, 11)], {}),
 ]  # fmt: skip
@@ -209,8 +211,9 @@ def acks(first: int, last: int, *types: int) -> dict[str, Any]:
         ([share_fetch(5, [(0, 9, 1)]), share_fetch(6, [(10, 14, 1)], [acks(0, 9, 1)], error=121)], 20, 1),
         ([share_fetch(5, [(0, 9, 1)]), share_fetch(6, [(10, 19, 1)], [acks(0, 9, 1, 1, 1, 1, 1, 2, 2, 3, 1, 1)]), share_fetch(7, [], [acks(10, 19, 1)], epoch=-1)], 2, 2),
         ([share_fetch(5, [(0, 19, 1)]), share_fetch(7, [], [acks(0, 19, 1)])], 0, None),
+        ([share_fetch(5, [(0, 9, 1)]), share_fetch(6, [], [acks(0, 9, 1)]) | {"resp": ""}, share_fetch(7, [(10, 11, 1)])], 10, 3),
     ],
-    ids=["held", "accepted by the next fetch", "refused", "record by record", "all"],
+    ids=["held", "accepted by the next fetch", "refused", "record by record", "all", "no answer, and passed over by the next"],
 )
 def test_lag_of_a_share_group(requests: list[dict[str, Any]], left: int, first_at: float | None) -> None:
     """20 records: 0-4 appended at 1 s, 5-9 at 2 s, 10-19 at 3 s."""
@@ -231,13 +234,16 @@ def test_lag_of_a_share_group(requests: list[dict[str, Any]], left: int, first_a
     assert {name: same[name] for name in ("lag", "position", "position_at", "lag_seconds")} == {name: row[name] for name in ("lag", "position", "position_at", "lag_seconds")}
 
 
-def test_a_recorded_share_group_has_the_brokers_lag() -> None:
+@pytest.mark.parametrize("capture", ["java-clients", "matrix/groups"])
+def test_a_recorded_share_group_has_the_brokers_lag(capture: str) -> None:
     """The capture holds the broker's own DescribeShareGroupOffsets."""
-    tables = captured("java-clients")
+    tables = captured(capture)
     events = tables["kafka_events.beta"]
-    described = next(json.loads(row["resp"]) for row in events.to_pylist() if row["req_cmd"] == 90)
-    (group,) = described["groups"]
-    told = {part["partition_index"]: part["lag"] for topic in group["topics"] for part in topic["partitions"] if part["lag"] >= 0}
-    now_ns = max(events["time_"].to_pylist()) + SECOND
-    found = {r["partition"]: r["lag"] for r in lag.partitions(observed.rows(tables), now_ns=now_ns).to_pylist() if r["group_id"] == group["group_id"]}
-    assert found == told == {0: 6, 2: 7}
+    compared = 0
+    for asked in [row for row in events.to_pylist() if row["req_cmd"] == 90]:
+        found = lag.partitions(observed.rows(tables), now_ns=asked["time_"] + asked["latency"]).to_pylist()
+        for group in json.loads(asked["resp"])["groups"]:
+            told = {(topic["topic_name"], part["partition_index"]): part["lag"] for topic in group["topics"] for part in topic["partitions"] if part["lag"] >= 0}
+            assert {(r["topic"], r["partition"]): r["lag"] for r in found if r["group_id"] == group["group_id"]} == told
+            compared += len(told)
+    assert compared

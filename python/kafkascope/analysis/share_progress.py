@@ -23,11 +23,9 @@ LATE_NS = SECOND
 MAX_RANGES = 10_000
 MAX_ALL_RANGES = 1_000_000
 
-ACQUIRED, RELEASED, RENEWED, SESSION_ENDED = "acquired", "released", "renewed", "session_ended"
+ACQUIRED, RELEASED, RENEWED, SESSION_ENDED, UNANSWERED = "acquired", "released", "renewed", "session_ended", "unanswered"
 #: How a record is settled: by its holder, or because there is none at its offset.
 SETTLING = frozenset({"accepted", "rejected", "gap"})
-#: What is counted of a partition, beside its open ranges.
-COUNTED = ("released", "lock_expired", "session_ended", "given_up")
 
 
 class ShareRow(NamedTuple, Generic[Key]):
@@ -63,6 +61,8 @@ class Open:
     why: str = ""
     #: Who held them before, as long as a release by that member may still be seen.
     taken_from: str = ""
+    #: When its holder asked for it to be settled and no answer was seen.
+    perhaps_ns: int = NONE
 
     @property
     def count(self) -> int:
@@ -170,12 +170,11 @@ class ShareProgress(Generic[Key]):
         partition.ranges[low:high] = _joined(fresh)
 
     def _pass_over(self, partition: SharePartition, row: ShareRow[Key]) -> None:
-        """A broker hands out the lowest offsets that it has. What lies below, and was there when it was asked, it has given up or deleted."""
-        over = [
-            part
-            for part in partition.ranges[: bisect_left(partition.ranges, row.first, key=lambda part: part.last)]
-            if (_expired(part, row.asked_ns) if part.member else part.since_ns < row.asked_ns)
-        ]
+        """A broker hands out the lowest offsets that it has. What lies below, and was there when it was asked, it has given up or deleted, or it was settled."""
+        end = bisect_left(partition.ranges, row.first, key=lambda part: part.last)
+        below = [part for part in partition.ranges[:end] if not NONE < part.perhaps_ns < row.asked_ns]
+        partition.ranges[:end] = below
+        over = [part for part in below if (_expired(part, row.asked_ns) if part.member else part.since_ns < row.asked_ns)]
         if over:
             self._give_up(partition, over)
 
@@ -208,7 +207,9 @@ class ShareProgress(Generic[Key]):
         """What is left open of a range. The broker refuses whoever is not its holder, and refused ones are not here."""
         if row.kind in SETTLING:
             return
-        if row.kind == RENEWED:
+        if row.kind == UNANSWERED:
+            yield replace(part, perhaps_ns=row.asked_ns)
+        elif row.kind == RENEWED:
             yield replace(part, since_ns=row.answered_ns)
         elif part.deliveries >= self._limit(row.group):
             partition.counts["given_up"] += part.count

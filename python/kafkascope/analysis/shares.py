@@ -9,7 +9,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kafkascope.analysis.share_progress import ACQUIRED, NONE, RELEASED, RENEWED, SESSION_ENDED, Key, ShareRow
+from kafkascope.analysis.share_progress import (
+    ACQUIRED,
+    NONE,
+    RELEASED,
+    RENEWED,
+    SESSION_ENDED,
+    SETTLING,
+    UNANSWERED,
+    Key,
+    ShareRow,
+)
 from kafkascope.analysis.sql import query
 
 _SHARE_FETCH, _SHARE_ACKNOWLEDGE = 78, 79
@@ -41,7 +51,10 @@ SHARES = pa.schema(
 
 
 def shares(events: pa.Table) -> pa.Table:
-    """Ranges that were acquired, ranges that were acknowledged (refused ones left out) and sessions that ended, among rows of ``kafka_events.beta``."""
+    """Ranges that were acquired, ranges that were acknowledged (refused ones left out) and sessions that ended, among rows of ``kafka_events.beta``.
+
+    What was acknowledged without an answer that can be read has a kind of its own.
+    """
     events = events.filter(pc.is_in(events["req_cmd"], pa.array(APIS, pa.int64())))
     if events.num_rows == 0:
         return SHARES.empty_table()
@@ -68,8 +81,11 @@ def _acknowledged(base: ShareRow[Key], types: Sequence[int]) -> Iterator[ShareRo
     runs = [(types[0], base.last - base.first + 1)] if len(types) == 1 else [(number, len(list(run))) for number, run in groupby(types)]
     first = base.first
     for number, count in runs:
-        if 0 <= number < len(_TYPES):
-            yield base._replace(kind=_TYPES[number], first=first, last=first + count - 1)
+        kind = _TYPES[number] if 0 <= number < len(_TYPES) else ""
+        if base.kind == UNANSWERED:
+            kind = UNANSWERED if kind in SETTLING else ""
+        if kind:
+            yield base._replace(kind=kind, first=first, last=first + count - 1)
         first += count
 
 
@@ -82,16 +98,17 @@ _REQUEST = """{"group_id":"VARCHAR","member_id":"VARCHAR","share_session_epoch":
 # A body that was cut short in capture is no JSON and tells nothing. An answer leaves out partitions of which there is nothing to say: their acknowledgements were taken.
 _SHARES = f"""
 WITH bodies AS (
-  SELECT row_number() OVER () id, cluster_id, req_cmd, time_, time_ + latency response_time, from_json(req_body, '{_REQUEST}') q, from_json(resp, '{_ANSWER}') a FROM events
-  WHERE json_valid(req_body) AND json_valid(resp)),
-good AS (SELECT id, cluster_id, req_cmd, time_, response_time, q, a, q.group_id group_id, q.member_id member_id FROM bodies WHERE a.error_code = 0),
+  SELECT row_number() OVER () id, cluster_id, req_cmd, time_, time_ + latency response_time, from_json(req_body, '{_REQUEST}') q, CASE WHEN json_valid(resp) THEN from_json(resp, '{_ANSWER}') END a FROM events
+  WHERE json_valid(req_body)),
+good AS (SELECT id, cluster_id, req_cmd, time_, response_time, q, a, q.group_id group_id, q.member_id member_id FROM bodies WHERE coalesce(a.error_code, 0) = 0),
 answered AS (
   SELECT id, cluster_id, group_id, member_id, req_cmd, time_, response_time, lock_ms, topic, topic_id, unnest(partitions) p FROM (
     SELECT id, cluster_id, group_id, member_id, req_cmd, time_, response_time, a.acquisition_lock_timeout_ms lock_ms, coalesce(r.topic_name, '') topic,
       coalesce(r.topic_id, '') topic_id, r.partitions partitions FROM (SELECT *, unnest(a.responses) r FROM good))),
 asked AS (
-  SELECT id, cluster_id, group_id, member_id, time_, response_time, topic, topic_id, p.partition_index part, unnest(p.acknowledgement_batches) b FROM (
-    SELECT id, cluster_id, group_id, member_id, time_, response_time, coalesce(t.topic_name, '') topic, coalesce(t.topic_id, '') topic_id, unnest(t.partitions) p FROM (
+  SELECT id, cluster_id, group_id, member_id, time_, response_time, CASE WHEN a IS NULL THEN '{UNANSWERED}' ELSE 'acknowledged' END kind, topic, topic_id,
+    p.partition_index part, unnest(p.acknowledgement_batches) b FROM (
+    SELECT id, cluster_id, group_id, member_id, time_, response_time, a, coalesce(t.topic_name, '') topic, coalesce(t.topic_id, '') topic_id, unnest(t.partitions) p FROM (
       SELECT *, unnest(q.topics) t FROM good))),
 refused AS (
   SELECT id, topic_id, p.partition_index part FROM answered
@@ -99,7 +116,7 @@ refused AS (
 SELECT cluster_id, group_id, topic, topic_id, part AS partition, member_id, time_, response_time, '{ACQUIRED}' kind, x.first_offset first_offset, x.last_offset last_offset,
   x.delivery_count delivery_count, lock_ms, NULL::BIGINT[] AS types
 FROM (SELECT *, p.partition_index part, unnest(p.acquired_records) x FROM answered WHERE p.error_code = 0)
-UNION ALL SELECT cluster_id, group_id, topic, topic_id, part, member_id, time_, response_time, 'acknowledged', b.first_offset, b.last_offset, NULL, NULL, b.acknowledge_types
+UNION ALL SELECT cluster_id, group_id, topic, topic_id, part, member_id, time_, response_time, kind, b.first_offset, b.last_offset, NULL, NULL, b.acknowledge_types
 FROM asked ANTI JOIN refused USING (id, topic_id, part)
 UNION ALL SELECT cluster_id, group_id, '', '', NULL, member_id, time_, response_time, '{SESSION_ENDED}', NULL, NULL, NULL, NULL, NULL
 FROM good WHERE q.share_session_epoch = -1
