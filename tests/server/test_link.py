@@ -20,7 +20,9 @@ def test_batches_that_came_twice_and_rows_of_both_sides_are_counted():
 
 
 def test_a_watch_that_hears_nothing_is_down():
-    well, ill = lines(Link(watch=WATCH)), lines(Link(watch=WATCH, problems=["the API server cannot be reached"]))
+    away = Link(watch=WATCH, problems=["the API server cannot be reached"])
+    well, ill = lines(Link(watch=WATCH)), lines(away)
+    assert [message["text"] for message in away.warnings()] == ["names and states of pods, services and nodes may be old: the API server cannot be reached"]
     assert 'kafkascope_kubernetes_watch_total{collection="pods",what="failures"} 1' in well
     assert 'kafkascope_kubernetes_left_out{collection="pods"} 7' in well
     assert "kafkascope_kubernetes_up 1" in well and "kafkascope_kubernetes_up 0" in ill

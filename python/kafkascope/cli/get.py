@@ -38,6 +38,8 @@ def pems(output: str) -> None:
     rows = [[a["agentId"], a["asid"], a["hostname"], a["state"].removeprefix("AGENT_STATE_"), a["hook"], a["events"], a["eventsLost"], a["lastSeenS"], a["detail"]]
             for a in status["agents"]]  # fmt: skip
     _print("agents", columns, rows, output)
+    for problem in status["coverage"]["watchProblems"]:
+        click.echo(f"px: {problem}", err=True)
 
 
 @get.command()

@@ -16,6 +16,10 @@ class Link:
     watch: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
+    def warnings(self) -> list[dict[str, str]]:
+        """A run's messages about it."""
+        return [{"level": "warning", "text": f"names and states of pods, services and nodes may be old: {problem}"} for problem in self.problems]
+
     def families(self) -> list[AnyFamily]:
         """Metrics of both."""
         found: list[AnyFamily] = []

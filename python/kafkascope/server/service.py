@@ -111,7 +111,8 @@ class Service:
         messages = [{"level": "warning", "text": text} for text in ran.program.warnings]
         messages += coverage.clocks(self.engine, _read(ran.program))
         if request.get("until") is None:
-            messages += coverage.explain_empty(self.engine, tables, self._now_ns())
+            messages += self.link().warnings()
+            messages += coverage.explain_empty(self.engine, tables, _read(ran.program), self._now_ns())
         return {
             "script": ran.script, "args": ran.args, "executedAt": self._now_ns() // 1_000_000, "compileMs": round(ran.compile_s * 1e3, 2), "durationMs": round(ran.run_s * 1e3, 2),
             "tables": tables, "widgets": _widgets(ran.spec, by_name), "messages": messages,

@@ -18,6 +18,8 @@ from lightkube.core.exceptions import ConfigError
 
 FIELD_MANAGER = "kafkascope"
 _TIMEOUT_S = 15.0
+#: In the place of a context's name: the cluster that a pod runs in, by its service account.
+_OWN = "this pod's cluster"
 #: An API server that vanished without a word is noticed after half a minute, also by a watch that waits.
 _KEEPALIVE = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15), (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5), (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)]
 
@@ -95,7 +97,8 @@ class Api:
             raise KubernetesError(f"{where}{_wrong(error)}", f"its contexts: {names}" if names else "`kubectl config view` shows what is configured") from error
         parameters.pop("transport"), parameters.pop("http2"), parameters.pop("proxy")
         transport = httpx.HTTPTransport(verify=parameters.pop("verify"), socket_options=_KEEPALIVE)
-        return cls(httpx.Client(transport=transport, headers={"User-Agent": "kafkascope"}, **parameters), chosen.cluster.server, chosen.context_name, chosen.namespace)
+        name = chosen.context_name if path is not None else _OWN
+        return cls(httpx.Client(transport=transport, headers={"User-Agent": "kafkascope"}, **parameters), chosen.cluster.server, name, chosen.namespace)
 
     def request(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, body: Any = None, content_type: str = "application/json",
                 accept: str = "application/json") -> bytes:
@@ -149,7 +152,7 @@ class Api:
             raise self._unreachable(error) from error
 
     def _unreachable(self, error: BaseException) -> KubernetesError:
-        return KubernetesError(f"the API server {self.server} cannot be reached: {_words(error)}", f"is the context '{self.context}' the right one?")
+        return KubernetesError(f"the API server {self.server} cannot be reached: {_words(error)}", f"is the context '{self.context}' the right one?" if self.context != _OWN else "")
 
     def close(self) -> None:
         """Close the connections."""

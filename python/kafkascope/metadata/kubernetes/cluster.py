@@ -82,7 +82,8 @@ class ClusterWatch:
     @property
     def problems(self) -> list[str]:
         """Why something is not heard of at the moment."""
-        found = [i.problem for i in self._informers if i.problem]
+        # Each collection is asked for by itself; an API server that is away is one problem.
+        found = list(dict.fromkeys(i.problem for i in self._informers if i.problem))
         found += [f"{i.left_out} of {i.path} are more than are followed" for i in self._informers if i.left_out]
         return found
 
