@@ -6,7 +6,8 @@ use kafkascope_wire::{
 
 use crate::body::is_record_set;
 
-/// The fault of bytes behind a body. Brokers ignore them, and librdkafka sends some: what was read is complete.
+/// The fault of bytes behind a body. Brokers ignore them, and librdkafka sends some: a request that was read so far is complete. No
+/// broker sends any.
 const BEHIND: &str = "bytes behind the last field";
 
 /// The fault of a batch with which no broker and no client would go on.
@@ -48,7 +49,7 @@ pub(crate) fn read(exchange: &Exchange, direction: Direction, tape: &mut Tape) -
         Outcome::Complete => Reading::complete(None),
         Outcome::Malformed {
             at, why: BEHIND, ..
-        } => Reading::complete(Some(at)),
+        } if direction == Direction::Request => Reading::complete(Some(at)),
         // its broker reads the header alone (KIP-511): there is no field that it saw and we do not show
         Outcome::UnknownVersion if direction == Direction::Request && is_refused(exchange) => {
             Reading::complete(Some(at))

@@ -302,6 +302,18 @@ fn bytes_behind_a_body_are_told_and_harm_nothing() {
 }
 
 #[test]
+fn bytes_behind_an_answer_are_a_fault() {
+    let mut capture = Capture::default();
+    api_versions(&mut capture, 0, 4000);
+    let (ask, mut answer) = metadata(2);
+    answer.push(0);
+    capture.client(10, 4000, &ask);
+    capture.broker(20, 4000, &answer);
+    let (lines, _) = capture.lines();
+    assert_eq!(lines[1]["outcome"], "malformed");
+}
+
+#[test]
 fn secrets_are_masked() {
     let mut capture = Capture::default();
     api_versions(&mut capture, 0, 4000);

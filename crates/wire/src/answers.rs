@@ -47,7 +47,12 @@ pub(crate) struct Answers {
 
 impl Answers {
     pub(crate) fn data(&mut self, from: usize, time_ns: i64, bytes: &[u8]) {
-        if self.is_other(from) {
+        if *self.from.get_or_insert(from) != from {
+            self.both = true;
+            self.rows.clear();
+            self.counted = Counted::default();
+        }
+        if self.both {
             return;
         }
         if !self.is_proven() {
@@ -72,8 +77,9 @@ impl Answers {
         }
     }
 
+    /// What the other direction misses is what makes it the other: acknowledgements tell of bytes that were not captured.
     pub(crate) fn hole(&mut self, from: usize, len: u64) {
-        if !self.is_other(from) {
+        if self.from == Some(from) {
             self.rows.retain_mut(|row| row.hole(len));
         }
     }
@@ -91,15 +97,6 @@ impl Answers {
 
     fn is_proven(&self) -> bool {
         self.rows.first().is_some_and(Row::is_proven)
-    }
-
-    fn is_other(&mut self, from: usize) -> bool {
-        if *self.from.get_or_insert(from) != from {
-            self.both = true;
-            self.rows.clear();
-            self.counted = Counted::default();
-        }
-        self.both
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) struct Open {
 
 /// More are forgotten: they are found where small numbers abound, and there are none of them messages.
 const MAX_OPEN: usize = 64;
+const SIZE_FIELD: usize = 4;
 
 #[derive(Debug, Default)]
 pub(crate) struct Window {
@@ -31,9 +32,18 @@ impl Window {
         }
     }
 
-    /// A writer's call often begins a message, and so does a piece.
+    /// A writer's call often begins a message, and so does a piece. One that is shorter than a size field says nothing: where every byte
+    /// comes alone, each would.
     pub(crate) fn begins_piece(&self, at: usize) -> bool {
-        self.pieces.binary_search_by_key(&at, |p| p.0).is_ok()
+        self.pieces
+            .binary_search_by_key(&at, |p| p.0)
+            .is_ok_and(|i| self.end_of(i) - at >= SIZE_FIELD)
+    }
+
+    fn end_of(&self, piece: usize) -> usize {
+        self.pieces
+            .get(piece + 1)
+            .map_or(self.bytes.len(), |next| next.0)
     }
 
     pub(crate) fn piece_starts(&self) -> impl Iterator<Item = usize> {
@@ -87,10 +97,7 @@ impl Window {
     pub(crate) fn take_from(&mut self, at: usize) -> Vec<(i64, Vec<u8>)> {
         let mut out = Vec::with_capacity(self.pieces.len());
         for (i, (start, time_ns)) in self.pieces.iter().enumerate() {
-            let end = self
-                .pieces
-                .get(i + 1)
-                .map_or(self.bytes.len(), |next| next.0);
+            let end = self.end_of(i);
             if end > at {
                 out.push((*time_ns, self.bytes[(*start).max(at)..end].to_vec()));
             }
@@ -109,12 +116,18 @@ mod tests {
         let mut window = Window::default();
         window.push(1, b"abc");
         window.push(2, b"def");
-        window.push(3, b"gh");
+        window.push(3, b"ghij");
+        window.push(4, b"kl");
         window.drop_front(4);
-        assert!(window.begins_piece(2) && !window.begins_piece(1));
+        let begins: Vec<_> = (0..8).filter(|at| window.begins_piece(*at)).collect();
+        assert_eq!(begins, [2]);
         assert_eq!(
             window.take_from(1),
-            [(2, b"f".to_vec()), (3, b"gh".to_vec())]
+            [
+                (2, b"f".to_vec()),
+                (3, b"ghij".to_vec()),
+                (4, b"kl".to_vec())
+            ]
         );
     }
 }

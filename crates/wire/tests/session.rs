@@ -377,6 +377,15 @@ fn one_direction_alone_is_told() {
         // both
         assert_eq!(answers(&run(None, false, &up, &down, piece)), []);
     }
+    // the broker's acknowledgements tell of requests that were not captured
+    let mut log = Log::default();
+    let mut s = Session::new(None, false);
+    for part in down.chunks(100) {
+        s.data(false, 1, part, &mut log.sink());
+        s.hole(true, 1, 40, Missing::Lost, &mut log.sink());
+    }
+    s.close(2, &mut log.sink());
+    assert_eq!(answers(&log), [(false, 7, all)]);
     let mut log = Log::default();
     let mut s = Session::new(None, false);
     let (in_the_middle, others) = down.split_at(first);
