@@ -56,6 +56,8 @@ class LivePipeline:
         asid: int = 0,
         exclude_pids: Sequence[int] = ...,
         interfaces: Sequence[str] | None = None,
+        ring_bytes: int | None = None,
+        records_per_s: int | None = None,
     ) -> None: ...
     def poll(self, timeout_ms: int) -> dict[str, RowBatch]:
         """The rows since the last call by table; waits for some, at most the timeout."""

@@ -11,6 +11,8 @@ use crate::error::CaptureError;
 
 /// Memory between kernel and reader of an eBPF capture. The agent maps it twice, as its resident memory shows.
 pub const RING_BYTES: u32 = 16 << 20;
+/// At about 0.3 µs each, a tenth of a processor.
+pub const RECORDS_PER_S: u32 = 300_000;
 
 /// Which live capture a user asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,13 +40,29 @@ impl Source {
 }
 
 /// What to capture.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     pub source: Source,
     /// Processes left out (eBPF only); the own one never is captured.
     pub exclude_pids: Vec<u32>,
     /// Interfaces of the packet capture; all of this network namespace when empty.
     pub interfaces: Vec<String>,
+    /// Memory between kernel and reader (eBPF only), rounded up to a power of two.
+    pub ring_bytes: u32,
+    /// What the kernel's programs tell at most per second and processor (eBPF only), 0 for no limit.
+    pub records_per_s: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            source: Source::Auto,
+            exclude_pids: Vec::new(),
+            interfaces: Vec::new(),
+            ring_bytes: RING_BYTES,
+            records_per_s: RECORDS_PER_S,
+        }
+    }
 }
 
 /// A capture that runs.
@@ -96,6 +114,11 @@ pub fn open_auto(settings: &Settings) -> Result<Opened, CaptureError> {
 fn open_ebpf(settings: &Settings) -> Result<Opened, CaptureError> {
     let source = EbpfSource::open(&ebpf::Settings {
         exclude_pids: settings.exclude_pids.clone(),
+        ring_bytes: settings
+            .ring_bytes
+            .checked_next_power_of_two()
+            .unwrap_or(1 << 31),
+        records_per_s: settings.records_per_s,
         ..ebpf::Settings::default()
     })?;
     Ok(Opened {

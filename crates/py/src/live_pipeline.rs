@@ -21,20 +21,25 @@ pub struct LivePipeline {
 #[pymethods]
 impl LivePipeline {
     #[new]
-    #[pyo3(signature = (source="auto", asid=0, exclude_pids=Vec::new(), interfaces=None))]
+    #[pyo3(signature = (source="auto", asid=0, exclude_pids=Vec::new(), interfaces=None, ring_bytes=None, records_per_s=None))]
     fn new(
         py: Python<'_>,
         source: &str,
         asid: u32,
         exclude_pids: Vec<u32>,
         interfaces: Option<Vec<String>>,
+        ring_bytes: Option<u32>,
+        records_per_s: Option<u32>,
     ) -> PyResult<Self> {
         let source =
             Source::parse(source).map_err(|e| PyValueError::new_err((e.message, e.hint)))?;
+        let usual = sources::Settings::default();
         let capture = sources::Settings {
             source,
             exclude_pids,
             interfaces: interfaces.unwrap_or_default(),
+            ring_bytes: ring_bytes.unwrap_or(usual.ring_bytes),
+            records_per_s: records_per_s.unwrap_or(usual.records_per_s),
         };
         let (hook, live) = py
             .detach(|| {

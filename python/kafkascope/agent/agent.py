@@ -59,6 +59,9 @@ class Settings:
     root_certificate: bytes | None = None
     interfaces: tuple[str, ...] = ()
     exclude_pids: tuple[int, ...] = ()
+    #: Of an eBPF capture; ``None`` for the core's own.
+    ring_bytes: int | None = None
+    records_per_s: int | None = None
     queue_bytes: int = 64 << 20
     #: Where what does not fit into memory waits while the server is away.
     buffer: DiskBuffer | None = None
@@ -76,8 +79,9 @@ def open_pipeline(settings: Settings) -> Pipeline | None:
     from kafkascope import _core
 
     pipeline: Pipeline = _core.LivePipeline(
-        settings.source, asid=settings.asid, exclude_pids=[os.getpid(), *settings.exclude_pids], interfaces=list(settings.interfaces) or None
-    )
+        settings.source, asid=settings.asid, exclude_pids=[os.getpid(), *settings.exclude_pids], interfaces=list(settings.interfaces) or None,
+        ring_bytes=settings.ring_bytes, records_per_s=settings.records_per_s,
+    )  # fmt: skip
     return pipeline
 
 

@@ -35,7 +35,7 @@ READY = "agent.ready"
 
 
 @click.command("agent")
-@configured("agent.send_to", "agent.ca", "agent.agent_token", "agent.agent_token_file", "agent.source", "agent.health", "agent.asid", "agent.memory_buffer", "agent.buffer", "agent.buffer_bytes",
+@configured("agent.send_to", "agent.ca", "agent.agent_token", "agent.agent_token_file", "agent.source", "agent.health", "agent.asid", "agent.ring_size", "agent.records_per_s", "agent.memory_buffer", "agent.buffer", "agent.buffer_bytes",
             "kubernetes.kubernetes", "kubernetes.kubeconfig", "kubernetes.context", "kubernetes.node")  # fmt: skip
 @click.option("--server-socket", metavar="PATH", help="Unix socket of a server on this host, instead of --send-to.")
 @click.option("--interface", "interfaces", multiple=True, metavar="NAME", help="Interface for packet capture. May be repeated.")
@@ -60,7 +60,7 @@ def agent(config: Config, server_socket: str | None, interfaces: tuple[str, ...]
     settings = Settings(
         server=address, source=config["agent.source"], asid=config["agent.asid"] or own_asid(config["kubernetes.node"]),
         token=Token(config["agent.agent_token"], config["agent.agent_token_file"]), root_certificate=_certificate(config["agent.ca"]), interfaces=interfaces,
-        exclude_pids=exclude_pids, queue_bytes=config["agent.memory_buffer"], buffer=_buffer(config), pods_folder=pods_folder, node=config["kubernetes.node"],
+        exclude_pids=exclude_pids, ring_bytes=config["agent.ring_size"], records_per_s=config["agent.records_per_s"], queue_bytes=config["agent.memory_buffer"], buffer=_buffer(config), pods_folder=pods_folder, node=config["kubernetes.node"],
     )  # fmt: skip
     try:
         pipeline = open_pipeline(settings)

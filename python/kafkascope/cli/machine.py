@@ -163,7 +163,7 @@ class Machine:
         assert self._folder is not None
         command = [sys.executable, "-m", "kafkascope.agent", "--server-socket", str(self._folder / "ingest.sock"), "--source", self.settings.source,
                    "--asid", "1", "--log", "text" if sys.stderr.isatty() else "json",
-                   "--config", "", *self.settings.config.flags("kubernetes.kubernetes", "kubernetes.kubeconfig", "kubernetes.context", "kubernetes.node")]  # fmt: skip
+                   "--config", "", *self.settings.config.flags("agent.ring_size", "agent.records_per_s", "kubernetes.kubernetes", "kubernetes.kubeconfig", "kubernetes.context", "kubernetes.node")]  # fmt: skip
         parent = os.getpid()
         self._agent_started = time.monotonic()
         self.agent = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=lambda: die_with_parent(parent))

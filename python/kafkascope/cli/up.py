@@ -21,7 +21,7 @@ RECORDED = PACKAGE.parents[1] / "captures" / "demo" / "px-kafka.pcap.gz"
 
 
 @click.command()
-@configured("server.host", "server.port", "agent.source", "store.data", "store.no_data", "store.memory_limit", "store.retention_bytes", "store.retention_age",
+@configured("server.host", "server.port", "agent.source", "agent.ring_size", "agent.records_per_s", "store.data", "store.no_data", "store.memory_limit", "store.retention_bytes", "store.retention_age",
             "store.table_retention_bytes", "store.table_retention_age", "store.min_free_bytes", "server.scripts", "server.allow_host", "server.token",
             "server.query_timeout", "server.max_rows", "kubernetes.kubernetes", "kubernetes.kubeconfig", "kubernetes.context", "kubernetes.node")  # fmt: skip
 @click.option("--capture", "captures", multiple=True, metavar="FILE", help="Serve this packet capture instead of capturing; needs no privileges, stores nothing. May be repeated.")

@@ -61,6 +61,8 @@ _KEYS = (
     Key("agent.health", kinds.TEXT, "", "Address to answer /healthz, /readyz and /metrics of the agent itself on.", shown="none"),
     Key("agent.asid", kinds.integer(0, 0x7FFF_FFFF), 0, "Short id of this agent, unique among the agents of a server.", shown="made from the node's or the machine's name"),
     Key("agent.memory_buffer", kinds.SIZE, "32MB", "Memory for what waits to be sent."),
+    Key("agent.ring_size", kinds.size(4 << 10, 1 << 30), "16MB", "Memory between the kernel and an eBPF capture, up to 1GB; the next power of two. More, where the agent reports lost events."),
+    Key("agent.records_per_s", kinds.integer(0, 0xFFFF_FFFF), 300_000, "What an eBPF capture takes from the kernel each second and processor: bounds its CPU, about 0.3 µs each; the rest is counted as lost. 0 for no limit."),
     Key("agent.buffer", kinds.DIR, "", "Folder for what does not fit into memory while the server is away; it survives a restart.", shown="none: what does not fit is dropped and counted"),
     Key("agent.buffer_bytes", kinds.SIZE, "1GB", "Disk that the folder may use."),
     Key("kubernetes.kubernetes", kinds.choice("auto", "on", "off"), "auto", "Follow the Kubernetes API: auto does in a pod."),

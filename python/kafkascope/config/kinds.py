@@ -111,6 +111,18 @@ def integer(low: int, high: int, metavar: str = "N") -> Kind:
     return Kind(metavar, read)
 
 
+def size(low: int, high: int) -> Kind:
+    """Sizes from ``low`` to ``high`` bytes."""
+
+    def read(value: Any) -> int:
+        bytes_ = _size(value)
+        if not low <= bytes_ <= high:
+            raise ValueError(f"expected a size from {low} to {high} bytes, found {_shown(value)}")
+        return bytes_
+
+    return Kind("SIZE", read)
+
+
 def choice(*values: str) -> Kind:
     """One of ``values``."""
 

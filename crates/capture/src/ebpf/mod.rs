@@ -52,7 +52,7 @@ impl Default for Settings {
             records_cap: 8 << 20,
             other_cap: 8 << 20,
             whole_batch: 4 << 10,
-            records_per_s: 300_000,
+            records_per_s: crate::live::RECORDS_PER_S,
             exclude_pids: Vec::new(),
         }
     }
