@@ -92,12 +92,13 @@ ONCE int step(struct sock_state *ss, struct src *s, struct ev *e, __u32 pos, __u
 			d->sync = 0;
 			return -1;
 		}
-		if (held + want < need) {
+		__u32 have = held + want, size = be32(e->d);
+		/* An empty SASL token has nothing to wait for. */
+		if (have < need && (have < 4 || size >= need - 4)) {
 			__builtin_memcpy(d->head, e->d, HELD);
-			d->held = held + want;
+			d->held = have;
 			return want;
 		}
-		__u32 size = be32(e->d);
 		if (size < need - 4 || size > MESSAGE_MAX) {
 			d->sync = 0;
 			if (++d->lost > 8)

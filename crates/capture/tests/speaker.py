@@ -197,6 +197,15 @@ def negative(talk):
         talk.answer(response(correlation, b"metadata" * 40))
 
 
+def empty_token(talk):
+    """SASL as before KIP-152: tokens without a header, and the last answer is an empty one."""
+    talk.ask(request(17, 0, 1, b"speaker", b"\0\5PLAIN"))
+    talk.answer(response(1, b"\0\0\0\0\0\1\0\5PLAIN"))
+    token = b"\0user\0secret"
+    talk.ask(struct.pack(">i", len(token)) + token)
+    talk.answer(struct.pack(">i", 0))
+
+
 def unread_by_the_sender(talk, write):
     """A message whose bytes are in no memory of the sender's call, between messages as usual."""
     plain(talk)

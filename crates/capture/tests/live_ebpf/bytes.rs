@@ -20,6 +20,7 @@ fn every_byte_at_both_ends_whatever_the_calls() {
             "peek",
             "unicode",
             "negative",
+            "empty_token",
         ] {
             let settings = Settings {
                 hook: Some(hook),
