@@ -115,8 +115,28 @@ def test_prometheus_scrapes_the_server(prometheus: str) -> None:
     assert (target["health"], target["lastError"]) == ("up", "")
     lags = {(r["metric"]["consumergroup"], r["metric"]["topic"], r["metric"]["partition"]): r["value"][1] for r in query(prometheus, "kafka_consumergroup_lag")}
     assert lags["gt", "jt", "0"] == "30" and lags["gc", "jc", "0"] == "0"
-    assert [r["value"][1] for r in query(prometheus, "sum(kafka_consumergroup_lag)")] == ["44"]
+    # The transactional reader's 44 and the 13 that the share group released.
+    assert [r["value"][1] for r in query(prometheus, "sum(kafka_consumergroup_lag)")] == ["57"]
+    assert sum(int(lag) for (group, _, _), lag in lags.items() if group == "sg") == 13
     assert [r["value"][1] for r in query(prometheus, "kafka_delivery_latency_seconds_count{group='gz'}")] == ["5"]
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("kafka_consumergroup_lag", {"consumergroup", "topic", "partition"}),
+        ("kafka_consumergroup_lag_sum", {"consumergroup", "topic"}),
+        ("kafka_consumergroup_current_offset", {"consumergroup", "topic", "partition"}),
+        ("kafka_consumergroup_members", {"consumergroup"}),
+        ("kafka_topic_partition_current_offset", {"topic", "partition"}),
+        ("kafka_consumergroup_group_lag_seconds", {"cluster_name", "group", "topic", "partition"}),
+        ("kafka_consumergroup_group_max_lag_seconds", {"cluster_name", "group"}),
+    ],
+)
+def test_the_names_that_dashboards_know(prometheus: str, name: str, labels: set[str]) -> None:
+    """Those of kafka_exporter and of kafka-lag-exporter, with their labels."""
+    found = query(prometheus, name)
+    assert found and all(set(r["metric"]) - {"__name__", "instance", "job"} == labels for r in found)
 
 
 def test_it_takes_the_exemplars(prometheus: str) -> None:
