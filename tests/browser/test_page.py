@@ -225,6 +225,16 @@ def test_an_argument_that_a_script_does_not_take_is_said(page: Page, server: Mad
     expect(page.get_by_test_id("unknown-arguments")).to_have_count(0)
 
 
+def test_where_there_are_no_pods_no_namespace_has_to_be_chosen(page: Page, server: MadeUp) -> None:
+    page.route("**/api/entities?kind=pod*", lambda route: route.fulfill(json=[]))
+    page.goto(f"{server.url}/script/px/kafka_producer_consumer_latency")
+    expect(page.get_by_test_id("arg-namespace")).to_contain_text("any")
+    expect(page.get_by_test_id("missing-arguments")).to_have_count(0)
+    page.unroute("**/api/entities?kind=pod*")
+    page.reload()
+    expect(page.get_by_test_id("missing-arguments")).to_contain_text("namespace")
+
+
 def test_fields_of_a_message_have_types_and_bytes(page: Page, server: MadeUp) -> None:
     page.goto(f"{server.url}/script/px/kafka_data#refresh=off")
     page.get_by_test_id("row").first.locator("[data-column=req_cmd]").click()

@@ -271,6 +271,20 @@ def test_a_run_as_of_a_moment_does_not_see_what_came_later(service: Service) -> 
     assert ends == {until * 1_000_000 + 1}
 
 
+@pytest.mark.parametrize(
+    ("pxl", "says"),
+    [
+        ("px.DataFrame('process_stats')", "none reports, as over a packet capture"),
+        ("px.DataFrame('conn_stats')", "none reports, as over a packet capture"),
+        ("px.DataFrame('kafka_alerts')", "no alert opened or closed"),
+        ("px.DataFrame('kafka_fetch')", "no Kafka request was seen"),
+    ],
+)
+def test_an_empty_answer_says_why_by_what_was_asked(app: Any, pxl: str, says: str) -> None:
+    answer = ask(app, "POST", "/api/run", json={"pxl": f"import px\npx.display({pxl})"}).json()
+    assert [says in message["text"] for message in answer["messages"]] == [True]
+
+
 # ---- live ----
 
 

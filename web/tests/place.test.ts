@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { ScriptSummary, Variable } from "../src/api";
-import { effective, entityKind, longerWindow, missing, prompt, searchScripts, toSend, variableFor, windowText } from "../src/model/args";
+import { effective, entityKind, longerWindow, missing, prompt, searchScripts, toSend, variableFor, windowText, withoutNamespaces } from "../src/model/args";
 import { formatPlace, linkPlace, parsePlace, type Place } from "../src/model/location";
 
 const parse = (address: string) => {
@@ -46,6 +46,9 @@ describe("arguments", () => {
   test("without a default must be given", () => {
     expect(missing(variables, {}).map((each) => each.name)).toEqual(["namespace"]);
     expect(missing(variables, { namespace: "a" })).toEqual([]);
+    // Where there are no pods, everything is meant, and that is said: the server has no default for it.
+    expect(missing(withoutNamespaces(variables), {})).toEqual([]);
+    expect(toSend(withoutNamespaces(variables), {})).toEqual({ namespace: "" });
   });
   test("a default that is a sentence asks for a value", () => {
     const variable = { name: "topic", type: "PX_STRING", defaultValue: "Enter one of the topics listed below", description: "", validValues: [], required: false };

@@ -27,6 +27,8 @@ _REASONS = {
 
 #: Tables of which this version captures nothing: why a result made from them is empty.
 _NOT_CAPTURED = {"http_events": "HTTP requests are not captured yet", "stack_traces.beta": "CPU profiles are not taken yet"}
+#: Tables that agents alone fill.
+_FROM_AGENTS = frozenset({"process_stats", "network_stats"})
 #: Tables whose latencies are from a time that one agent took to a time that another one took.
 _BETWEEN_NODES = frozenset({"kafka_delivery"})
 
@@ -83,10 +85,17 @@ def clocks(engine: Any, tables: Collection[str]) -> list[dict[str, str]]:
     return [{"level": "warning", "text": f"latencies between nodes are wrong by what their clocks differ: {', '.join(off)}"}]
 
 
-def explain_empty(engine: Any, tables: Sequence[Mapping[str, Any]], now_ns: int) -> list[dict[str, str]]:
-    """Messages for a run whose tables are all empty: whether anything was seen at all, and what to do next."""
+def explain_empty(engine: Any, tables: Sequence[Mapping[str, Any]], read: Collection[str], now_ns: int) -> list[dict[str, str]]:
+    """Messages for a run over the tables ``read`` that gave no rows at all: whether anything was seen, and what to do next."""
     if not tables or any(table["numRows"] for table in tables):
         return []
+    if set(read) == {"kafka_alerts"}:
+        return [{"level": "info", "text": "no alert opened or closed"}]
+    of_kafka = any(name.startswith("kafka_") for name in read)
+    if not agents(engine, now_ns) and not (of_kafka and _FROM_AGENTS.isdisjoint(read)):
+        return [{"level": "info", "text": "processes, pods, nodes and interfaces are not known: agents tell of them, and none reports, as over a packet capture"}]
+    if not of_kafka:
+        return [{"level": "info", "text": "nothing of this was seen"}]
     seen = summary(engine, now_ns)
     if seen["requests"]:
         return [{"level": "info", "text": f"{seen['requests']:,} Kafka requests were seen in the last 5 minutes, none fits these arguments"}]

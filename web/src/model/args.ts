@@ -23,9 +23,15 @@ export function missing(variables: readonly Variable[], args: Args): Variable[] 
   return variables.filter((variable) => variable.required && effective(variable, args) === "");
 }
 
+/** Where there are no pods there are no namespaces to choose from, and a script that wants one is asked about everything. */
+export function withoutNamespaces(variables: readonly Variable[]): Variable[] {
+  return variables.map((variable) => (variable.type === "PX_NAMESPACE" ? { ...variable, required: false } : variable));
+}
+
 /** The arguments that a run sends: only variables of the script, only values that differ from the default. */
 export function toSend(variables: readonly Variable[], args: Args): Args {
-  return Object.fromEntries(variables.map((variable) => [variable.name, given(variable, args)]).filter(([, value]) => value !== ""));
+  const says = (variable: Variable): boolean => given(variable, args) !== "" || (!variable.required && variable.defaultValue === undefined);
+  return Object.fromEntries(variables.filter(says).map((variable) => [variable.name, given(variable, args)]));
 }
 
 const BY_TYPE = new Map<string, string>(Object.entries({ PX_NAMESPACE: "namespace", PX_POD: "pod", PX_SERVICE: "service", PX_NODE: "node" }));

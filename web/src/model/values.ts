@@ -1,7 +1,7 @@
 /** Structured cells: links, quantiles, status, bodies as JSON; and the key by which any cell sorts. */
 import type { Cell, Column } from "../api";
 import { toNumber } from "./format";
-import { verdict } from "./verdict";
+import { mayJudge, verdict } from "./verdict";
 
 export interface ScriptReference {
   label: string;
@@ -131,7 +131,7 @@ export function plainText(value: Cell, column: Column): string {
   if (value === null) return "";
   if (isReference(column)) return scriptReference(value)?.label ?? String(value);
   if (isStatus(column)) return status(value).text;
-  if (column.name === "status") return verdict(value)?.word ?? String(value);
+  if (mayJudge(column)) return verdict(value)?.word ?? String(value);
   return String(value);
 }
 

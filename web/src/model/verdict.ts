@@ -1,5 +1,5 @@
 /** What a consumer group's status says in words, and how bad it is. */
-import type { Cell } from "../api";
+import type { Cell, Column } from "../api";
 import type { State } from "./values";
 
 export interface Verdict {
@@ -19,6 +19,9 @@ const VERDICTS: Record<string, Verdict> = {
   UNKNOWN: { word: "not known", state: "unknown", severity: 2 },
   NOTFOUND: { word: "not found", state: "unknown", severity: 0 },
 };
+
+/** Whether a column may hold verdicts; others are called status too, and hold what is none. */
+export const mayJudge = (column: Column): boolean => column.name === "status" || column.name === "verdict";
 
 /** The verdict that a cell holds; `null` for any other text. */
 export function verdict(value: Cell | undefined): Verdict | null {

@@ -4,7 +4,7 @@ import type { RunRequest, RunResult, ScriptSummary, Variable } from "../api";
 import { SCRATCH } from "../bar/ScriptPicker";
 import { type Tool, TopBar } from "../bar/TopBar";
 import { type Mark, Marks, marksOf, marksOnPage } from "../chart/marks";
-import { effective, isTime, missing as missingOf, toSend } from "../model/args";
+import { effective, isTime, missing as missingOf, toSend, withoutNamespaces } from "../model/args";
 import { Page, type PageContext } from "../model/context";
 import { CATALOGUE, DEFAULT_REFRESH_MS, linkPlace, type Place } from "../model/location";
 import { usePlace } from "../model/usePlace";
@@ -64,6 +64,7 @@ function chartWindow(result: RunResult | null, script: string, variables: readon
   return variable ? effective(variable, place.args) : null;
 }
 
+const NO_PODS: ReadonlySet<string> = new Set();
 const NO_MARKS: readonly Mark[] = [];
 
 /** What the start page takes: the time, and the namespace, which all of its scripts but the brokers know. */
@@ -76,7 +77,8 @@ export function App() {
   const [place, go] = usePlace();
   const { scripts, failure: scriptsFailure, retry } = useScripts();
   const { status, failure: statusFailure } = useStatus();
-  const pods = usePods();
+  const knownPods = usePods();
+  const pods = knownPods ?? NO_PODS;
   const allAlerts = useAlerts();
   const [open, setOpen] = useState({ editor: false, data: false, help: false, move: false });
   const [relativeTimes, setRelativeTimes] = useState(false);
@@ -89,7 +91,11 @@ export function App() {
   const summary = scripts?.find((candidate) => candidate.name === script);
   const scratch = script === SCRATCH;
   const vis = useMemo(() => parseVis(place.view.vis), [place.view.vis]);
-  const variables = useMemo(() => (home ? HOME_VARIABLES : variablesOf(summary, vis)), [home, summary, vis]);
+  const podless = knownPods?.size === 0;
+  const variables = useMemo(() => {
+    const declared = home ? HOME_VARIABLES : variablesOf(summary, vis);
+    return podless ? withoutNamespaces(declared) : declared;
+  }, [home, summary, vis, podless]);
   const missing = missingOf(variables, place.args);
   // A time that is over does not change any more.
   const intervalMs = place.view.until === undefined ? (place.view.refresh ?? DEFAULT_REFRESH_MS) : 0;

@@ -43,12 +43,13 @@ export function useAlerts(): Alerts | null {
   return alerts;
 }
 
-export function usePods(): ReadonlySet<string> {
-  const [pods, setPods] = useState<ReadonlySet<string>>(new Set());
+/** Names of pods; `null` until they are known. */
+export function usePods(): ReadonlySet<string> | null {
+  const [pods, setPods] = useState<ReadonlySet<string> | null>(null);
   usePolling(useCallback(async () => {
     try {
       const names = (await api.entities("pod", "", 1000)).map((entity) => entity.name);
-      setPods((old) => (names.length === old.size && names.every((name) => old.has(name)) ? old : new Set(names)));
+      setPods((old) => (old !== null && names.length === old.size && names.every((name) => old.has(name)) ? old : new Set(names)));
     } catch {
       // Without the list, names of pods in columns that do not say so are no links; nothing else depends on it.
     }

@@ -5,7 +5,7 @@ import { argumentPlace, entityPlace, kafkaPlace, useNow, usePage } from "../mode
 import { absoluteTime, ago, dayTime, duration, exact, formatCell, significant, timeMs, toNumber, UNKNOWN, visible } from "../model/format";
 import { formatPlace, linkPlace, type Place } from "../model/location";
 import { isQuantiles, isReference, isStatus, latencyState, quantiles, type Quantiles, scriptReference, status } from "../model/values";
-import { groupVerdict, verdict } from "../model/verdict";
+import { groupVerdict, mayJudge, verdict } from "../model/verdict";
 import { sectionOf } from "../overview/sections";
 import { outcomeText } from "./outcome";
 
@@ -37,7 +37,7 @@ export const CellView = memo(function CellView(props: Props) {
   if (isQuantiles(column)) return <QuantileBar {...props} />;
   if (column.type === "TIME64NS") return <Time value={value} />;
   const text = formatCell(value, column);
-  if (column.name === "status" && verdict(value)) return <VerdictWord {...props} />;
+  if (mayJudge(column) && verdict(value)) return <VerdictWord {...props} />;
   if (isNumeric(column)) {
     if (column.name === "latency" && unanswered(value, props.outcome)) return <span className="muted" title={props.outcome === "complete" ? "no answer is sent to this request (acks=0)" : `not known: ${String(props.outcome)}`}>{props.outcome === "no_response" ? "no answer" : UNKNOWN}</span>;
     if (column.name === "trend") return <Trend value={value} column={column} />;

@@ -4,6 +4,7 @@ import { type KeyboardEvent, type PointerEvent, useDeferredValue, useEffect, use
 import type { Cell, Column, ResultTable } from "../api";
 import { grouped } from "../model/format";
 import { isQuantiles, quantiles, type Quantiles } from "../model/values";
+import { mayJudge } from "../model/verdict";
 import { CellView, isNumeric } from "./CellView";
 import { RowDetail } from "./RowDetail";
 import { filterRows, parseFilter } from "./filter";
@@ -113,7 +114,7 @@ export function DataTable({ table: given, name, filter: typed, gutter, hidden, o
               >
                 {shown.map((at) => [columns[at] as Column, at] as const).map(([column, at]) => (
                   <div key={column.name} role="gridcell" className={`td${isNumeric(column) ? " num" : ""}`} data-column={column.name}>
-                    <CellView value={row[at] ?? null} column={column} api={row[apiAt]} outcome={row[outcomeAt]} cluster={row[clusterAt]} {...(column.name === "status" ? { lagSeconds: row[lagAt], trend: row[trendAt] } : {})} scale={scales[at]} percentile={percentile} onPercentile={setPercentile} />
+                    <CellView value={row[at] ?? null} column={column} api={row[apiAt]} outcome={row[outcomeAt]} cluster={row[clusterAt]} {...(mayJudge(column) ? { lagSeconds: row[lagAt], trend: row[trendAt] } : {})} scale={scales[at]} percentile={percentile} onPercentile={setPercentile} />
                   </div>
                 ))}
               </div>

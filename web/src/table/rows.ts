@@ -2,7 +2,7 @@
 import type { Cell, Column, ResultTable } from "../api";
 import { toNumber } from "../model/format";
 import { isQuantiles, isReference, isStatus, type Quantiles, type SortKey, sortKey } from "../model/values";
-import { groupVerdict } from "../model/verdict";
+import { groupVerdict, mayJudge } from "../model/verdict";
 
 export interface Sort {
   column: number;
@@ -46,7 +46,7 @@ export function sortRows(rows: readonly Cell[][], columns: readonly Column[], so
 
 /** How bad the verdict of a row is as it is shown, which is worse than its status where the lag beside it is long; `null` for other columns. */
 function severityOf(columns: readonly Column[], at: number): ((row: readonly Cell[]) => number | null) | null {
-  if (columns[at]?.name !== "status") return null;
+  if (!columns[at] || !mayJudge(columns[at])) return null;
   const place = (name: string) => columns.findIndex((column) => column.name === name);
   const [lag, trend] = [place("lag_seconds"), place("trend")];
   return (row) => groupVerdict(row[at], toNumber(row[lag]), toNumber(row[trend]))?.severity ?? null;

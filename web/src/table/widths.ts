@@ -2,7 +2,7 @@
 import type { Column, ResultTable } from "../api";
 import { dayTime, formatCell, significant } from "../model/format";
 import { textWidth } from "../model/measure";
-import { verdict } from "../model/verdict";
+import { mayJudge, verdict } from "../model/verdict";
 import { isQuantiles, isReference, isStatus, nestedJson, scriptReference } from "../model/values";
 
 const PADDING = 26;
@@ -18,7 +18,7 @@ export function columnWidth(table: ResultTable, index: number): number {
   let longest = "";
   for (const row of table.rows.slice(0, SAMPLE)) {
     const value = row[index] ?? null;
-    const text = isReference(column) ? (scriptReference(value)?.label ?? "") : isStatus(column) ? "Terminated" : column.name === "status" && verdict(value) ? LONGEST_VERDICT : column.name === "trend" && value !== null ? `▲ ${significant(Number(value), 2)}/s` : formatCell(value, column);
+    const text = isReference(column) ? (scriptReference(value)?.label ?? "") : isStatus(column) ? "Terminated" : mayJudge(column) && verdict(value) ? LONGEST_VERDICT : column.name === "trend" && value !== null ? `▲ ${significant(Number(value), 2)}/s` : formatCell(value, column);
     if (text.length > longest.length) longest = text;
     if (longest.length > 60 && nestedJson(value) !== undefined) return 360;
   }
