@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from analysis_rows import SECOND, captured, table
 from hypothesis import given, settings
@@ -232,6 +233,28 @@ def test_lag_of_a_share_group(requests: list[dict[str, Any]], left: int, first_a
     asked = observed.rows({name: found.select([c for c in NEEDED[name] if c in found.column_names]) for name, found in rows.items()})
     (same,) = lag.partitions(asked, now_ns=10 * SECOND).to_pylist()
     assert {name: same[name] for name in ("lag", "position", "position_at", "lag_seconds")} == {name: row[name] for name in ("lag", "position", "position_at", "lag_seconds")}
+
+
+def test_rows_of_what_is_not_settled() -> None:
+    """One when something is new, each with what was counted since the one before it; the last one of a recording whatever happened."""
+    monitor, written = Monitor(), []
+    requests = [
+        (5, share_fetch(5, [(0, 9, 1)])),
+        (6, share_fetch(6, [(10, 14, 1)], [acks(0, 9, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2)])),
+        (7, share_fetch(7, [(8, 9, 2)], member="n")),
+        (50, share_fetch(50, [(8, 9, 3), (10, 14, 2)], member="o")),
+    ]
+    for second, request in [*requests, (51, None), (52, None)]:
+        if request is not None:
+            for batch in table("kafka_events.beta", request).to_batches():
+                monitor.offer("kafka_events.beta", batch)
+            monitor.take(monitor._take_waiting(), (second + 1) * SECOND)
+        written.append(monitor.sample((second + 1) * SECOND, last=second == 52).get("kafka_share_lag", pa.table({})).to_pylist())
+    columns = ("next_offset", "held", "available", "released", "lock_expired", "session_ended", "given_up")
+    assert [[tuple(row[name] for name in columns) for row in rows] for rows in written] == [
+        [(10, 10, 0, 0, 0, 0, 0)], [(15, 5, 2, 0, 0, 0, 0)], [(15, 7, 0, 2, 0, 0, 0)], [(15, 7, 0, 0, 7, 0, 0)], [], [(15, 7, 0, 0, 0, 0, 0)],
+    ]  # fmt: skip
+    assert {(row["group_id"], row["topic"], row["partition"]) for rows in written for row in rows} == {("s", "t", 0)}
 
 
 @pytest.mark.parametrize("capture", ["java-clients", "matrix/groups"])

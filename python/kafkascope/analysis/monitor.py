@@ -1,6 +1,6 @@
 """Keeps lag, verdicts, groups, rebalances and findings up to date from new rows alone, and writes them down as the sampled tables.
 
-``kafka_lag``, ``kafka_group_lag``, ``kafka_findings`` and ``kafka_rebalances`` hold what this yields. A row is written when something changed, and
+``kafka_lag``, ``kafka_group_lag``, ``kafka_share_lag``, ``kafka_findings`` and ``kafka_rebalances`` hold what this yields. A row is written when something changed, and
 again after a while when nothing did, so that a window of a few minutes holds a row for everything.
 """
 
@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kafkascope.analysis import judge, lag, shares, told, transactions
+from kafkascope.analysis import judge, lag, share_samples, shares, told, transactions
 from kafkascope.analysis.findings.finding import Finding
 from kafkascope.analysis.grouped import grouped
 from kafkascope.analysis.membership import HEARTBEATS, Memberships
@@ -249,6 +249,7 @@ class Monitor:
             "kafka_group_lag": self._groups_due(snapshot.groups, now_ns),
             "kafka_findings": self._findings_due(snapshot.findings, now_ns),
             "kafka_rebalances": rebalance_rows(self._finished(now_ns)),
+            "kafka_share_lag": _table("kafka_share_lag", list(share_samples.due(self.tracker, now_ns, all_of_them=last))),
         }
         return {name: table for name, table in written.items() if table.num_rows}
 

@@ -15,7 +15,7 @@ from kafkascope.analysis.tracker import SECOND
 from kafkascope.analysis.traffic import EVENT_COLUMNS
 
 #: The tables that are filled.
-TABLES = frozenset({"kafka_lag", "kafka_group_lag", "kafka_findings", "kafka_rebalances", "kafka_alerts"})
+TABLES = frozenset({"kafka_lag", "kafka_group_lag", "kafka_share_lag", "kafka_findings", "kafka_rebalances", "kafka_alerts"})
 #: Moments at which a capture is looked at, at most, and never more often than a server looks at what comes in.
 MOMENTS = 240
 EVERY_NS = 2 * SECOND

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Generic, NamedTuple, TypeVar
 
@@ -26,6 +26,8 @@ MAX_ALL_RANGES = 1_000_000
 ACQUIRED, RELEASED, RENEWED, SESSION_ENDED, UNANSWERED = "acquired", "released", "renewed", "session_ended", "unanswered"
 #: How a record is settled: by its holder, or because there is none at its offset.
 SETTLING = frozenset({"accepted", "rejected", "gap"})
+#: What is counted of a partition, beside its open ranges.
+COUNTED = ("released", "lock_expired", "session_ended", "given_up")
 
 
 class ShareRow(NamedTuple, Generic[Key]):
@@ -70,6 +72,17 @@ class Open:
         return self.last - self.first + 1
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written down of a partition last, and when."""
+
+    at_ns: int
+    next_offset: int
+    held: int
+    available: int
+    counts: Mapping[str, int]
+
+
 @dataclass(slots=True)
 class SharePartition:
     """One partition of a share group."""
@@ -78,6 +91,7 @@ class SharePartition:
     next_offset: int = NONE
     ranges: list[Open] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    written: Written | None = None
 
     @property
     def left(self) -> int:
@@ -92,6 +106,11 @@ class SharePartition:
     def held(self, now_ns: int) -> int:
         """Of what is left, what members hold whose acquisition locks have not run out."""
         return sum(part.count for part in self.ranges if part.member and not _expired(part, now_ns))
+
+    def now(self, now_ns: int) -> Written:
+        """What there is to write down."""
+        held = self.held(now_ns)
+        return Written(now_ns, self.next_offset, held, self.left - held, {why: self.counts[why] for why in COUNTED})
 
     def cut(self, first: int, last: int) -> tuple[int, int]:
         """Cuts ranges at both edges; the places of those within."""

@@ -149,6 +149,11 @@ class Tracker:
         """The cluster's id of a partition's slot."""
         return self.clusters.texts[self.parts.cluster[slot]]
 
+    def names_of(self, slot: int) -> tuple[str, str, str, int]:
+        """Cluster, group, topic and partition of a (group, topic, partition)'s slot."""
+        part = int(self.pairs.at[slot])
+        return self.cluster_of(part), self.groups.texts[self.pairs.group[slot]], self.topics.texts[self.parts.topic[part]], int(self.parts.partition[part])
+
     def places(self, rows: pa.Table) -> Ints:
         """The slots of rows that were taken: of their cluster_id, topic, topic_id and partition; -1 where there is none any more."""
         table = {name: rows[name].combine_chunks() for name in ("topic", "topic_id")}
@@ -354,9 +359,7 @@ class Tracker:
 
     def _note_gone(self, slots: Ints) -> None:
         """Remember the names of what is forgotten, for those who have told of it; of very many the first."""
-        for slot in slots[: MAX_PAIRS - len(self.gone)].tolist():
-            part = int(self.pairs.at[slot])
-            self.gone.append((self.cluster_of(part), self.groups.texts[self.pairs.group[slot]], self.topics.texts[self.parts.topic[part]], int(self.parts.partition[part])))
+        self.gone += map(self.names_of, slots[: MAX_PAIRS - len(self.gone)].tolist())
 
     def forget_idle(self, before_ns: int) -> int:
         """Forget groups' partitions without a commit or read since ``before_ns``; how many."""
