@@ -8,7 +8,7 @@ use kafkascope_stream::{
     ConnId, ConnInfo, Dir, Endpoint, Event, HoleReason, Segment, StreamSink, Streams, Tap,
 };
 use kafkascope_wire::session::Missing;
-use kafkascope_wire::{Item, Session};
+use kafkascope_wire::{Item, Message, Session};
 
 /// A packet's segment with its own bytes.
 #[derive(Clone)]
@@ -22,11 +22,10 @@ struct Packet {
     bytes: Vec<u8>,
 }
 
-fn packets() -> Vec<Packet> {
-    let path = PathBuf::from(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../captures/other-clients.pcap.gz"
-    ));
+/// Of a golden capture.
+fn packets(name: &str) -> Vec<Packet> {
+    let captures = concat!(env!("CARGO_MANIFEST_DIR"), "/../../captures");
+    let path = PathBuf::from(captures).join(format!("{name}.pcap.gz"));
     let mut source = FileSource::open(&[path]).expect("a golden capture");
     let mut out = Vec::new();
     let mut keep = |event: Event| {
@@ -56,13 +55,17 @@ fn packets() -> Vec<Packet> {
     out
 }
 
-/// Client's port, API and correlation id of an exchange; its request's and response's bytes.
-type Said = BTreeMap<(u16, i16, i32), (Vec<u8>, Vec<u8>)>;
+/// Client's port, API and correlation id of an exchange.
+type Key = (u16, i16, i32);
+/// Its request's and response's bytes.
+type Said = BTreeMap<Key, (Vec<u8>, Vec<u8>)>;
 
 #[derive(Default)]
 struct Reader {
     sessions: BTreeMap<ConnId, Session>,
     said: Said,
+    /// Lengths as declared, also of what was not captured whole.
+    lengths: BTreeMap<Key, [Option<u32>; 2]>,
     unreadable: u64,
 }
 
@@ -77,17 +80,20 @@ impl Reader {
             return;
         };
         let (said, unreadable) = (&mut self.said, &mut self.unreadable);
+        let lengths = &mut self.lengths;
         act(session, &mut |item| match item {
             Item::Exchange(e) => {
+                let port = info.a.port.max(info.b.port);
+                let key = (port, e.api_key, e.correlation_id);
+                let declared = |m: &Option<Message>| m.as_ref().map(|m| m.declared);
+                if e.request.is_some() {
+                    lengths.insert(key, [declared(&e.request), declared(&e.response)]);
+                }
                 if let (Some(request), Some(response)) = (e.request, e.response)
                     && request.holes.is_empty()
                     && response.holes.is_empty()
                 {
-                    let port = info.a.port.max(info.b.port);
-                    said.insert(
-                        (port, e.api_key, e.correlation_id),
-                        (request.data, response.data),
-                    );
+                    said.insert(key, (request.data, response.data));
                 }
             }
             Item::Unreadable { bytes, .. } => *unreadable += bytes,
@@ -172,7 +178,7 @@ fn dice(seed: u64) -> impl FnMut(usize) -> usize {
 
 #[test]
 fn repeated_and_mixed_packets_say_the_same() {
-    let packets = packets();
+    let packets = packets("other-clients");
     let truth = read(packets.iter()).said;
     assert!(truth.len() > 1000);
     let mut below = dice(1);
@@ -195,7 +201,7 @@ fn repeated_and_mixed_packets_say_the_same() {
 
 #[test]
 fn lost_packets_take_only_what_was_in_them() {
-    let packets = packets();
+    let packets = packets("other-clients");
     let truth = read(packets.iter()).said;
     // (one packet lost in so many, exchanges that must be left in percent)
     for (one_in, percent) in [(1000, 99), (100, 95), (20, 75)] {
@@ -219,7 +225,7 @@ fn lost_packets_take_only_what_was_in_them() {
 
 #[test]
 fn a_capture_may_begin_anywhere() {
-    let packets = packets();
+    let packets = packets("other-clients");
     let truth = read(packets.iter()).said;
     for part in 1..8 {
         let from = packets.len() * part / 8;
@@ -236,5 +242,52 @@ fn a_capture_may_begin_anywhere() {
             "from packet {from}: {} of about {possible}",
             said.len()
         );
+    }
+}
+
+/// The same bytes in segments of at most `size` bytes.
+fn cut(packets: &[Packet], size: usize) -> Vec<Packet> {
+    let mut out = Vec::new();
+    for packet in packets {
+        if packet.bytes.len() <= size {
+            out.push(packet.clone());
+            continue;
+        }
+        for (i, bytes) in packet.bytes.chunks(size).enumerate() {
+            out.push(Packet {
+                seq: packet.seq.wrapping_add((i * size) as u32),
+                bytes: bytes.to_vec(),
+                ..packet.clone()
+            });
+        }
+    }
+    out
+}
+
+#[test]
+fn segments_of_a_few_bytes_begun_late_and_lost_invent_nothing() {
+    let packets = packets("java-clients");
+    let truth = read(packets.iter());
+    let mut below = dice(7);
+    for (size, one_in) in [(1, 500), (1, 2000), (3, 300), (4, 300), (9, 100), (90, 30)] {
+        for part in 1..4 {
+            let from = packets.len() * part / 4;
+            let late = cut(&packets[from..(from + 400).min(packets.len())], size);
+            let reader = read(late.iter().filter(|_| below(one_in) != 0));
+            let what = format!("{size} bytes, 1 in {one_in} lost, from packet {from}");
+            for (key, bytes) in &reader.said {
+                assert_eq!(truth.said.get(key), Some(bytes), "{what}: {key:?}");
+            }
+            for (key, lengths) in &reader.lengths {
+                let whole = truth.lengths.get(key);
+                let whole = whole.unwrap_or_else(|| panic!("{what}: nobody sent {key:?}"));
+                for (said, is) in lengths.iter().zip(whole) {
+                    assert!(
+                        said.is_none() || said == is,
+                        "{what}: {key:?} of {lengths:?}, and it is {whole:?}"
+                    );
+                }
+            }
+        }
     }
 }
