@@ -18,14 +18,14 @@ LAG = ("kafka_lag",)
 
 @pytest.fixture
 def analysis() -> Analysis:
-    analysis = Analysis(store=SimpleNamespace(audience=Audience()))  # type: ignore[arg-type]
+    analysis = Analysis(store=SimpleNamespace(audience=Audience(0)))  # type: ignore[arg-type]
     analysis.store.audience.look()
     return analysis
 
 
 @pytest.fixture
 def unwatched() -> Analysis:
-    return Analysis(store=SimpleNamespace(audience=Audience()))  # type: ignore[arg-type]
+    return Analysis(store=SimpleNamespace(audience=Audience(0)))  # type: ignore[arg-type]
 
 
 def slow_step(analysis: Analysis, monkeypatch: pytest.MonkeyPatch, work: Any) -> None:
@@ -65,13 +65,13 @@ def test_while_nobody_looks_steps_are_fewer(unwatched: Analysis) -> None:
 
 def test_whoever_is_to_be_notified_looks_always() -> None:
     rules = RuleFile((), (Notify(command=("true",)),), 60.0)
-    analysis = Analysis(store=SimpleNamespace(audience=Audience()), rules=rules)  # type: ignore[arg-type]
+    analysis = Analysis(store=SimpleNamespace(audience=Audience(0)), rules=rules)  # type: ignore[arg-type]
     assert analysis.pause_s == INTERVAL_S
     analysis.close()
 
 
 def test_who_asks_after_a_silence_is_answered_with_what_is_now(unwatched: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [1000.0]
+    now = [time.monotonic() + 1]
     monkeypatch.setattr("kafkascope.server.analysis.time.monotonic", lambda: now[0])
     monkeypatch.setattr(unwatched.monitor, "step", lambda now_ns: {})
     unwatched.step()
