@@ -1,27 +1,17 @@
 /** One widget: its frame, what it shows, and what it says when it cannot. */
-import { Component, type ReactNode, Suspense, useState } from "react";
+import { Component, type ReactNode, useState } from "react";
 import type { ResultTable, RunResult, WidgetSpec } from "../api";
-import { barData, type Bars, histogramData, isHorizontal } from "../chart/bars";
-import { BarView } from "../chart/BarView";
-import { ColumnView } from "../chart/ColumnView";
-import { PieView } from "../chart/PieView";
-import { GaugeView, StatView } from "../chart/SingleValue";
-import { TimeChart } from "../chart/TimeChart";
-import { FlameGraph } from "../flame/FlameGraph";
-import { GraphWidget } from "../graph/GraphWidget";
 import { usePage } from "../model/context";
 import { grouped } from "../model/format";
 import { linkPlace } from "../model/location";
 import { PlaceLink } from "../table/CellView";
 import { DataTable } from "../table/DataTable";
+import { displayOf } from "./displays";
 import { Empty } from "./Empty";
 import { kindOf } from "./grid";
 import { everythingEmpty } from "./heights";
 import { Icon } from "./Icon";
-import { lazyPart } from "./lazyPart";
 import { TableMenu } from "./TableMenu";
-
-const VegaChart = lazyPart(() => import("../vega/VegaChart"));
 
 interface Props {
   widget: WidgetSpec;
@@ -36,7 +26,11 @@ export function Widget({ widget, result, range, alone }: Props) {
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const table = result.tables.find((candidate) => candidate.name === widget.table);
   const kind = kindOf(widget);
-  const tabular = isTable(kind);
+  const display = displayOf(kind);
+  const tabular = display === null;
+  const gutter = typeof widget.displaySpec.gutterColumn === "string" ? widget.displaySpec.gutterColumn : undefined;
+  const narrow = (condition: string) => { setFilter((old) => (old.trim() === "" ? condition : `${old.trim()} ${condition}`)); };
+  const asTable = (rows: ResultTable) => <DataTable table={rows} name={widget.name} filter={filter} gutter={gutter} hidden={hidden} onNarrow={narrow} />;
   const maximise = () => {
     const { widget: alreadyAlone, ...view } = place.view;
     go({ ...place, view: alone ? view : { ...view, widget: widget.name } });
@@ -61,7 +55,9 @@ export function Widget({ widget, result, range, alone }: Props) {
         <Guard key={result.script}>
           {!table ? <p className="none">The script gave no table “{widget.table}”. It gave {result.tables.map((each) => each.name).join(", ") || "none"}.</p>
             : table.rows.length === 0 && kind !== "TextChart" ? everythingEmpty(result) ? <p className="none muted">no rows</p> : <Empty table={table} result={result} />
-              : <Content kind={kind} widget={widget} table={table} tables={result.tables} range={range} filter={filter} hidden={hidden} onNarrow={(condition) => { setFilter((old) => (old.trim() === "" ? condition : `${old.trim()} ${condition}`)); }} />}
+              : display !== null ? display({ name: widget.name, spec: widget.displaySpec, table, tables: result.tables, range })
+                : kind === "Table" || kind === "" ? asTable(table)
+                  : <div className="fallback"><p className="note" data-testid="fallback-note">{kind} is not drawn here; its rows are.</p>{asTable(table)}</div>}
         </Guard>
       </div>
     </section>
@@ -79,52 +75,7 @@ function suggestions(table: ResultTable, filter: string): string[] {
   return [...new Set(table.rows.slice(0, 2000).map((row) => String(row[at] ?? "")))].filter((value) => value !== "" && value.length < 60 && !/[\s"{[]/.test(value)).slice(0, 30).map((value) => `${before}${name}${operator}${value}`);
 }
 
-const isTable = (kind: string): boolean => !["Graph", "RequestGraph", "TimeseriesChart", "BarChart", "PieChart", "HistogramChart", "StatChart", "GaugeChart", "TextChart", "VegaChart", "StackTraceFlameGraph"].includes(kind);
-
 export const rowCount = (table: ResultTable): string => `${grouped(table.numRows)} row${table.numRows === 1 ? "" : "s"}`;
-
-function axisLabel(spec: Record<string, unknown>, axis: string): string {
-  const label = (spec[axis] as { label?: unknown } | null | undefined)?.label;
-  return typeof label === "string" ? label : "";
-}
-
-function Content({ kind, widget, table, tables, range, filter, hidden, onNarrow }: { kind: string; widget: WidgetSpec; table: ResultTable; tables: readonly ResultTable[]; range: [number, number] | null; filter: string; hidden: ReadonlySet<string>; onNarrow: (condition: string) => void }) {
-  const spec = widget.displaySpec;
-  const gutter = typeof spec.gutterColumn === "string" ? spec.gutterColumn : undefined;
-  const asTable = <DataTable table={table} name={widget.name} filter={filter} gutter={gutter} hidden={hidden} onNarrow={onNarrow} />;
-  switch (kind) {
-    case "Table":
-    case "":
-      return asTable;
-    case "Graph":
-    case "RequestGraph":
-      return <GraphWidget table={table} spec={spec} name={widget.name} />;
-    case "TimeseriesChart":
-      return <TimeChart table={table} spec={spec} name={widget.name} range={range} />;
-    case "BarChart":
-      return <BarsOr data={barData(table, spec)} draw={(data) => (isHorizontal(spec) ? <BarView data={data} name={widget.name} /> : <ColumnView data={data} name={widget.name} label={axisLabel(spec, "xAxis")} />)} />;
-    case "PieChart":
-      return <BarsOr data={barData(table, spec)} draw={(data) => <PieView data={data} name={widget.name} />} />;
-    case "HistogramChart":
-      return <BarsOr data={histogramData(table, spec)} draw={(data) => <ColumnView data={data} name={widget.name} label={axisLabel(spec, "xAxis")} />} />;
-    case "StatChart":
-      return <StatView table={table} spec={spec} name={widget.name} />;
-    case "GaugeChart":
-      return <GaugeView table={table} spec={spec} name={widget.name} />;
-    case "StackTraceFlameGraph":
-      return <FlameGraph table={table} spec={spec} name={widget.name} />;
-    case "VegaChart":
-      return <Suspense fallback={<p className="none muted">loading the chart…</p>}><VegaChart tables={tables} table={table} spec={spec} name={widget.name} /></Suspense>;
-    case "TextChart":
-      return <p className="text-chart">{typeof spec.body === "string" ? spec.body : ""}</p>;
-    default:
-      return <div className="fallback"><p className="note" data-testid="fallback-note">{kind} is not drawn here; its rows are.</p>{asTable}</div>;
-  }
-}
-
-function BarsOr({ data, draw }: { data: Bars | string; draw: (data: Bars) => ReactNode }) {
-  return typeof data === "string" ? <p className="none">The chart cannot be drawn: {data}. The data drawer (d) has the rows.</p> : draw(data);
-}
 
 /** A fault in one widget leaves the others. */
 class Guard extends Component<{ children: ReactNode }, { problem: string | null }> {
