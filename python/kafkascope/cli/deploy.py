@@ -108,7 +108,9 @@ def deploy(namespace: str, kubeconfig: str | None, context: str | None, image: s
     nodes = next(rollout.state({"kind": "DaemonSet", **api.get(resources.path_of(t))}).ready for t in things if t["kind"] == "DaemonSet")
     click.echo(f"Kafkascope runs in namespace {namespace}, with agents on {nodes} node{'s' * (nodes != 1)}. Its page:")
     click.echo(f"  kubectl -n {namespace} port-forward service/{manifests.SERVER} 8765")
-    click.echo(f"  http://127.0.0.1:8765/?token={_page_token(api, namespace)}")
+    token = _page_token(api, namespace)
+    click.echo(f"  http://127.0.0.1:8765/?token={token}")
+    click.echo(f"For px run, px live and px get: export KAFKASCOPE_SERVER=http://127.0.0.1:8765 KAFKASCOPE_TOKEN={token}")
 
 
 @click.command()

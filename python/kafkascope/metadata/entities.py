@@ -72,7 +72,7 @@ def container_row(pod: Pod, container: Container) -> dict[str, Any]:
 
 def service_row(service: Service) -> dict[str, Any]:
     return {"service_id": service.uid, "service_name": service.full_name, "namespace": service.namespace, "cluster_ip": service.cluster_ip,
-            "external_ips": json.dumps(list(service.external_ips)), "labels": json.dumps(dict(service.labels)), "stop_time": 0}  # fmt: skip
+            "cluster_ips": json.dumps(service.cluster_ips), "external_ips": json.dumps(list(service.external_ips)), "labels": json.dumps(dict(service.labels)), "stop_time": 0}  # fmt: skip
 
 
 def pod_gone(row: dict[str, Any]) -> dict[str, Any]:

@@ -80,6 +80,11 @@ class Service:
     def full_name(self) -> str:
         return f"{self.namespace}/{self.name}"
 
+    @property
+    def cluster_ips(self) -> list[str]:
+        """Its cluster address, or one of each family."""
+        return [self.cluster_ip, *self.further_ips] if self.cluster_ip else []
+
     def selects(self, pod: Pod) -> bool:
         return bool(self.selector) and pod.namespace == self.namespace and set(self.selector) <= set(pod.labels)
 

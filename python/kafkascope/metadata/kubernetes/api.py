@@ -82,7 +82,9 @@ class Api:
             else:
                 path = kubeconfig_path(kubeconfig)
                 if path is None:
-                    raise KubernetesError("no Kubernetes cluster is configured", "name a kubeconfig with --kubeconfig or KUBECONFIG")
+                    named = os.environ.get("KUBECONFIG")
+                    found = f"no Kubernetes cluster is configured: KUBECONFIG is {named}, which is no file" if named else "no Kubernetes cluster is configured"
+                    raise KubernetesError(found, "name a kubeconfig with --kubeconfig or KUBECONFIG")
                 config = KubeConfig.from_file(path)
             chosen = config.get(context)
             if chosen is None:

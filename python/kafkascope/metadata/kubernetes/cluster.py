@@ -242,7 +242,7 @@ class ClusterWatch:
         behind = [s for s in self._services.get(pod.namespace, {}).values() if s.selects(pod) or (not s.selector and self._serves(s, uid))]
         behind.sort(key=lambda s: s.full_name)
         alone = (s for s in behind if s.cluster_ip and self._is_alone_behind(s, uid))
-        return pod, behind, [ip for s in alone for ip in (s.cluster_ip, *s.further_ips)]
+        return pod, behind, [ip for s in alone for ip in s.cluster_ips]
 
     def _serves(self, service: Service, uid: str) -> bool:
         return any(uid in pods for pods in self._slices.get((service.namespace, service.name), {}).values())

@@ -53,8 +53,10 @@ _ADDRESSES = """(SELECT * REPLACE (unnest(list_concat(
   CASE WHEN contains(status, '"podIPs"') THEN from_json(status->'podIPs', '["VARCHAR"]') ELSE [pod_ip] END,
   CASE WHEN contains(status, '"serviceIPs"') THEN from_json(status->'serviceIPs', '["VARCHAR"]') END)) AS pod_ip) FROM md_pod)"""
 _BY_IP = _by_time(_POD, _ADDRESSES, "pod_ip", "start_time", "NOT host_network")
+#: A service under each of its cluster addresses, of which older rows name only the first.
+_SERVICE_ADDRESSES = """(SELECT *, unnest(CASE WHEN cluster_ips IN ('', '[]') THEN [cluster_ip] ELSE from_json(cluster_ips, '["VARCHAR"]') END) AS ip FROM md_service)"""
 # Nothing tells when a service began: only ends divide the time.
-_SERVICE_BY_IP = _by_time("cluster_ip AS ip, service_id", "md_service", "cluster_ip", "stop_time")
+_SERVICE_BY_IP = _by_time("ip, service_id", _SERVICE_ADDRESSES, "ip", "stop_time")
 
 #: Relations of a pod by something else, with all that ``pod`` has.
 PODS_BY = frozenset({"pod_by_ip", "pod_by_name", "pod_by_replicaset"})
@@ -70,6 +72,6 @@ LOOKUPS = {
     "service_by_name": LookupSql(_newest("*", "md_service", "service_name", "time_"), True),
     # A cluster address first, otherwise the services of the pod that has the address.
     "ip_service": LookupSql(
-        f"{_SERVICE_BY_IP} UNION ALL SELECT pod_ip, service_id, _since, _until FROM ({_BY_IP}) WHERE pod_ip NOT IN (SELECT cluster_ip FROM md_service)", True),
+        f"{_SERVICE_BY_IP} UNION ALL SELECT pod_ip, service_id, _since, _until FROM ({_BY_IP}) WHERE pod_ip NOT IN (SELECT ip FROM {_SERVICE_ADDRESSES})", True),
     "node": LookupSql("SELECT * FROM md_node"),
 }  # fmt: skip
