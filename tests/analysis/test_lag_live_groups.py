@@ -147,6 +147,33 @@ def test_a_commit_that_changes_the_metadata_only(admin: Any, watched: Watched) -
     consumer.close()
 
 
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_a_topic_of_200_partitions(admin: Any, watched: Watched, protocol: str) -> None:
+    """While it is written and read, by two members; and after its offsets were set from outside for every other partition."""
+    topic, group = f"wide-{protocol}", f"wide-{protocol}-group"
+    make_topic(admin, topic, 200)
+    fill(topic, range(200), 4)
+    members = [read(topic, group, 200, **{"group.protocol": protocol})]
+    members.append(kafka.Consumer(CLIENT | {"group.id": group, "auto.offset.reset": "earliest", "enable.auto.commit": False, "group.protocol": protocol}))
+    members[1].subscribe([topic])
+    end = time.monotonic() + 40
+    while time.monotonic() < end and not all(len(member.assignment()) == 100 for member in members):
+        for member in members:
+            if any(message.error() is None for message in member.consume(50, timeout=0.5)):
+                member.commit(asynchronous=False)
+    fill(topic, range(0, 200, 3), 2)
+    assert all(len(member.assignment()) == 100 for member in members)
+    lags = compare(admin, watched, group, topic, 200)
+    assert len(lags) > 100 and any(lags.values())
+    for member in members:
+        member.close()
+    wanted = kafka.ConsumerGroupTopicPartitions(group, [kafka.TopicPartition(topic, p, 1) for p in range(0, 200, 2)])
+    for future in admin.alter_consumer_group_offsets([wanted]).values():
+        future.result(timeout=30)
+    lags = compare(admin, watched, group, topic, 200)
+    assert {lags[p] for p in range(0, 200, 6)} == {5} and {lags[p] for p in range(2, 200, 6)} == {3}
+
+
 def test_who_reads_committed_transactions(admin: Any, watched: Watched) -> None:
     topic, group = "committed-only", "committed-only-group"
     make_topic(admin, topic)

@@ -235,6 +235,41 @@ def test_lag_of_a_share_group(requests: list[dict[str, Any]], left: int, first_a
     assert {name: same[name] for name in ("lag", "position", "position_at", "lag_seconds")} == {name: row[name] for name in ("lag", "position", "position_at", "lag_seconds")}
 
 
+def admin(at: float, api: int, asked: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    return {"time_": at, "latency": 0.1, "req_cmd": api, "req_cmd_name": "", "req_body": json.dumps({"group_id": "s"} | asked), "resp": json.dumps({"error_code": 0} | answer)}
+
+
+def moved(at: float, offset: int, error: int = 0) -> dict[str, Any]:
+    asked = {"topics": [{"topic_name": "t", "partitions": [{"partition_index": 0, "start_offset": offset}]}]}
+    return admin(at, 91, asked, {"responses": [{"topic_name": "t", "topic_id": "id", "partitions": [{"partition_index": 0, "error_code": error}]}]})
+
+
+def forgotten(at: float, error: int = 0) -> dict[str, Any]:
+    return admin(at, 92, {"topics": [{"topic_name": "t"}]}, {"responses": [{"topic_name": "t", "topic_id": "id", "error_code": error}]})
+
+
+@pytest.mark.parametrize(
+    ("request_", "left"), [(moved(8, 0), 20), (moved(8, 15), 5), (moved(8, 15, error=68), 10), (forgotten(8), None), (forgotten(8, error=68), 10)],
+    ids=["set back", "set forward", "refused: it has members", "its offsets deleted", "not deleted: it has members"],
+)  # fmt: skip
+def test_a_share_group_that_is_moved_from_outside(request_: dict[str, Any], left: int | None) -> None:
+    """As ``kafka-share-groups --reset-offsets`` and ``--delete-offsets`` do it (KIP-932); 20 records, of which 10 are held."""
+    fetch = {"time_": 5, "response_time": 5.1, "group_id": "s", "topic": "t", "topic_id": "id", "first_offset": 0, "last_offset": 9, "records": 10}
+    rows = {
+        "kafka_produce": table("kafka_produce", {"at": 1, "base_offset": 0, "last_offset": 19}),
+        "kafka_fetch": table("kafka_fetch", fetch),
+        "kafka_events.beta": table("kafka_events.beta", share_fetch(5, [(0, 9, 1)]), share_fetch(6, [], [acks(0, 9, 1)], epoch=-1), request_),
+    }
+    monitor = Monitor()
+    for name, found in rows.items():
+        for batch in found.to_batches():
+            monitor.offer(name, batch)
+    monitor.step(10 * SECOND)
+    assert monitor.last is not None
+    assert [row["lag"] for row in monitor.last.lag.to_pylist()] == ([] if left is None else [left])
+    assert [row["lag"] for row in lag.partitions(observed.rows(rows), now_ns=10 * SECOND).to_pylist() if row["group_id"] == "s"] == ([] if left is None else [left])
+
+
 def test_rows_of_what_is_not_settled() -> None:
     """One when something is new, each with what was counted since the one before it; the last one of a recording whatever happened."""
     monitor, written = Monitor(), []

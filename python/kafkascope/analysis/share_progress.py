@@ -23,7 +23,7 @@ LATE_NS = SECOND
 MAX_RANGES = 10_000
 MAX_ALL_RANGES = 1_000_000
 
-ACQUIRED, RELEASED, RENEWED, SESSION_ENDED, UNANSWERED = "acquired", "released", "renewed", "session_ended", "unanswered"
+ACQUIRED, RELEASED, RENEWED, SESSION_ENDED, UNANSWERED, MOVED = "acquired", "released", "renewed", "session_ended", "unanswered", "moved"
 #: How a record is settled: by its holder, or because there is none at its offset.
 SETTLING = frozenset({"accepted", "rejected", "gap"})
 #: What is counted of a partition, beside its open ranges.
@@ -141,6 +141,10 @@ class ShareProgress(Generic[Key]):
             if partition is None:
                 partition = self.partitions[row.key] = SharePartition(row.group)
             changed.add(row.key)
+            if row.kind == MOVED:
+                partition.ranges.clear()
+                partition.next_offset = row.first
+                continue
             if row.kind == ACQUIRED:
                 self._acquire(partition, row)
             else:

@@ -7,12 +7,12 @@ import pyarrow.compute as pc
 
 from kafkascope.analysis.sql import query
 
-_LIST_OFFSETS, _OFFSET_FETCH, _DELETE_TOPICS, _DELETE_GROUPS, _OFFSET_DELETE = 2, 9, 20, 42, 47
+_LIST_OFFSETS, _OFFSET_FETCH, _DELETE_TOPICS, _DELETE_GROUPS, _OFFSET_DELETE, _DELETE_SHARE_GROUP_OFFSETS = 2, 9, 20, 42, 47, 92
 #: The requests that are read here.
-APIS = (_LIST_OFFSETS, _OFFSET_FETCH, _DELETE_TOPICS, _DELETE_GROUPS, _OFFSET_DELETE)
+APIS = (_LIST_OFFSETS, _OFFSET_FETCH, _DELETE_TOPICS, _DELETE_GROUPS, _OFFSET_DELETE, _DELETE_SHARE_GROUP_OFFSETS)
 _ASKING = pa.array([_LIST_OFFSETS], pa.int64())
 _FETCHING = pa.array([_OFFSET_FETCH], pa.int64())
-_DELETING = pa.array([_DELETE_TOPICS, _DELETE_GROUPS, _OFFSET_DELETE], pa.int64())
+_DELETING = pa.array([_DELETE_TOPICS, _DELETE_GROUPS, _OFFSET_DELETE, _DELETE_SHARE_GROUP_OFFSETS], pa.int64())
 
 #: What ``ends`` yields; ``lag.Rows`` takes it.
 ENDS = pa.schema(
@@ -55,7 +55,7 @@ def deletions(events: pa.Table) -> pa.Table:
     events = _of(events, _DELETING)
     if events.num_rows == 0:
         return DELETIONS.empty_table()
-    params = {"topics": _DELETE_TOPICS, "groups": _DELETE_GROUPS, "offsets": _OFFSET_DELETE}
+    params = {"topics": _DELETE_TOPICS, "groups": _DELETE_GROUPS, "offsets": _OFFSET_DELETE, "shared": _DELETE_SHARE_GROUP_OFFSETS}
     return query(_DELETIONS, params, events=events.select(_COLUMNS)).cast(DELETIONS)
 
 
@@ -114,14 +114,18 @@ SELECT cluster_id, time_, group_id, topic, topic_id, p.partition_index AS partit
 FROM parts WHERE p.error_code = 0 AND p.committed_offset IS NOT NULL ORDER BY ALL"""
 
 _DELETIONS = f"""
-WITH bodies AS ({_BODIES.format(apis="$topics, $groups, $offsets")}),
+WITH bodies AS ({_BODIES.format(apis="$topics, $groups, $offsets, $shared")}),
 topics AS (SELECT cluster_id, ts, unnest((answer->'$.responses')::JSON[]) r FROM bodies WHERE req_cmd = $topics),
 groups AS (SELECT cluster_id, ts, unnest((answer->'$.results')::JSON[]) r FROM bodies WHERE req_cmd = $groups),
 offsets AS (
   SELECT cluster_id, ts, group_id, topic->>'$.name' topic, unnest((topic->'$.partitions')::JSON[]) r FROM (
-    SELECT cluster_id, ts, asked->>'$.group_id' group_id, unnest((answer->'$.topics')::JSON[]) topic FROM bodies WHERE req_cmd = $offsets))
+    SELECT cluster_id, ts, asked->>'$.group_id' group_id, unnest((answer->'$.topics')::JSON[]) topic FROM bodies WHERE req_cmd = $offsets)),
+shared AS (
+  SELECT cluster_id, ts, asked->>'$.group_id' group_id, unnest((answer->'$.responses')::JSON[]) r FROM bodies
+  WHERE req_cmd = $shared AND (answer->>'$.error_code')::BIGINT = 0)
 SELECT cluster_id, ts time_, '' group_id, coalesce(r->>'$.name', '') topic, coalesce(r->>'$.topic_id', '') topic_id, NULL::BIGINT AS partition
 FROM topics WHERE (r->>'$.error_code')::BIGINT = 0
 UNION ALL SELECT cluster_id, ts, r->>'$.group_id', '', '', NULL FROM groups WHERE (r->>'$.error_code')::BIGINT = 0
 UNION ALL SELECT cluster_id, ts, group_id, topic, '', (r->>'$.partition_index')::BIGINT FROM offsets WHERE (r->>'$.error_code')::BIGINT = 0
+UNION ALL SELECT cluster_id, ts, group_id, r->>'$.topic_name', coalesce(r->>'$.topic_id', ''), NULL FROM shared WHERE (r->>'$.error_code')::BIGINT = 0
 ORDER BY ALL"""

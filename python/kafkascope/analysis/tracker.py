@@ -331,11 +331,12 @@ class Tracker:
                 if row["partition"] is not None:
                     mine &= self.parts.partition[where] == row["partition"]
                 slots = slots[mine]
-                # Its offsets are gone, its readers are not.
-                reading = slots[self.pairs.position_at[slots] > 0]
+                # Its offsets are gone, its readers are not; those of a share group have nothing else.
+                reads = (self.pairs.position_at[slots] > 0) & (self.pairs.share[slots] == 0)
+                reading = slots[reads]
                 for name in ("committed", "committed_at", "asked", "told_since", "first_at", "commit_filled"):
                     self.pairs.columns[name][reading] = _PAIR[name][0]
-                slots = slots[self.pairs.position_at[slots] == 0]
+                slots = slots[~reads]
             else:
                 self._deleted_groups.note(cluster, group, row["time_"])
             self._release_pairs(slots)
