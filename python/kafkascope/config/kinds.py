@@ -159,7 +159,10 @@ def by_table(inner: Kind) -> Kind:
 
 
 def _shown(value: Any) -> str:
-    return f"'{value}'" if isinstance(value, str) else f"{type(value).__name__} {str(value)[:60]}"
+    if isinstance(value, str):
+        return f"'{value}'"
+    # As TOML writes them; only of a list or a table its kind is the fault.
+    return str(value).lower() if isinstance(value, bool | int | float) else f"{type(value).__name__} {str(value)[:60]}"
 
 
 TEXT = Kind("TEXT", _text)
