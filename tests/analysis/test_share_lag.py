@@ -12,7 +12,7 @@ from analysis_rows import SECOND, captured, table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kafkascope.analysis import lag, observed
+from kafkascope.analysis import lag, observed, share_progress
 from kafkascope.analysis.monitor import NEEDED, Monitor
 from kafkascope.analysis.share_progress import (
     ACQUIRED,
@@ -188,6 +188,17 @@ def test_what_is_left(rows: list[ShareRow[int]], left: list[tuple[int, int]], co
     assert [(part.first, part.last) for part in one.ranges] == left
     assert {why: count for why, count in one.counts.items() if count} == {why: count for why, count in counts.items() if count}
     assert one.next_offset == max(row.last for row in rows) + 1
+
+
+def test_what_is_open_is_bounded_and_what_the_bounds_cost_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(share_progress, "MAX_RANGES", 3)
+    monkeypatch.setattr(share_progress, "MAX_ALL_RANGES", 5)
+    progress = ShareProgress[int]()
+    for key in (0, 1):
+        progress.take(acquired(offset, offset)._replace(key=key) for offset in range(0, 10, 2))
+    assert [len(one.ranges) for one in progress.partitions.values()] == [2, 3] and progress.dropped == 5
+    # The oldest go.
+    assert [part.first for part in progress.partitions[1].ranges] == [4, 6, 8]
 
 
 def share_fetch(at: float, records: list[tuple[int, int, int]], acks: list[dict[str, Any]] = (), *, error: int = 0, member: str = "m", epoch: int = 1) -> dict[str, Any]:  # type: ignore[assignment]
