@@ -117,13 +117,15 @@ ONCE int step(struct sock_state *ss, struct src *s, struct ev *e, __u32 pos, __u
 	if (d->off < d->resume && use > d->resume - d->off)
 		use = d->resume - d->off;
 	if (d->off < d->lim && d->off >= d->resume && !blind) {
-		/* A batch that lies in pieces costs more to copy than to hop over. */
-		if (d->records && cfg_hop && body > (s->iov ? IOV_HOP : cfg_hop)) {
+		/* A batch that lies in pieces costs more to copy than to hop over, and what does not fit is read batch by batch. */
+		__u32 tight = body > d->lim - d->off, hop = s->iov || tight ? IOV_HOP : cfg_hop;
+		if (d->records && cfg_hop && body > hop) {
 			__u32 want = WINDOW + BATCH_HEADER, head;
 			if (want > use)
 				want = use;
 			int got = take(s, e, pos, want, held);
-			head = got > 0 ? find_batch(e, got + held, body + held, s->iov ? IOV_HOP : cfg_hop) : 0;
+			e->z = 0;
+			head = got > 0 ? find_batch(e, got + held, body + held, hop) : 0;
 			if (head > held && head <= want + held) {
 				use = head - held;
 				d->resume = d->off + e->z - held;
@@ -136,6 +138,9 @@ ONCE int step(struct sock_state *ss, struct src *s, struct ev *e, __u32 pos, __u
 				e->h.cap = head;
 				return use;
 			}
+			/* The next turn begins where a large batch may. */
+			if (tight && e->z > held && e->z - held < use)
+				use = e->z - held;
 		}
 		if (lead) {
 			if (use > lead)

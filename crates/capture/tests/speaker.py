@@ -141,10 +141,20 @@ def batch(base_offset, records, size):
     return head + b"\2" * (size - len(head))
 
 
+def mixed(talk):
+    """Batches of all sizes, so that a large one begins anywhere in what is read of a message."""
+    sizes = [70, 300, 4100, 90, 20000, 2500, 600, 30000, 80, 450, 25000, 200]
+    carried(talk, b"fields" * 9 + b"".join(batch(100 * n, 3, size) for n, size in enumerate(sizes)) + b"end")
+
+
 def batches(talk):
     """Two partitions of three batches and one of a small one, between fields of a response and of a request."""
     partition = b"".join(batch(1000 * n, 30, 20000) for n in range(3))
-    body = b"fields" * 9 + partition + b"index and offsets" * 4 + partition + b"more" * 5 + batch(7, 1, 300) + b"end"
+    carried(talk, b"fields" * 9 + partition + b"index and offsets" * 4 + partition + b"more" * 5 + batch(7, 1, 300) + b"end")
+
+
+def carried(talk, body):
+    """In the answer to a Fetch and in a Produce; in step afterwards."""
     talk.ask(request(1, 12, 9, b"speaker", b"f" * 60))
     talk.answer(response(9, body), 4)
     talk.ask(request(0, 9, 10, b"speaker", body), 8)

@@ -76,6 +76,32 @@ fn batches_beyond_the_limit_are_found_when_those_before_them_were_left_out() {
     }
 }
 
+/// A message that does not fit is read batch by batch: a large one is found behind small ones, wherever it begins.
+#[test]
+#[ignore = "needs root and eBPF"]
+fn of_batches_of_all_sizes_beyond_the_limit_every_header_is_kept() {
+    let _alone = alone();
+    for hook in Hook::ALL {
+        let settings = Settings {
+            hook: Some(hook),
+            records_cap: 16 << 10,
+            ..Settings::default()
+        };
+        let o = run_with(&settings, "mixed", "127.0.0.1", None);
+        for (from_client, stream) in [(true, &o.sent), (false, &o.answered)] {
+            let both = check(&o, from_client, stream);
+            let told = both.told();
+            let missing = |i: &u32| !told.contains_key(i);
+            let left_out: Vec<u32> = (0..both.send.end).filter(missing).collect();
+            assert!(left_out.len() > 60_000);
+            assert!(
+                left_out.iter().all(|&i| stream[i as usize] == 2),
+                "a header or a field is missing"
+            );
+        }
+    }
+}
+
 /// The sender's end is enough, in however many pieces of memory a message lies.
 #[test]
 #[ignore = "needs root and eBPF"]
