@@ -84,7 +84,20 @@ fn write_table(
         };
         writeln!(out, "        columns[{i}].{push}({value});")?;
     }
-    writeln!(out, "    }}\n}}")
+    let lengths = columns.iter().filter_map(|(column, kind)| match &**kind {
+        "s" | "u" => Some(format!("self.{}.len()", field(column))),
+        "s?" | "u?" => Some(format!("self.{}.map_or(0, str::len)", field(column))),
+        _ => None,
+    });
+    let lengths: Vec<String> = lengths.collect();
+    let sum = match lengths.len() {
+        0 => "0".to_owned(),
+        _ => lengths.join(" + "),
+    };
+    writeln!(
+        out,
+        "    }}\n    fn text(&self) -> usize {{\n        {sum}\n    }}\n}}"
+    )
 }
 
 fn capital(word: &str) -> String {

@@ -8,6 +8,8 @@ pub trait Row {
     const TABLE: usize;
     /// Appends one value to every column.
     fn write(&self, columns: &mut [Column]);
+    /// Bytes of its strings.
+    fn text(&self) -> usize;
 }
 
 /// Values of one column, in Arrow's layout.
@@ -51,6 +53,31 @@ impl Column {
         }
     }
 
+    /// Without values, with room for as many as this has: a column that grows from nothing is copied
+    /// as often as its length doubles.
+    fn again(&self) -> Self {
+        let data = match &self.data {
+            Data::Bool(bits) => Data::Bool(Vec::with_capacity(bits.len())),
+            Data::Int(values) => Data::Int(Vec::with_capacity(values.len())),
+            Data::Float(values) => Data::Float(Vec::with_capacity(values.len())),
+            Data::Str { offsets, bytes } => {
+                let mut begun = Vec::with_capacity(offsets.len());
+                begun.push(0);
+                Data::Str {
+                    offsets: begun,
+                    bytes: Vec::with_capacity(bytes.len()),
+                }
+            }
+        };
+        Column {
+            data,
+            valid: None,
+            nulls: 0,
+            rows: 0,
+        }
+    }
+
+    #[inline]
     pub fn int(&mut self, value: Option<i64>) {
         self.validity(value.is_some());
         if let Data::Int(values) = &mut self.data {
@@ -58,6 +85,7 @@ impl Column {
         }
     }
 
+    #[inline]
     pub fn float(&mut self, value: Option<f64>) {
         self.validity(value.is_some());
         if let Data::Float(values) = &mut self.data {
@@ -65,6 +93,7 @@ impl Column {
         }
     }
 
+    #[inline]
     pub fn bool(&mut self, value: Option<bool>) {
         let row = self.rows;
         self.validity(value.is_some());
@@ -73,6 +102,7 @@ impl Column {
         }
     }
 
+    #[inline]
     pub fn str(&mut self, value: Option<&str>) {
         self.validity(value.is_some());
         if let Data::Str { offsets, bytes } = &mut self.data {
@@ -82,15 +112,20 @@ impl Column {
         }
     }
 
+    #[inline]
     fn validity(&mut self, present: bool) {
-        if !present && self.valid.is_none() {
-            self.valid = Some(vec![0xff; self.rows.div_ceil(8)]);
+        if !present || self.valid.is_some() {
+            self.mark(present);
         }
-        if let Some(bits) = &mut self.valid {
-            set(bits, self.rows, present);
-        }
-        self.nulls += usize::from(!present);
         self.rows += 1;
+    }
+
+    fn mark(&mut self, present: bool) {
+        let bits = self
+            .valid
+            .get_or_insert_with(|| vec![0xff; self.rows.div_ceil(8)]);
+        set(bits, self.rows, present);
+        self.nulls += usize::from(!present);
     }
 
     fn size(&self) -> usize {
@@ -135,6 +170,15 @@ impl Batch {
         }
     }
 
+    /// Without rows, with room for as many.
+    fn again(&self) -> Self {
+        Batch {
+            table: self.table,
+            columns: self.columns.iter().map(Column::again).collect(),
+            rows: 0,
+        }
+    }
+
     pub fn size(&self) -> usize {
         self.columns.iter().map(Column::size).sum()
     }
@@ -143,8 +187,6 @@ impl Batch {
 /// The batches that grow now, one for each table.
 pub struct Batches {
     batches: Vec<Batch>,
-    /// Bytes of strings in each batch.
-    strings: Vec<usize>,
     /// Bytes of all batches above which rows are refused.
     limit: usize,
     bytes: usize,
@@ -160,7 +202,6 @@ impl Batches {
     pub fn new(limit: usize) -> Self {
         Batches {
             batches: OBSERVED.iter().map(|t| Batch::new(t)).collect(),
-            strings: vec![0; OBSERVED.len()],
             limit: limit.min(BATCH),
             bytes: 0,
             refused: 0,
@@ -183,9 +224,7 @@ impl Batches {
         let batch = &mut self.batches[R::TABLE];
         row.write(&mut batch.columns);
         batch.rows += 1;
-        let strings = strings(batch);
-        self.bytes += strings - std::mem::replace(&mut self.strings[R::TABLE], strings)
-            + 8 * batch.columns.len();
+        self.bytes += row.text() + 8 * batch.columns.len();
     }
 
     /// Bytes that wait.
@@ -209,19 +248,13 @@ impl Batches {
     /// The batches that have rows; the next rows begin new ones.
     pub fn take(&mut self) -> Vec<Batch> {
         self.bytes = 0;
-        self.strings.fill(0);
         let full = self.batches.iter_mut().filter(|b| b.rows > 0);
-        full.map(|b| std::mem::replace(b, Batch::new(b.table)))
-            .collect()
+        full.map(|b| {
+            let next = b.again();
+            std::mem::replace(b, next)
+        })
+        .collect()
     }
-}
-
-fn strings(batch: &Batch) -> usize {
-    let len = |c: &Column| match &c.data {
-        Data::Str { bytes, .. } => bytes.len(),
-        _ => 0,
-    };
-    batch.columns.iter().map(len).sum()
 }
 
 #[cfg(test)]
