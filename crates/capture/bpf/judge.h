@@ -28,8 +28,9 @@ INL int looks_produce(const __u8 *p, __u32 n, __u32 version)
 	return (acks == 0xffff || acks <= 1) && ms >= 100 && ms <= 3600000;
 }
 
-/* Is this the start of a request: size, key, version, correlation id, client id? n bytes are there, 14 or more. */
-INL int looks_request(const __u8 *p, __u32 n)
+/* Is this the start of a request: size, key, version, correlation id, client id? n bytes are there, 14 or more. A
+ * client that opens a connection may have any name. */
+INL int looks_request(const __u8 *p, __u32 n, int opens)
 {
 	__u32 size = be32(p), key = p[4] << 8 | p[5], version = p[6] << 8 | p[7], client = p[12] << 8 | p[13];
 	if (!fits_size(size) || key > 100 || version > 20)
@@ -39,8 +40,10 @@ INL int looks_request(const __u8 *p, __u32 n)
 	/* ZooKeeper's frames look like Produce with an empty client id; kafka-go's writer sends just that. */
 	if (client == 0 && key == PRODUCE)
 		return version > 0 && looks_produce(p, n, version);
-	if (client > 1024 || client + 10 > size)
+	if (client > 0x7fff || client + 10 > size)
 		return 0;
+	if (opens)
+		return 1;
 	for (__u32 j = 0; j < 4; j++) /* UTF-8 without control characters; a response with a small correlation id fails here */
 		if (j < client && 14 + j < n && (p[14 + j] < 0x20 || p[14 + j] == 0x7f || (!j && p[14] > 0x7f && (p[14] < 0xc2 || p[14] > 0xf4))))
 			return 0;
@@ -102,7 +105,7 @@ ONCE int judge(struct sock_state *ss, struct src *s, struct ev *e, __u32 n, __u3
 	/* A connection older than this program is judged wherever it stands: there a message must be whole, or begin
 	 * with a read of its header alone. A 17-byte HTTP/2 PING that claims 2054 bytes is neither. */
 	int whole = ss->role || held || n >= 1024 || n >= size + 4;
-	if (have >= 14 && whole && looks_request(e->d, have)) {
+	if (have >= 14 && whole && looks_request(e->d, have, ss->opened && !ss->blind)) {
 		ss->verdict = V_KAFKA;
 		other->sync = ss->role != ROLE_NONE && !ss->blind;
 		ss->role = tx ? ROLE_CLIENT : ROLE_SERVER;
@@ -137,7 +140,7 @@ ONCE int resync(struct sock_state *ss, struct src *s, struct ev *e, __u32 n, __u
 	}
 	if (have < need)
 		return 0;
-	if (request ? looks_request(e->d, have)
+	if (request ? looks_request(e->d, have, 0)
 		    : size >= 4 && size <= MESSAGE_MAX && ss->corr - be32(e->d + 4) < 4096) {
 		d->sync = 1;
 		d->off = d->msg = 0;

@@ -196,7 +196,7 @@ def sendfile(talk):
 
 
 def unicode(talk):
-    for client in ("ünïcode", "\u4e3b\u9898", "\u00df"):
+    for client in ("{\n\t1}", "ünïcode", "\u4e3b\u9898", "\u00df", "x" * 0x7FFF):
         talk.ask(request(3, 9, 7, client.encode(), bytes(range(200))))
         talk.answer(ANSWER)
 

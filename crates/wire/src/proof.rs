@@ -54,7 +54,6 @@ const API_VERSIONS: i16 = 18;
 const PRODUCE: i16 = 0;
 /// Beyond what any release will reach soon; a client newer than the schemas opens with such a version.
 const FAR_VERSION: i16 = 30;
-const MAX_CLIENT_ID: usize = 1024;
 /// Bytes that are read of a candidate before the whole of it.
 const GLANCE: usize = 256;
 
@@ -141,9 +140,9 @@ pub(crate) fn in_step_head(head: &[u8]) -> bool {
     (0..=255).contains(&key) && (0..=63).contains(&version)
 }
 
-fn client_id_makes_sense(id: &[u8]) -> bool {
-    id.len() <= MAX_CLIENT_ID
-        && std::str::from_utf8(id).is_ok_and(|s| !s.chars().any(char::is_control))
+/// Kafka takes any text; control characters are rather another protocol's numbers, but where a connection opens.
+fn client_id_makes_sense(id: &[u8], opening: bool) -> bool {
+    std::str::from_utf8(id).is_ok_and(|s| opening || !s.chars().any(char::is_control))
 }
 
 /// The message at the start of `bytes` (size field first) as a view, its missing end a hole.
@@ -186,7 +185,10 @@ pub(crate) fn request(bytes: &[u8], place: Place, tape: &mut Tape) -> Proof {
     if !(named || place.opening || place.second || place.aligned) {
         return Proof::No;
     }
-    if !header.client_id.is_none_or(client_id_makes_sense) {
+    if !header
+        .client_id
+        .is_none_or(|id| client_id_makes_sense(id, place.opening))
+    {
         return Proof::No;
     }
     if !known(header.api_key, header.api_version) {

@@ -74,6 +74,30 @@ fn a_correlation_id_is_any_number() {
 }
 
 #[test]
+fn a_client_id_is_any_text() {
+    let longest = "x".repeat(i16::MAX as usize);
+    for client in [
+        "{\"a\": 1}\n",
+        "\u{7f}\u{1} \t",
+        &"ü".repeat(16_000),
+        &longest,
+    ] {
+        let mut log = Log::default();
+        let mut s = Session::new(None, true);
+        for id in 1..3 {
+            s.data(true, 10, &heartbeat(id, client), &mut log.sink());
+            s.data(false, 20, &heartbeat_response(id), &mut log.sink());
+        }
+        s.close(50, &mut log.sink());
+        assert_eq!(log.pairs(), [(12, 1, true, true), (12, 2, true, true)]);
+        let Item::Exchange(e) = &log.items[1] else {
+            panic!()
+        };
+        assert_eq!(e.client_id.as_deref(), Some(client));
+    }
+}
+
+#[test]
 fn the_role_is_found_on_either_side() {
     let (up, down) = conversation();
     let mut log = Log::default();
