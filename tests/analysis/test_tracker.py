@@ -208,3 +208,22 @@ def test_the_trend_is_that_of_the_last_minute() -> None:
     tracker.take(Rows(commits=table("kafka_commits", {"at": 80, "offset": 390})))
     (row,) = tracker.partitions(80 * SECOND).to_pylist()
     assert row["trend"] < 0 and row["drain_seconds"] == pytest.approx(row["lag"] / -row["trend"])
+
+
+@pytest.mark.parametrize(("written", "done", "ahead"), [(50, 30, 0), (30, 30, 500), (20, 50, 9_000), (0, 10, 2_000)], ids=["falls behind", "keeps its distance", "catches up", "nothing new"])
+@pytest.mark.parametrize("every", [2, 5, 10, 13], ids=lambda every: f"looked at every {every} s")
+def test_trend_and_time_to_drain_are_those_of_steady_rates(written: int, done: int, ahead: int, every: int) -> None:
+    """Records per second written and committed, and how many are left at the beginning; recomputed from these."""
+    tracker = Tracker()
+    for second in range(1, 181):
+        end, committed = 10_000 + written * second, 10_000 - ahead + done * second
+        produced = [{"at": second, "base_offset": end - max(written, 1), "last_offset": end - 1, "records": written}] if written or second == 1 else []
+        tracker.take(Rows(produce=table("kafka_produce", *produced), commits=table("kafka_commits", {"at": second, "offset": committed})))
+        if second % every == 0:
+            (row,) = tracker.partitions(second * SECOND).to_pylist()
+            tracker.note_lag(second * SECOND)
+    second = 180 // every * every
+    left = 10_000 + written * second - (10_000 - ahead + done * second)
+    assert row["lag"] == left
+    assert row["trend"] == pytest.approx(written - done)
+    assert row["drain_seconds"] == (None if done <= written else pytest.approx(left / (done - written)))
