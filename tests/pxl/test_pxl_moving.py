@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ from test_pxl_scripts import ARGS
 
 from kafkascope import pxl
 from kafkascope.pxl import program, vis
-from kafkascope.pxl.moving import MAX_KEPT, Shelf
+from kafkascope.pxl.moving import MAX_KEPT, Kept, Shelf
 from kafkascope.scripts import Library
 from kafkascope.store import DuckDBEngine, Store, catalogue
 
@@ -19,6 +20,8 @@ RELATIONS = catalogue.load()
 SCRIPTS = Library.load(()).scripts
 #: No bin, no second and no window has this length.
 LATER = 61_000_000_007
+#: The scripts that take longest to compile.
+DEAREST = {"px/kafka_overview", "px/services", "px/cluster", "px/namespace"}
 
 
 @pytest.fixture(autouse=True)
@@ -28,10 +31,14 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
     return mine
 
 
+def shelved(source: str, calls: list[pxl.FuncCall]) -> Kept | None:
+    return program._SHELF.find(program.shelf_key(source, calls), [text for _, text in program._slots(calls)], RELATIONS)
+
+
 def again(source: str, calls: list[pxl.FuncCall], monkeypatch: pytest.MonkeyPatch) -> bool:
     """Whether the script is kept; what it gives a minute later must be what a compilation gives."""
     first = pxl.compile(source, RELATIONS, calls, NOW)
-    kept = program._SHELF.find(program.shelf_key(source, calls), RELATIONS) is not None
+    kept = shelved(source, calls) is not None
     second = pxl.compile(source, RELATIONS, calls, NOW + LATER)
     monkeypatch.setattr(program, "_SHELF", Shelf())
     fresh = pxl.compile(source, RELATIONS, calls, NOW + LATER)
@@ -77,11 +84,86 @@ def test_other_arguments_and_other_tables_are_compiled(shelf: Shelf) -> None:
         pxl.compile(source, {"kafka_produce": RELATIONS["kafka_produce"]}, [pxl.FuncCall("f", {"table": "kafka_fetch"})], NOW)
 
 
+#: Texts that scripts ask about (none, ``-``), names, and ends of windows that move, that stay, and that are none.
+TEXTS = ["", "-", "ns/order", "10.0.0.1", "-5m", "-1h30m", "2027-01-15 00:00:00"]
+
+
+@pytest.mark.parametrize("name", [name for name, script in SCRIPTS.items() if script.vis])
+def test_a_plan_for_other_arguments_is_the_one_that_is_made_of_them(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    script, random_ = SCRIPTS[name], random.Random(name)
+    spec = vis.load(script.vis)
+    usual = {v["name"]: v.get("defaultValue", ARGS.get(name, {}).get(v["name"], "x")) for v in (spec or {}).get("variables", [])}
+    shelf = Shelf()
+    taken = 0
+    for step in range(12):
+        given = {k: random_.choice([v, v, *(t for t in TEXTS if step > 5 or k != "start_time")]) for k, v in usual.items()}
+        now = NOW + step * LATER
+        monkeypatch.setattr(program, "_SHELF", Shelf())
+        fresh = outcome(script.pxl, spec, given, now)
+        monkeypatch.setattr(program, "_SHELF", shelf)
+        try:
+            taken += shelved(script.pxl, vis.calls(spec, given)) is not None
+        except vis.ArgumentError:
+            continue
+        assert outcome(script.pxl, spec, given, now) == fresh, given
+    assert taken or name not in DEAREST
+
+
+def outcome(source: str, spec: Any, given: dict[str, str], now_ns: int) -> str:
+    try:
+        return pxl.compile(source, RELATIONS, vis.calls(spec, given), now_ns).explain()
+    except (pxl.PxLError, vis.ArgumentError) as error:
+        return str(error)
+
+
+@pytest.mark.parametrize(
+    ("body", "other", "kept"),
+    [
+        ("df = df[df.topic == a]", "y", True), ("df.x = px.script_reference(df.topic, 'px/pod', {'pod': a})", "y", True), ("df.x = px.Pod(a)", "y", True),
+        ("df = df[px.select(df.topic == a, True, a == '')]", "y", True), ("df = df[px.select(df.topic == a, True, a == '')]", "", False),
+        ("df = df[px.contains(df.topic, a)]", "y", True), ("df = df[px.contains(df.topic, a)]", "", False),
+        ("df.x = 'topic/' + a", "y", True), ("df = df[df.topic == f'a{a}{a}']", "y", False), ("df = df[px.select(df.topic == a, True, a + 'b' == 'yb')]", "y", False), ("df[a] = 1", "y", False), ("df.x = 1 if a == b else 2", "y", False), ("df.x = df.topic if a != 'z' else a", "z", False),
+        ("df.x = a\ndf.y = 'y'", "y", True), ("df.x = a\ndf = df[df.topic == b]", "b", True),
+    ],
+)
+def test_a_text_that_only_ends_up_in_the_plan_stays_open_there(body: str, other: str, kept: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = f"import px\ndef f(a: str, b: str):\n    df = px.DataFrame('kafka_produce', start_time='-5m')\n    {body.replace(chr(10), chr(10) + '    ')}\n    return df"
+
+    def compiled(a: str) -> str:
+        return pxl.compile(source, RELATIONS, [pxl.FuncCall("f", {"a": a, "b": "b"})], NOW).explain()
+
+    compiled("x")
+    assert (shelved(source, [pxl.FuncCall("f", {"a": other, "b": "b"})]) is not None) is kept
+    found = compiled(other)
+    monkeypatch.setattr(program, "_SHELF", Shelf())
+    assert compiled(other) == found
+
+
+def test_a_window_of_an_argument_is_the_one_that_it_tells_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = "import px\ndef f(start: str, end: str):\n    df = px.DataFrame('kafka_produce', start_time=start, end_time=end)\n    return df{}"
+
+    def windows(narrowed: str, start: str, end: str, now: int) -> str:
+        explained = pxl.compile(source.format(narrowed), RELATIONS, [pxl.FuncCall("f", {"start": start, "end": end})], now).explain()
+        return explained.split("kafka_produce ")[1].split(" ")[0]
+
+    minute = 60 * 10**9
+    assert windows("", "-5m", "-1m", NOW) == f"{NOW - 5 * minute}..{NOW - minute}"
+    assert windows("", "-7m", "-2m", NOW + 9) == f"{NOW + 9 - 7 * minute}..{NOW + 9 - 2 * minute}"
+    # Both ends at one moment: which argument told which is not known.
+    assert windows("", "-3m", "-3m", NOW) == f"{NOW - 3 * minute}..{NOW - 3 * minute}"
+    assert windows("", "-4m", "-3m", NOW) == f"{NOW - 4 * minute}..{NOW - 3 * minute}"
+    assert windows("", "2027-01-15 00:00:00", "-1m", NOW) == f"1799971200000000000..{NOW - minute}"
+    # A filter that is narrower than one argument is not narrower than another.
+    early = "[df.time_ >= px.parse_time('2027-01-15 07:50:00')]"
+    assert windows(early, "-30m", "-1m", NOW) == f"{NOW - 10 * minute}..{NOW - minute}"
+    assert windows(early, "-2m", "-1m", NOW) == f"{NOW - 2 * minute}..{NOW - minute}"
+
+
 def test_what_was_used_longest_ago_goes(shelf: Shelf) -> None:
     sources = [f"import px\npx.display(px.DataFrame('kafka_produce', start_time='-{i}m'))" for i in range(1, MAX_KEPT + 2)]
     for source in sources:
         pxl.compile(source, RELATIONS, (), NOW)
-    found = [shelf.find(program.shelf_key(source, ()), RELATIONS) is not None for source in sources]
+    found = [shelved(source, []) is not None for source in sources]
     assert found == [False] + [True] * MAX_KEPT
 
 

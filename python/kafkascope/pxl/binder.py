@@ -38,7 +38,7 @@ def bind(value: Any, schema: Schema, at: Place = NOWHERE) -> Expr:
     if isinstance(value, Ref):
         return column(value.name, schema, value.at)
     if isinstance(value, Const):
-        return Literal(value.value, value.type, value.semantic)
+        return value.literal()
     if isinstance(value, Apply):
         args = [None if arg is NOTHING else bind(arg, schema, value.at) for arg in value.args]
         return call(value.fn, _unknown(args, value.at), schema, value.at)
@@ -122,7 +122,7 @@ def _simplify(fn: str, args: list[Expr]) -> Expr | None:
     elif fn == "cidrs_contain_ip" and isinstance(args[0], Literal) and args[0].value.strip() in ("", "[]") and not args[1].nullable:
         # px.get_cidrs() where nobody tells the cluster's networks: costly for every row, and known.
         return FALSE
-    elif fn == "contains" and isinstance(args[1], Literal) and args[1].value == "" and not args[0].nullable:
+    elif fn == "contains" and isinstance(args[1], Literal) and args[1].equals("") and not args[0].nullable:
         return TRUE
     return None
 

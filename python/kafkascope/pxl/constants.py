@@ -8,7 +8,8 @@ from typing import Any
 from kafkascope.pxl.errors import Place, error
 from kafkascope.pxl.functions import scalars, semantics
 from kafkascope.pxl.functions.scalars import SCALARS
-from kafkascope.pxl.types import DataType
+from kafkascope.pxl.given import LONGEST, Given
+from kafkascope.pxl.types import DataType, SemanticType
 from kafkascope.pxl.values import Const
 
 MAX_TEXT = 1 << 16
@@ -35,6 +36,13 @@ def fold(fn: str, args: list[Const], at: Place) -> Const | None:
     result = scalars.resolve(SCALARS[fn], [a.type for a in args])
     if result is None:
         return None
+    if fn in ("equal", "notEqual") and args[0].type is args[1].type is DataType.STRING:
+        given, other = args if isinstance(args[0], Given) else reversed(args)
+        return Const(given.equals(other) is (fn == "equal"), result, semantics.of_call(fn, [a.semantic for a in args]), at)
+    if fn == "add" and result is DataType.STRING and isinstance(args[0], Given) is not isinstance(args[1], Given):
+        joined = _around(args[0], args[1], semantics.of_call(fn, [a.semantic for a in args]), at)
+        if joined is not None:
+            return joined
     values = [a.value for a in args]
     if fn == "add" and result is DataType.STRING and sum(len(v) for v in values) > MAX_TEXT:
         raise error(f"the text is longer than {MAX_TEXT} characters", at)
@@ -51,3 +59,11 @@ def fold(fn: str, args: list[Const], at: Place) -> Const | None:
     if result is DataType.FLOAT64:
         value = float(value)
     return Const(value, result, semantics.of_call(fn, [a.semantic for a in args]), at)
+
+
+def _around(left: Const, right: Const, semantic: SemanticType, at: Place) -> Const | None:
+    """A text of the script joined to one from outside, which stays open; ``None`` when they are long."""
+    given, before, after = (left, "", right.value) if isinstance(left, Given) else (right, left.value, "")
+    if not isinstance(given, Given) or len(given.text) + len(before) + len(after) + LONGEST > MAX_TEXT:
+        return None
+    return given.between(before, after, semantic, at)

@@ -30,6 +30,14 @@ class Literal:
     semantic: SemanticType = NONE
     nullable: bool = False
 
+    def equals(self, text: str) -> bool:
+        """Whether it is this text."""
+        return bool(self.value == text)
+
+    def meaning(self, semantic: SemanticType) -> Literal:
+        """The same value under another meaning."""
+        return Literal(self.value, self.type, semantic)
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -109,7 +117,7 @@ def substitute(expr: Expr, replace: Callable[[Column], Expr]) -> Expr:
 def with_semantic(expr: Expr, semantic: SemanticType) -> Expr:
     """The same value under another meaning."""
     if isinstance(expr, Literal):
-        return Literal(expr.value, expr.type, semantic)
+        return expr.meaning(semantic)
     if isinstance(expr, Lookup):
         return Lookup(expr.relation, expr.field, expr.key, expr.type, semantic, at=expr.at)
     if isinstance(expr, Call):

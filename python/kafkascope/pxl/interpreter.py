@@ -10,7 +10,8 @@ from kafkascope.pxl import constants, frames, pxmodule, syntax, views
 from kafkascope.pxl.errors import NOWHERE, Place, PxLError, did_you_mean, error, listing
 from kafkascope.pxl.expr import Column
 from kafkascope.pxl.frames import ContextOf, Frame, Grouped, Method
-from kafkascope.pxl.moving import Clock, Moving
+from kafkascope.pxl.given import Given
+from kafkascope.pxl.moving import Clock
 from kafkascope.pxl.plan import Graph
 from kafkascope.pxl.types import DataType
 from kafkascope.pxl.values import (
@@ -72,8 +73,6 @@ class Interpreter:
         self.columns: dict[str, tuple[Column, ...]] = {}
         self.warnings: list[str] = []
         self._steps = 0
-        #: How often the script made a text of others.
-        self.joined = 0
         self._depth = 0
         self._text = 0
         self._memo: dict[Any, Any] | None = None
@@ -354,7 +353,7 @@ class Interpreter:
             folded = constants.fold(fn, operands, at)
             if folded is not None:
                 if folded.type is DataType.STRING:
-                    self._text += len(folded.value)
+                    self._text += len(folded.text if isinstance(folded, Given) else folded.value)
                     if self._text > MAX_TEXT:
                         raise error(f"the script makes more than {MAX_TEXT} characters of text", at)
                 return folded
@@ -366,7 +365,6 @@ class Interpreter:
                 raise error("a data frame is not a value", at, "name a column: df.x")
             if not isinstance(operand, _VALUE):
                 raise error(f"an operator takes columns and constants, found {kind(operand)}", at, _OF_NONE if operand is NOTHING else "")
-        self.joined += fn == "add"
         return apply(fn, tuple(operands), at)
 
     # ---- calls ----
@@ -417,7 +415,6 @@ class Interpreter:
                 continue
             if not isinstance(arg, _VALUE):
                 raise error(f"px.{name} takes columns and constants, found {kind(arg)}", at, _OF_NONE if arg is NOTHING else "")
-        self.joined += name in ("add", "replace")
         return apply(name, tuple(args), at)
 
     def invoke(self, function: Function, args: list[Any], keywords: dict[str, Any], at: Place) -> Any:
@@ -428,7 +425,7 @@ class Interpreter:
             values[name] = _annotated(function, name, value, at)
         key = None
         if self._memo is not None and all(isinstance(v, (Const, Frame)) for v in values.values()):
-            key = (id(function), tuple((n, (v.value, v.type, v.semantic) if isinstance(v, Const) and not isinstance(v, Moving) else v) for n, v in values.items()))
+            key = (id(function), tuple((n, v.key if isinstance(v, Const) else v) for n, v in values.items()))
             known = self._memo.get(key)
             if known is not None:
                 return known
@@ -476,7 +473,7 @@ def _annotated(function: Function, name: str, value: Any, at: Place) -> Any:
     if not isinstance(value, Const):
         raise error(f"{function.name}(): '{name}: {annotation.name}' takes a constant, found {kind(value)}", at, "leave the annotation out to pass a column")
     if value.type is annotation.type:
-        return Const(value.value, value.type, annotation.semantic if annotation.semantic is not pxmodule.St.NONE else value.semantic, value.at)
+        return value.meaning(annotation.semantic if annotation.semantic is not pxmodule.St.NONE else value.semantic, value.at)
     if annotation.type is DataType.FLOAT64 and value.type is DataType.INT64:
         return Const(float(value.value), DataType.FLOAT64, annotation.semantic, value.at)
     if annotation.type is DataType.TIME64NS and value.type is DataType.INT64:

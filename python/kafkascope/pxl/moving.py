@@ -1,4 +1,4 @@
-"""Plans that are kept between runs: a live script is asked for every few seconds with nothing changed but the time.
+"""Plans that are kept between runs: a live script is asked for every few seconds with nothing changed but the time, or with another pod's name.
 
 A plan is kept when the clock went into nothing but the windows of its scans: then the same plan a minute later is the one with its windows a
 minute later. A script that computes with ``px.now()`` is compiled anew each time.
@@ -7,18 +7,22 @@ minute later. A script that computes with ``px.now()`` is compiled anew each tim
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kafkascope.pxl.plan import Node, Scan, post_order
+from kafkascope.pxl import times
+from kafkascope.pxl.given import Answers, Arguments, filled
+from kafkascope.pxl.plan import Filter, Node, Project, Scan, Spread, Unnest, post_order
 from kafkascope.pxl.rules.rebuild import over
 from kafkascope.pxl.types import DataType, SemanticType
 from kafkascope.pxl.values import NOWHERE, Const
 
-#: Scripts with their arguments, the ones used last: a page has some twenty.
+#: Plans, the ones of the scripts used last: a page has some twenty.
 MAX_KEPT = 128
+#: Plans of one script, for arguments that lead to different ones.
+_MOST_PLANS = 8
 
 
 class Moving(Const):
@@ -42,6 +46,10 @@ class Moving(Const):
         self._read()
         return self._instant
 
+    @property
+    def key(self) -> Moving:
+        return self
+
 
 class Clock:
     """The time of one compilation, and what it went into."""
@@ -53,6 +61,8 @@ class Clock:
         #: The ends of windows: those that move with it, and those that stay.
         self.moving: set[int] = set()
         self.fixed: set[int] = set()
+        #: Who told each end: slots of arguments, and None for the script itself.
+        self.told: defaultdict[int, set[int | None]] = defaultdict(set)
         self.now = Moving(now_ns, DataType.INT64, self.note)
 
     def note(self) -> None:
@@ -63,9 +73,21 @@ class Clock:
         """The constant of so many nanoseconds ago."""
         return Moving(self.ns - ns, DataType.TIME64NS, self.note)
 
-    def window(self, instant: int, moves: bool) -> None:
-        """A window has this end."""
+    def window(self, instant: int, moves: bool, slot: int | None = None) -> None:
+        """A window has this end, which an argument told when there is a ``slot``."""
         (self.moving if moves else self.fixed).add(instant)
+        self.told[instant].add(slot)
+
+    def ends_of(self, arguments: Arguments) -> dict[int, int]:
+        """Ends of windows that move and are an argument's alone, with its slot. An argument that told another end is noted as read."""
+        found: dict[int, int] = {}
+        for instant, tellers in self.told.items():
+            slots = [slot for slot in tellers if slot is not None]
+            if instant in self.moving and len(tellers) == len(slots) == 1:
+                found[instant] = slots[0]
+            else:
+                arguments.read.update(slots)
+        return found
 
     def windows_only(self, nodes: Iterable[Node]) -> bool:
         """Whether the time is in nothing but ends of scans, and it is known of each whether it moves."""
@@ -75,27 +97,45 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The plans of a script as of a time."""
+    """The plans of a script as of a time and for the texts of its arguments."""
 
     plans: Mapping[str, Node]
     now_ns: int
     moving: frozenset[int]
+    answers: Answers
     relations: Mapping[str, Any]
     #: What else the compilation gave.
     rest: Any
 
-    def at(self, now_ns: int) -> dict[str, Node]:
-        """The plans as of another time."""
-        later = now_ns - self.now_ns
+    def at(self, now_ns: int, texts: Sequence[str]) -> dict[str, Node]:
+        """The plans as of another time, for texts that fit."""
+        windows = self.answers.windows
 
         def moved(end: int | None) -> int | None:
-            return end + later if end is not None and end in self.moving else end
+            if end is None or end not in self.moving:
+                return end
+            return times.instant(texts[windows[end]], now_ns) if end in windows else end + now_ns - self.now_ns
 
+        same = tuple(texts) == self.answers.texts
         done: dict[int, Node] = {}
         for node in post_order(self.plans.values()):
-            new = replace(node, start=moved(node.start), end=moved(node.end)) if isinstance(node, Scan) else over(node, tuple(done[id(child)] for child in node.inputs))
+            if isinstance(node, Scan):
+                new: Node = replace(node, start=moved(node.start), end=moved(node.end))
+            else:
+                new = over(node, tuple(done[id(child)] for child in node.inputs))
+                new = new if same else _with_texts(new, texts)
             done[id(node)] = new
         return {name: done[id(node)] for name, node in self.plans.items()}
+
+
+def _with_texts(node: Node, texts: Sequence[str]) -> Node:
+    if isinstance(node, Project):
+        return replace(node, items=tuple([(name, filled(expr, texts)) for name, expr in node.items]))
+    if isinstance(node, Filter):
+        return replace(node, condition=filled(node.condition, texts))
+    if isinstance(node, Unnest):
+        return replace(node, array=filled(node.array, texts))
+    return replace(node, values=tuple(filled(value, texts) for value in node.values)) if isinstance(node, Spread) else node
 
 
 class Shelf:
@@ -103,20 +143,27 @@ class Shelf:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: OrderedDict[Hashable, Kept] = OrderedDict()
+        self._kept: OrderedDict[Hashable, list[Kept]] = OrderedDict()
+        self._plans = 0
 
-    def find(self, key: Hashable, relations: Mapping[str, Any]) -> Kept | None:
-        """What is kept of a script and its arguments, for these tables."""
+    def find(self, key: Hashable, texts: Sequence[str], relations: Mapping[str, Any]) -> Kept | None:
+        """What is kept of a script and fits the texts of its arguments, for these tables."""
         with self._lock:
-            found = self._kept.get(key)
-            if found is None or found.relations != relations:
-                return None
-            self._kept.move_to_end(key)
-            return found
+            for kept in self._kept.get(key, ()):
+                if kept.answers.fit(texts) and kept.relations == relations:
+                    self._kept.move_to_end(key)
+                    return kept
+            return None
 
     def keep(self, key: Hashable, kept: Kept) -> None:
         """Keep it in the place of what was used longest ago."""
         with self._lock:
-            self._kept[key] = kept
-            while len(self._kept) > MAX_KEPT:
-                self._kept.popitem(last=False)
+            plans = self._kept.setdefault(key, [])
+            self._kept.move_to_end(key)
+            if len(plans) == _MOST_PLANS:
+                del plans[0]
+                self._plans -= 1
+            plans.append(kept)
+            self._plans += 1
+            while self._plans > MAX_KEPT:
+                self._plans -= len(self._kept.popitem(last=False)[1])

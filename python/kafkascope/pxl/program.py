@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 from kafkascope.pxl import growth, syntax, times, uncaptured
 from kafkascope.pxl.errors import did_you_mean, error, listing
 from kafkascope.pxl.frames import Frame, Grouped, after_groupby
+from kafkascope.pxl.given import Arguments, Blank, Given
 from kafkascope.pxl.interpreter import Interpreter
 from kafkascope.pxl.lower import dialect
 from kafkascope.pxl.moving import Kept, Shelf
@@ -25,8 +26,6 @@ from kafkascope.pxl.values import Sequence as ListValue
 #: Rows of a result table unless the script or the caller says otherwise.
 DEFAULT_MAX_ROWS = 10_000
 MOST_ROWS = 1_000_000
-#: Fewer joins of texts than this cannot make a long one.
-_FEW = 5
 
 
 class Engine(Protocol):
@@ -111,36 +110,56 @@ class Program:
 def compile(source: str, relations: Mapping[str, Any], funcs: Sequence[FuncCall] = (), now_ns: int | None = None) -> Program:
     """Compile a script: its displays, or the results of ``funcs`` when some are given. Raises ``PxLError``."""
     now = time.time_ns() if now_ns is None else now_ns
-    key = shelf_key(source, funcs)
-    kept = _SHELF.find(key, relations)
+    slots = _slots(funcs)
+    key, arguments = shelf_key(source, funcs), Arguments(tuple(text for _, text in slots))
+    kept = _SHELF.find(key, arguments.texts, relations)
     if kept is not None:
-        return replace(kept.rest, outputs=kept.at(now))
+        return replace(kept.rest, outputs=kept.at(now, arguments.texts))
     tree = syntax.parse(source)
     interpreter = Interpreter(relations, now, bool(funcs))
     try:
         interpreter.run(tree)
         for call in funcs:
-            _call(interpreter, call)
+            _call(interpreter, call, arguments, slots)
         if not interpreter.displays:
             raise error("the script has no result", (1, 1), "add px.display(df), or call a function of the script from its vis spec")
-        if interpreter.joined > _FEW:
-            growth.check([frame.node for frame in interpreter.displays.values()])
-        plans = optimize([frame.node for frame in interpreter.displays.values()], interpreter.graph)
+        written = [frame.node for frame in interpreter.displays.values()]
+        growth.check((frame.node, frame.at) for frame in interpreter.displays.values())
+        plans = optimize(written, interpreter.graph)
         outputs = dict(zip(interpreter.displays, plans, strict=True))
     except RecursionError:
         raise error("the script is nested too deeply", hint="name the parts of long expressions") from None
     program = Program(outputs, interpreter.warnings, _row_limit(syntax.pragmas(source)))
-    if interpreter.clock.windows_only(interpreter.graph.order(plans)):
-        _SHELF.keep(key, Kept(outputs, now, frozenset(interpreter.clock.moving), dict(relations), program))
+    order = interpreter.graph.order(plans)
+    if interpreter.clock.windows_only(order):
+        windows = interpreter.clock.ends_of(arguments)
+        if not _windows(order) <= _windows(post_order(written)):
+            # Which of two ends is the narrower depends on what the argument says.
+            arguments.read.update(windows.values())
+        _SHELF.keep(key, Kept(outputs, now, frozenset(interpreter.clock.moving), arguments.answers(windows), dict(relations), program))
     return program
+
+
+def _windows(nodes: Iterable[Node]) -> set[tuple[int | None, int | None]]:
+    return {(node.start, node.end) for node in nodes if isinstance(node, Scan)}
 
 
 _SHELF = Shelf()
 
 
+def _slots(funcs: Sequence[FuncCall]) -> dict[tuple[str, str], int]:
+    """Arguments by name and text, numbered: functions that are given the same share a slot."""
+    found: dict[tuple[str, str], int] = {}
+    for call in funcs:
+        for item in sorted(call.args.items()):
+            found.setdefault(item, len(found))
+    return found
+
+
 def shelf_key(source: str, funcs: Sequence[FuncCall]) -> Hashable:
-    """What two compilations share that differ in nothing but the time and the tables."""
-    return (source, *((call.name, call.output, *sorted(call.args.items())) for call in funcs))
+    """What two compilations share that differ in nothing but the texts of arguments, the time and the tables."""
+    slots = _slots(funcs)
+    return (source, *((call.name, call.output, *((name, slots[name, text]) for name, text in sorted(call.args.items()))) for call in funcs))
 
 
 def _row_limit(pragmas: Mapping[str, str]) -> int | None:
@@ -152,7 +171,7 @@ def _row_limit(pragmas: Mapping[str, str]) -> int | None:
     return int(text)
 
 
-def _call(interpreter: Interpreter, call: FuncCall) -> None:
+def _call(interpreter: Interpreter, call: FuncCall, arguments: Arguments, slots: Mapping[tuple[str, str], int]) -> None:
     """Call one function of the script and keep what it returns as results."""
     function = interpreter.module.names.get(call.name)
     if not isinstance(function, Function):
@@ -162,7 +181,14 @@ def _call(interpreter: Interpreter, call: FuncCall) -> None:
     for name in call.args:
         if name not in function.parameters:
             raise error(f"{call.name}() has no argument '{name}'", at, did_you_mean(name, function.parameters, f"it has {listing(function.parameters)}"))
-    values = {name: argument(function, name, text) for name, text in call.args.items()}
+    values = {}
+    for name, text in call.args.items():
+        value, slot = argument(function, name, text), slots[name, text]
+        if isinstance(value, Const) and value.type is DataType.STRING:
+            values[name] = Given(arguments, Blank(slot), value.semantic, value.at)
+        else:
+            arguments.read.add(slot)
+            values[name] = value
     found = interpreter.invoke(function, [], values, at)
     if isinstance(found, Grouped):
         raise after_groupby(at)

@@ -14,6 +14,7 @@ from kafkascope.pxl.functions.aggregates import AGGREGATES
 from kafkascope.pxl.functions.metadata import METADATA
 from kafkascope.pxl.functions.scalars import SCALARS
 from kafkascope.pxl.functions.tables import TABLE_FUNCTIONS
+from kafkascope.pxl.given import Blank, Given
 from kafkascope.pxl.moving import Moving
 from kafkascope.pxl.plan import Scan, Values
 from kafkascope.pxl.types import DataType, SemanticType
@@ -69,7 +70,7 @@ def cast(kind_of: TypeObject, value: Any, at: Place) -> Any:
     if isinstance(value, Const):
         if value.type is not kind_of.type:
             raise error(f"Cannot cast from '{value.type.name}' to '{kind_of.name}'. Only semantic type casts are allowed.", at, f"px.{kind_of.name} takes {kind_of.type.name}")
-        return Const(value.value, value.type, kind_of.semantic, at)
+        return value.meaning(kind_of.semantic, at)
     if not isinstance(value, _COLUMN):
         raise error(f"px.{kind_of.name} takes a column or a constant, found {kind(value)}", at)
     return Cast(kind_of.name, kind_of.type, kind_of.semantic, value, at, getattr(value, "size", 1) + 1)
@@ -120,6 +121,10 @@ def _end(interpreter: Interpreter, value: Any, what: str, at: Place) -> int | No
     """One end of a window."""
     if value is NOTHING:
         return None
+    if isinstance(value, Given) and value.blank == Blank(value.blank.slot):
+        found, moves = times.instant(value.text, interpreter.clock.ns, value.at or at), times.relative(value.text)
+        interpreter.clock.window(found, moves, value.blank.slot)
+        return found
     found, moves = _instant(interpreter, value, f"px.DataFrame: {what}", at)
     interpreter.clock.window(found, moves)
     return found

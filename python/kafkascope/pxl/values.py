@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kafkascope.pxl.errors import NOWHERE, Place, did_you_mean, error, listing
+from kafkascope.pxl.expr import Literal
 from kafkascope.pxl.types import DataType, SemanticType
 
 NONE = SemanticType.NONE
@@ -23,6 +24,23 @@ class Const:
     type: DataType
     semantic: SemanticType = NONE
     at: Place = NOWHERE
+
+    @property
+    def key(self) -> Any:
+        """What constants have in common that no call can tell apart."""
+        return (self.value, self.type, self.semantic)
+
+    def meaning(self, semantic: SemanticType, at: Place) -> Const:
+        """The same value under another meaning."""
+        return Const(self.value, self.type, semantic, at)
+
+    def equals(self, other: Const) -> bool:
+        """Whether the other has the same value."""
+        return bool(self.value == other.value)
+
+    def literal(self) -> Literal:
+        """It as a part of a plan."""
+        return Literal(self.value, self.type, self.semantic)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

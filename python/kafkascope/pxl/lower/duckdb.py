@@ -21,6 +21,7 @@ from kafkascope.pxl.lower.duckdb_functions import (
     call,
     elements,
     identifier,
+    joined,
     json_text,
     literal,
     quoted,
@@ -43,6 +44,7 @@ from kafkascope.pxl.plan import (
     post_order,
 )
 from kafkascope.pxl.rules.rebuild import readers
+from kafkascope.pxl.types import DataType
 
 #: Marks rows of a side that can be without a partner; no column of a script has this name in SQL.
 _PARTNER = '"^partner"'
@@ -230,6 +232,9 @@ class _Lookups:
             read = self.lowering.bodies.text(self.node, expr, self.sql)
             if read is not None:
                 return read
+            if expr.fn == "add" and expr.type is DataType.STRING and not expr.nullable:
+                # Joined two at a time, each text would be kept beside the next until the rows are done.
+                return f"concat({', '.join(self.sql(part) for part in joined(expr))})"
             return call(expr, [self.sql(arg) for arg in expr.args], self.wraps)
         return self._lookup(expr)
 

@@ -68,6 +68,11 @@ def _wrapped(wide: str) -> str:
 # ---- scalars ----
 
 
+def joined(expr: Expr) -> list[Expr]:
+    """What a text is joined of, from left to right."""
+    return [part for arg in expr.args for part in joined(arg)] if isinstance(expr, Call) and expr.fn == "add" else [expr]
+
+
 def _add(expr: Call, args: list[str]) -> str:
     return f"({args[0]} || {args[1]})" if expr.type is DataType.STRING else f"({args[0]} + {args[1]})"
 
