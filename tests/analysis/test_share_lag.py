@@ -255,21 +255,26 @@ def moved(at: float, offset: int, error: int = 0) -> dict[str, Any]:
     return admin(at, 91, asked, {"responses": [{"topic_name": "t", "topic_id": "id", "partitions": [{"partition_index": 0, "error_code": error}]}]})
 
 
+def deleted(at: float) -> dict[str, Any]:
+    return admin(at, 42, {}, {"results": [{"group_id": "s", "error_code": 0}]})
+
+
 def forgotten(at: float, error: int = 0) -> dict[str, Any]:
     return admin(at, 92, {"topics": [{"topic_name": "t"}]}, {"responses": [{"topic_name": "t", "topic_id": "id", "error_code": error}]})
 
 
 @pytest.mark.parametrize(
-    ("request_", "left"), [(moved(8, 0), 20), (moved(8, 15), 5), (moved(8, 15, error=68), 10), (forgotten(8), None), (forgotten(8, error=68), 10)],
-    ids=["set back", "set forward", "refused: it has members", "its offsets deleted", "not deleted: it has members"],
+    ("request_", "left"), [(moved(8, 0), 20), (moved(8, 15), 5), (moved(8, 15, error=68), 10), (forgotten(8), None), (forgotten(8, error=68), 10), (deleted(8), None)],
+    ids=["set back", "set forward", "refused: it has members", "its offsets deleted", "not deleted: it has members", "deleted while a long poll was open"],
 )  # fmt: skip
 def test_a_share_group_that_is_moved_from_outside(request_: dict[str, Any], left: int | None) -> None:
     """As ``kafka-share-groups --reset-offsets`` and ``--delete-offsets`` do it (KIP-932); 20 records, of which 10 are held."""
     fetch = {"time_": 5, "response_time": 5.1, "group_id": "s", "topic": "t", "topic_id": "id", "first_offset": 0, "last_offset": 9, "records": 10}
+    late = [share_fetch(7.5, [(10, 19, 1)]) | {"latency": 1.5}] if request_["req_cmd"] == 42 else []
     rows = {
         "kafka_produce": table("kafka_produce", {"at": 1, "base_offset": 0, "last_offset": 19}),
         "kafka_fetch": table("kafka_fetch", fetch),
-        "kafka_events.beta": table("kafka_events.beta", share_fetch(5, [(0, 9, 1)]), share_fetch(6, [], [acks(0, 9, 1)], epoch=-1), request_),
+        "kafka_events.beta": table("kafka_events.beta", share_fetch(5, [(0, 9, 1)]), share_fetch(6, [], [acks(0, 9, 1)], epoch=-1), request_, *late),
     }
     monitor = Monitor()
     for name, found in rows.items():

@@ -149,6 +149,7 @@ class Lag:
         for table in ("commit", "fetched_offset", "sharing"):
             self._con.execute(f"DELETE FROM {table} USING deleted d WHERE {group.format(table)}")
         # What a group that is gone was told of the log is still true of the log. A long poll may be answered after its group was deleted.
+        self._con.execute("DELETE FROM sharing USING deleted d WHERE sharing.c = d.c AND sharing.time_ <= d.ts AND d.g = sharing.g AND d.t = ''")
         # Who reads has a position still, but for a share group, which has nothing else.
         of_share_group = "d.t = read.t AND read.fetch_offset IS NULL AND read.last_offset IS NOT NULL"
         self._con.execute(f"UPDATE read SET g = '' FROM deleted d WHERE read.c = d.c AND read.asked <= d.ts AND d.g = read.g AND (d.t = '' OR ({of_share_group}))")

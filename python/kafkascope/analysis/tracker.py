@@ -282,7 +282,8 @@ class Tracker:
         """What share groups were handed and how they acknowledged it. The end of a session names no partition."""
         group = self.groups.numbers(table["group_id"])
         pair = np.full(len(group), NONE)
-        here = np.flatnonzero((table["partition"] >= 0) & (group > 0) & ~table["drop"])
+        late = self._deleted_groups.asked_before(table["c"], group, table["time_"])
+        here = np.flatnonzero((table["partition"] >= 0) & (group > 0) & ~table["drop"] & ~late)
         placed = self.logs.place({"c": table["c"][here], "partition": table["partition"][here], "drop": table["drop"][here]}, key[here])
         here, placed = here[placed >= 0], placed[placed >= 0]
         pair[here] = self._pairs(placed, group[here])
