@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { AlertEvent, Alerts } from "../src/api";
-import { alertProblem, alertsOf, alertsState, besideSubject } from "../src/overview/alerts";
+import { alertArgs, alertProblem, alertsOf, alertsState, besideSubject } from "../src/overview/alerts";
 
 const alert = (severity: string, labels: AlertEvent["labels"], summary = ""): AlertEvent => ({ time: 2, since: 1, event: "open", alert: "rule", severity, labels, subject: Object.values(labels).join("/"), value: null, summary });
 const alerts = (given: Partial<Alerts>): Alerts => ({ open: [], dropped: 0, rulesProblem: null, notify: { sent: 0, problems: 0, lastProblem: "" }, ...given });
@@ -13,6 +13,10 @@ test("of a namespace there are the alerts about its groups, and those about no g
   const all = [alert("warning", { group: "mine" }), alert("warning", { group: "others" }), alert("warning", { group: "", topic: "order" })];
   expect(alertsOf(all, new Set(["mine"])).map((each) => each.subject)).toEqual(["mine", "/order"]);
   expect(alertsOf(all, null)).toHaveLength(3);
+});
+
+test.each([[[], {}], [[-60_000], { start_time: "-2h" }], [[-60_000, -7_000_000], { start_time: "-3h" }]] as const)("the list of alerts reaches back to the first of %j", (times, args) => {
+  expect(alertArgs(times.map((time) => ({ ...alert("warning", {}), time })), 0)).toEqual(args);
 });
 
 describe("a summary does not say the name that stands before it", () => {

@@ -5,10 +5,9 @@ import { grouped, visible } from "../model/format";
 import { linkPlace, type Place } from "../model/location";
 import { clockTime } from "../model/zone";
 import { PlaceLink } from "../table/CellView";
-import { alertProblem, besideSubject, severityState } from "./alerts";
+import { alertArgs, alertProblem, ALERTS_SCRIPT, besideSubject, severityState } from "./alerts";
 
 const SHOWN = 5;
-const ALERTS_SCRIPT = "px/kafka_alerts";
 /** What an alert may be about and the script that says more of it, the narrowest last. */
 const SUBJECTS = [
   { label: "group", script: "px/kafka_group", arg: "group_id" },
@@ -21,14 +20,15 @@ export function OpenAlerts({ alerts, open }: { alerts: Alerts; open: readonly Al
   const page = usePage();
   const problem = alertProblem(alerts);
   const more = open.length - SHOWN;
+  const all = linkPlace(page.place, ALERTS_SCRIPT, alertArgs(open, Date.now()));
   return (
     <>
       {problem !== null && <p className="note level-warning" role="status" data-testid="alert-problem">{visible(problem)}</p>}
       {open.length > 0 && (
         <section className="alerts" aria-label="open alerts" data-testid="open-alerts">
-          <h2><PlaceLink place={linkPlace(page.place, ALERTS_SCRIPT)} text={open.length === 1 ? "1 alert is open" : `${grouped(open.length)} alerts are open`} /></h2>
+          <h2><PlaceLink place={all} text={open.length === 1 ? "1 alert is open" : `${grouped(open.length)} alerts are open`} /></h2>
           <ul>{open.slice(0, SHOWN).map((alert) => <Line key={`${alert.alert}/${JSON.stringify(alert.labels)}`} alert={alert} />)}</ul>
-          {more > 0 && <p className="answer-about"><PlaceLink place={linkPlace(page.place, ALERTS_SCRIPT)} text={`${grouped(more)} more`} /></p>}
+          {more > 0 && <p className="answer-about"><PlaceLink place={all} text={`${grouped(more)} more`} /></p>}
         </section>
       )}
     </>

@@ -1,5 +1,6 @@
 /** Open alerts as the start page tells them. */
 import type { AlertEvent, Alerts } from "../api";
+import type { Args } from "../model/location";
 import { grouped } from "../model/format";
 import type { State } from "../model/values";
 
@@ -11,6 +12,16 @@ export const alertsState = (alerts: readonly AlertEvent[]): State => (alerts.len
 /** Those about one of these groups, and those that are about no group: alerts know no namespaces, the groups do. `null` keeps all. */
 export function alertsOf(alerts: readonly AlertEvent[], groups: ReadonlySet<string> | null): readonly AlertEvent[] {
   return groups === null ? alerts : alerts.filter((each) => !each.labels.group || groups.has(each.labels.group));
+}
+
+export const ALERTS_SCRIPT = "px/kafka_alerts";
+const HOUR_MS = 3_600_000;
+
+/** Arguments with which the script lists all that is open, also while the page stays open: it knows of what opened within its window. */
+export function alertArgs(open: readonly AlertEvent[], now: number): Args {
+  if (open.length === 0) return {};
+  const ago = now - Math.min(...open.map((each) => each.time));
+  return { start_time: `-${Math.floor(ago / HOUR_MS) + 2}h` };
 }
 
 /** The summary where the subject stands before it: many begin with its name. */
