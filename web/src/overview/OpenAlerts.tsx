@@ -20,6 +20,7 @@ export function OpenAlerts({ alerts, open }: { alerts: Alerts; open: readonly Al
   const page = usePage();
   const problem = alertProblem(alerts);
   const more = open.length - SHOWN;
+  const hidden = open.slice(SHOWN).filter((each) => severityState(each.severity) === "bad").length;
   const all = linkPlace(page.place, ALERTS_SCRIPT, alertArgs(open, Date.now()));
   return (
     <>
@@ -28,7 +29,7 @@ export function OpenAlerts({ alerts, open }: { alerts: Alerts; open: readonly Al
         <section className="alerts" aria-label="open alerts" data-testid="open-alerts">
           <h2><PlaceLink place={all} text={open.length === 1 ? "1 alert is open" : `${grouped(open.length)} alerts are open`} /></h2>
           <ul>{open.slice(0, SHOWN).map((alert) => <Line key={`${alert.alert}/${JSON.stringify(alert.labels)}`} alert={alert} />)}</ul>
-          {more > 0 && <p className="answer-about"><PlaceLink place={all} text={`${grouped(more)} more`} /></p>}
+          {more > 0 && <p className="answer-about"><PlaceLink place={all} text={`${grouped(more)} more`} />{hidden > 0 && <span className="state-bad">, {grouped(hidden)} critical</span>}</p>}
         </section>
       )}
     </>
