@@ -3,7 +3,6 @@
 The nodes share this machine's kernel, so eBPF sees both from each. Packets do not: each agent reads its own node's interfaces.
 """
 
-import json
 import time
 
 import pytest
@@ -41,11 +40,6 @@ def test_the_check_says_that_the_nodes_share_a_kernel(cluster):
     assert "nodes node1, node2 share one (each agent sees what all of them do" in cluster.px("deploy", "--check")
 
 
-def agents(cluster):
-    lines = cluster.px("get", "pems", "-o", "json", server=True).splitlines()
-    return {row["hostname"]: row for row in map(json.loads, lines)}
-
-
 def stored_once(cluster, seconds=10):
     """What was produced in the coming seconds, by partition: requests, and the offsets that the broker gave."""
     time.sleep(2)
@@ -66,8 +60,8 @@ def paired(cluster):
 
 def test_the_broker_and_its_clients_are_on_different_nodes(cluster, apart):
     assert (apart["kafka"], apart["order"], apart["shipping"], apart["invoicing"]) == ("node1", "node2", "node2", "node1")
-    found = agents(cluster)
-    assert {name: (agent["state"], agent["hook"]) for name, agent in found.items()} == {node: ("HEALTHY", "packets: AF_PACKET") for node in ("node1", "node2")}
+    found = {agent["hostname"]: (agent["state"], agent["hook"]) for agent in cluster.agents()}
+    assert found == {node: ("HEALTHY", "packets: AF_PACKET") for node in ("node1", "node2")}
 
 
 @pytest.mark.usefixtures("apart")
@@ -94,6 +88,6 @@ def test_pods_of_both_nodes_have_their_names(cluster):
 def test_two_agents_that_share_a_kernel_tell_it_once_too(cluster):
     # As on nodes that are containers of one machine.
     cluster.px("deploy", *IMAGE)
-    assert eventually(lambda: all(agent["hook"].startswith("ebpf") and agent["state"] == "HEALTHY" for agent in agents(cluster).values()), 40)
+    assert eventually(lambda: all(agent["hook"].startswith("ebpf") and agent["state"] == "HEALTHY" for agent in cluster.agents()), 40)
     partitions = stored_once(cluster)
     assert len(partitions) == 5 and all(p["rows"] == p["last"] - p["first"] + 1 for p in partitions), partitions

@@ -118,6 +118,10 @@ class Cluster:
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + (done.stderr if code else "")
 
+    def agents(self):
+        """What the server knows of each agent."""
+        return [json.loads(line) for line in self.px("get", "pems", "-o", "json", server=True).splitlines()]
+
     def rows(self, script, table, *arguments):
         lines = self.px("run", script, "-o", "json", "--", *arguments, server=True).splitlines()
         return [{key: label(value) for key, value in row.items()} for row in map(json.loads, lines) if row["_tableName_"] == table]
