@@ -273,7 +273,8 @@ def _kept(nodes: list[Node], roots: Sequence[Node]) -> tuple[set[int], Counter[i
     uses = readers(nodes, roots)
     work: set[int] = set()
     for node in nodes:
-        if isinstance(node, (Aggregate, Join, Limit, Unnest, Spread)) or parses(node) or any(id(child) in work for child in node.inputs):
+        # Rows that several read are kept: what stands on them does not do their work again, and keeping them once more would take as much memory.
+        if isinstance(node, (Aggregate, Join, Limit, Unnest, Spread)) or parses(node) or any(id(child) in work and uses[id(child)] == 1 for child in node.inputs):
             work.add(id(node))
     copies = Counter(map(id, roots))
     kept: set[int] = set()
