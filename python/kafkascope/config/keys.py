@@ -71,7 +71,7 @@ _KEYS = (
     Key("kubernetes.node", kinds.TEXT, "", "Name of the node that the agent runs on.", shown="the host's name"),
     Key("store.data", kinds.DIR, "", "Folder of the store.", shown="/var/lib/kafkascope for root, ~/.local/share/kafkascope for a user"),
     Key("store.no_data", kinds.SWITCH, False, "Keep everything in memory."),
-    Key("store.memory_limit", kinds.SIZE, "1GB", "Memory that queries and recent rows may use."),
+    Key("store.memory_limit", kinds.or_none(kinds.SIZE), "", "Memory that queries and recent rows may use.", shown="a quarter of the memory, 8GB at most"),
     Key("store.retention_bytes", kinds.SIZE, "10GB", "Disk that all tables together may use; the oldest segments go first."),
     Key("store.retention_age", kinds.DURATION, "7d", "Rows older than this are dropped."),
     Key("store.table_retention_bytes", kinds.by_table(kinds.SIZE), {}, "Disk that one table may use."),

@@ -123,6 +123,11 @@ def size(low: int, high: int) -> Kind:
     return Kind("SIZE", read)
 
 
+def or_none(inner: Kind) -> Kind:
+    """A value or, written as an empty text, none: its stage finds one by itself."""
+    return Kind(inner.metavar, lambda value: None if value == "" else inner.read(value), lambda value: "" if value is None else inner.write(value))
+
+
 def choice(*values: str) -> Kind:
     """One of ``values``."""
 

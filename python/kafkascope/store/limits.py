@@ -24,6 +24,11 @@ def parse_bytes(value: str | int) -> int:
     return size
 
 
+def usual_memory() -> int:
+    """Bytes that a store takes when nobody says how many: a quarter of the memory, so that large answers need no disk, and never so much that a host misses it."""
+    return min(max(physical_memory() // 4, 64 << 20), 8_000_000_000)
+
+
 def physical_memory() -> int:
     """Bytes of memory of this machine, or of this process's cgroup when that allows less."""
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

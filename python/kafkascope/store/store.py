@@ -22,7 +22,7 @@ from kafkascope.store.audience import Audience
 from kafkascope.store.catalogue import Kind
 from kafkascope.store.errors import StoreError, UnknownTable, UnreadableStore
 from kafkascope.store.inspection import AT_OPENING_BYTES, Inspection
-from kafkascope.store.limits import parse_bytes, physical_memory
+from kafkascope.store.limits import parse_bytes, physical_memory, usual_memory
 from kafkascope.store.newest_table import NewestTable
 from kafkascope.store.segments import COMPACT_LEVEL, Segment
 from kafkascope.store.table import ROLL_BYTES, Lost, ObservedTable, time_span
@@ -34,6 +34,8 @@ TOPIC_NAMES = "kafka_topic_names"
 #: While the disk refuses or is nearly full, it is tried again after this long.
 _DISK_RETRY_S = 5.0
 _NOTES = 100
+#: Hot rows are read again when a store opens, and more of them in memory answer no sooner.
+_MOST_HOT = 256_000_000
 #: Metadata of what has ended is kept as long as its rows; that it goes a little later is no harm.
 _FORGET_S = 10.0
 #: A kill loses nothing, a power cut this much: syncing more often would be felt by a broker on the same disk.
@@ -51,8 +53,8 @@ _NONE: Mapping[str, Any] = MappingProxyType({})
 class Store:
     """Rows of all tables. ``folder`` None keeps everything in memory.
 
-    ``retention_age_s`` is a week when not given, in memory endless. ``memory_limit`` bounds hot rows and queries together; ``retention_bytes`` and ``retention_age_s`` bound what is on disk (or,
-    without a folder, in memory), those of ``table_…`` one table more; on a file system with less than ``min_free_bytes`` free nothing is written.
+    ``retention_age_s`` is a week when not given, in memory endless. ``memory_limit`` bounds hot rows and queries together, a part of the machine's memory when
+    not given; ``retention_bytes`` and ``retention_age_s`` bound what is on disk (or, without a folder, in memory), those of ``table_…`` one table more; on a file system with less than ``min_free_bytes`` free nothing is written.
     ``read_only`` looks at a folder, also one that another process writes, as it is now; it changes nothing and takes no rows.
     Thread-safe. Raises ``StoreInUse`` or ``UnreadableStore`` when the folder cannot be used.
     """
@@ -63,7 +65,7 @@ class Store:
         self.folder = folder
         self.read_only = read_only
         if memory_limit is None:
-            memory_limit = "1GB" if folder is not None else max(physical_memory() // 2, 64 << 20)
+            memory_limit = usual_memory() if folder is not None else max(physical_memory() // 2, 64 << 20)
         self.memory_limit = parse_bytes(memory_limit)
         self.retention_bytes = parse_bytes(retention_bytes)
         # What was read from an old capture is as old as the capture.
@@ -71,7 +73,7 @@ class Store:
         self.table_retention_bytes = {catalogue.relation(name).name: size for name, size in table_retention_bytes.items()}
         self.table_retention_age_s = {catalogue.relation(name).name: age for name, age in table_retention_age_s.items()}
         self.min_free_bytes = parse_bytes(min_free_bytes)
-        self.hot_limit = self.memory_limit // (4 if folder is not None else 2)
+        self.hot_limit = min(self.memory_limit // 4, _MOST_HOT) if folder is not None else self.memory_limit // 2
         self.query_memory = self.memory_limit // 2
         self.relations = {name: relation for name, relation in catalogue.load().items()}
         self.notes: deque[str] = deque(maxlen=_NOTES)
@@ -124,7 +126,7 @@ class Store:
     @classmethod
     def configured(cls, config: Mapping[str, Any]) -> Store:
         """The store of a configuration's ``store.*`` keys; without ``store.data``, one in memory."""
-        return cls(Path(config["store.data"]) if config["store.data"] else None, memory_limit=config["store.memory_limit"], retention_bytes=config["store.retention_bytes"],
+        return cls(Path(config["store.data"]) if config["store.data"] else None, memory_limit=config["store.memory_limit"] or usual_memory(), retention_bytes=config["store.retention_bytes"],
                    retention_age_s=config["store.retention_age"], min_free_bytes=config["store.min_free_bytes"],
                    table_retention_bytes=config["store.table_retention_bytes"], table_retention_age_s=config["store.table_retention_age"])  # fmt: skip
 
