@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from kafkascope.store import Store
+from kafkascope.store.engine import _Crowded
 from kafkascope.store.errors import QueryError, QueryTimeout, QueryTooLarge, UnknownTable
 
 
@@ -55,6 +56,22 @@ def test_a_query_beyond_its_memory_fails_alone():
         with pytest.raises(QueryTooLarge, match="needs more than"):
             store.engine().execute("SELECT string_agg(range::VARCHAR || repeat('x', 1000), ',') AS s FROM range(1000000)", timeout_s=60)
         assert store.engine().execute("SELECT 1 AS one", timeout_s=5).num_rows == 1
+
+
+def test_a_query_that_others_took_the_memory_of_runs_once_one_of_them_has_ended(engine, monkeypatch):
+    """Others that fill the memory at the right moment are hard to arrange: the engine's word for it is given instead."""
+    run, words = engine._execute, ["the query and those that run beside it need more than the memory"]
+
+    def crowded(*args):
+        if words:
+            raise _Crowded(words.pop())
+        return run(*args)
+
+    monkeypatch.setattr(engine, "_execute", crowded)
+    assert engine.execute("SELECT 1 AS one", timeout_s=5).num_rows == 1
+    words += ["again", "still crowded"]
+    with pytest.raises(QueryTooLarge, match="again"):
+        engine.execute("SELECT 1 AS one", timeout_s=5)
 
 
 def test_rows_are_limited_in_the_order_of_the_query(engine):

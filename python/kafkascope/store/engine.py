@@ -104,6 +104,10 @@ class DuckDBEngine:
         except _Damaged:
             # A segment that was readable when the store opened is not any more: leave it out, say so, and answer from the rest.
             return self._execute(sql, timeout_s, max_rows)
+        except _Crowded:
+            with self._idle:
+                self._idle.wait(_PATIENCE_S)
+            return self._execute(sql, timeout_s, max_rows)
 
     def _execute(self, sql: str, timeout_s: float, max_rows: int | None) -> pa.Table:
         with self._turn(), self._cursor() as cursor, contextlib.ExitStack() as stack:
@@ -124,7 +128,10 @@ class DuckDBEngine:
                     raise QueryError("the store was closed while the query ran") from error
                 raise QueryTimeout(f"the query ran longer than {timeout_s:g} s") from error
             except duckdb.OutOfMemoryException as error:
-                raise QueryTooLarge(f"the query needs more than its {self._store.query_memory >> 20} MiB of memory") from error
+                size = f"{self._store.query_memory >> 20} MiB of memory"
+                if len(self._cursors) > 1:
+                    raise _Crowded(f"the query and those that run beside it need more than the {size} that they share") from error
+                raise QueryTooLarge(f"the query needs more than its {size}") from error
             except duckdb.Error as error:
                 if not isinstance(error, _FAULT_OF_THE_QUERY) and self._left_out_damage(sql):
                     raise _Damaged from error
@@ -210,6 +217,10 @@ class DuckDBEngine:
 
 class _Damaged(Exception):
     pass
+
+
+class _Crowded(QueryTooLarge):
+    """Others have the memory: once one of them has ended there may be room."""
 
 
 _FAULT_OF_THE_QUERY = (
