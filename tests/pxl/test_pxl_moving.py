@@ -32,7 +32,8 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
 
 
 def shelved(source: str, calls: list[pxl.FuncCall]) -> Kept | None:
-    return program._SHELF.find(program.shelf_key(source, calls), [text for _, text in program._slots(calls)], RELATIONS)
+    slots = program._slots(calls)
+    return program._SHELF.find(program.shelf_key(source, calls, slots), [text for _, text in slots], RELATIONS)
 
 
 def again(source: str, calls: list[pxl.FuncCall], monkeypatch: pytest.MonkeyPatch) -> bool:

@@ -77,14 +77,16 @@ impl Pcap {
     /// Whether `next` finds its packet without waiting for more of the file.
     pub fn is_ready(&self, input: &Input) -> bool {
         let bytes = input.buffered();
-        bytes.len() >= HEADER && {
-            let size = if self.layout.modified { 24 } else { 16 };
-            bytes.len() - size >= self.layout.u32(bytes, 8) as usize
-        }
+        bytes.len() >= HEADER && bytes.len() - self.header() >= self.layout.u32(bytes, 8) as usize
+    }
+
+    /// Bytes before a packet's own.
+    fn header(&self) -> usize {
+        if self.layout.modified { 24 } else { 16 }
     }
 
     pub fn next<'i>(&mut self, input: &'i mut Input) -> Next<'i> {
-        let size = if self.layout.modified { 24 } else { 16 };
+        let size = self.header();
         let start = input.peek(HEADER);
         if start.is_empty() {
             return Next::End;

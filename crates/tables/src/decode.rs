@@ -86,10 +86,7 @@ pub fn decode_files(
     let mut streams = Streams::default();
     let (send, receive) = mpsc::sync_channel(QUEUE);
     let (read, printed) = thread::scope(|scope| {
-        let printer = scope.spawn(move || match live {
-            true => print_as_it_passes(&receive, format, out),
-            false => print(&receive, format, out),
-        });
+        let printer = scope.spawn(move || print(&receive, format, out, live));
         let mut reader = Reader::new(send);
         let read = loop {
             match source.poll(&mut |event| streams.event(event, &mut reader)) {
@@ -163,43 +160,39 @@ fn warnings(source: &FileSource, answer_connections: u64) -> Vec<String> {
     warnings
 }
 
-/// Prints what comes until the sender is gone, or the output.
+/// Prints what comes until the sender is gone, or the output. Of a pipe no line waits longer than two `AGE`s.
 fn print(
     work: &Receiver<Vec<Work>>,
     format: Format,
     out: &mut dyn Write,
+    live: bool,
 ) -> (LineStats, io::Result<()>) {
     let mut lines = Lines::new(format);
     let mut printed = Ok(());
-    while let (Ok(()), Ok(batch)) = (&printed, work.recv()) {
-        take(&mut lines, batch);
-        printed = lines.print(out, false);
-    }
-    print_rest(lines, printed, out)
-}
-
-/// The same, but no line waits longer than two `AGE`s.
-fn print_as_it_passes(
-    work: &Receiver<Vec<Work>>,
-    format: Format,
-    out: &mut dyn Write,
-) -> (LineStats, io::Result<()>) {
-    let mut lines = Lines::new(format);
-    let mut printed = Ok(());
-    let mut next_age = Instant::now() + AGE;
+    let mut next_age = live.then(|| Instant::now() + AGE);
     while printed.is_ok() {
-        match work.recv_timeout(next_age.saturating_duration_since(Instant::now())) {
+        let wait = next_age.map_or(Duration::MAX, |at| {
+            at.saturating_duration_since(Instant::now())
+        });
+        match work.recv_timeout(wait) {
             Ok(batch) => take(&mut lines, batch),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
-        if Instant::now() >= next_age {
-            next_age = Instant::now() + AGE;
+        let aged = next_age.is_some_and(|at| Instant::now() >= at);
+        if aged {
+            next_age = Some(Instant::now() + AGE);
             lines.age();
-            printed = lines.print(out, false).and_then(|()| out.flush());
+        }
+        printed = lines.print(out, false);
+        if aged {
+            printed = printed.and_then(|()| out.flush());
         }
     }
-    print_rest(lines, printed, out)
+    let printed = printed
+        .and_then(|()| lines.print(out, true))
+        .and_then(|()| out.flush());
+    (lines.stats(), printed)
 }
 
 fn take(lines: &mut Lines, batch: Vec<Work>) {
@@ -209,17 +202,6 @@ fn take(lines: &mut Lines, batch: Vec<Work>) {
             Work::Unreadable(ends, what) => lines.unreadable(ends, what),
         }
     }
-}
-
-fn print_rest(
-    mut lines: Lines,
-    printed: io::Result<()>,
-    out: &mut dyn Write,
-) -> (LineStats, io::Result<()>) {
-    let printed = printed
-        .and_then(|()| lines.print(out, true))
-        .and_then(|()| out.flush());
-    (lines.stats(), printed)
 }
 
 enum Work {

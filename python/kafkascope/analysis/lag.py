@@ -362,10 +362,10 @@ _STEPS = (
 _PARTITIONS = """
 WITH counted AS (
   SELECT known.*, produced, stamp, following, reached, CASE WHEN is_shared THEN floor0(end_offset - handed) + open ELSE floor0(end_offset - committed) END lag, floor0(lso - committed) stable_lag, floor0(end_offset - "position") read_lag,
-    coalesce(produced, stamp, least(following, reached)) AS since, CASE WHEN is_shared THEN floor0(end_offset - handed) + open ELSE end_offset - known.next END <= 0 nothing_left
+    coalesce(produced, stamp, least(following, reached)) AS since
   FROM known LEFT JOIN covered USING (c, g, t, p) LEFT JOIN since USING (c, g, t, p)),
 timed AS (
-  SELECT counted.*, CASE WHEN nothing_left THEN 0.0 ELSE floor0(now_ns() - since) / 1e9 END lag_seconds,
+  SELECT counted.*, CASE WHEN is_shared THEN lag ELSE end_offset - next END <= 0 nothing_left, CASE WHEN nothing_left THEN 0.0 ELSE floor0(now_ns() - since) / 1e9 END lag_seconds,
     CASE WHEN nothing_left THEN 'caught_up' WHEN produced IS NOT NULL THEN 'produce' WHEN stamp IS NOT NULL THEN 'batch_timestamp'
       WHEN since IS NULL THEN '' WHEN following <= coalesce(reached, following) THEN 'next_produce' ELSE 'end_offset' END lag_seconds_source,
     CASE WHEN now_ns() - ref >= 1000000000 THEN (lag - floor0(b.top - b.o)) / ((now_ns() - ref) / 1e9) END trend

@@ -111,7 +111,7 @@ def compile(source: str, relations: Mapping[str, Any], funcs: Sequence[FuncCall]
     """Compile a script: its displays, or the results of ``funcs`` when some are given. Raises ``PxLError``."""
     now = time.time_ns() if now_ns is None else now_ns
     slots = _slots(funcs)
-    key, arguments = shelf_key(source, funcs), Arguments(tuple(text for _, text in slots))
+    key, arguments = shelf_key(source, funcs, slots), Arguments(tuple(text for _, text in slots))
     kept = _SHELF.find(key, arguments.texts, relations)
     if kept is not None:
         return replace(kept.rest, outputs=kept.at(now, arguments.texts))
@@ -156,9 +156,8 @@ def _slots(funcs: Sequence[FuncCall]) -> dict[tuple[str, str], int]:
     return found
 
 
-def shelf_key(source: str, funcs: Sequence[FuncCall]) -> Hashable:
+def shelf_key(source: str, funcs: Sequence[FuncCall], slots: Mapping[tuple[str, str], int]) -> Hashable:
     """What two compilations share that differ in nothing but the texts of arguments, the time and the tables."""
-    slots = _slots(funcs)
     return (source, *((call.name, call.output, *((name, slots[name, text]) for name, text in sorted(call.args.items()))) for call in funcs))
 
 

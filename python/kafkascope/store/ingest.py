@@ -217,8 +217,10 @@ class _Server(flight.FlightServerBase):  # type: ignore[misc]
 
     def _without_own_link(self, table: str, batch: Any) -> Any:
         """Agents see this server's own TLS connections as any other's; they are no Kafka that could not be seen."""
+        if table not in _OWN_ENDS:
+            return batch
         known = pa.array(list(self._ends), pa.string())
-        for address, port in _OWN_ENDS.get(table, ()):
+        for address, port in _OWN_ENDS[table]:
             if {address, port} <= set(batch.schema.names):
                 own = pc.and_(pc.is_in(batch.column(address), value_set=known), pc.equal(batch.column(port), self.port))
                 batch = batch.filter(pc.invert(own)) if pc.any(own).as_py() else batch

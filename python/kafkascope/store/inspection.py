@@ -28,6 +28,13 @@ class Inspection:
 
     def of(self, table: ObservedTable, start_ns: int | None, end_ns: int | None) -> None:
         """Read the segments of one table that are left and overlap the stretch of time: before rows leave the store for good."""
-        now = [entry for entry in self._left if entry[0] is table and entry[1].overlaps(start_ns, end_ns)]
-        self._left = [entry for entry in self._left if entry not in now]
-        table.leave_out_damaged([segment for _, segment in now])
+        now: list[Segment] = []
+        later: list[tuple[ObservedTable, Segment]] = []
+        for entry in self._left:
+            of, segment = entry
+            if of is table and segment.overlaps(start_ns, end_ns):
+                now.append(segment)
+            else:
+                later.append(entry)
+        self._left = later
+        table.leave_out_damaged(now)

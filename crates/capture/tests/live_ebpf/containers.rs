@@ -1,10 +1,8 @@
 //! A node that is itself a container, as kind's are: its `/proc` shows other ids than the kernel's.
 
-use std::process::Command;
-
 use kafkascope_capture::ebpf::{Hook, Settings};
 
-use crate::harness::{alone, count, run_with, whole};
+use crate::harness::{alone, count, is_within, run_with, whole};
 
 /// Runs itself again in a pid namespace of its own.
 #[test]
@@ -12,19 +10,7 @@ use crate::harness::{alone, count, run_with, whole};
 fn processes_have_the_ids_that_the_readers_proc_shows() {
     const NAME: &str = "containers::processes_have_the_ids_that_the_readers_proc_shows";
     let _alone = alone();
-    if std::env::var_os("PID_NAMESPACE").is_none() {
-        let done = Command::new("unshare")
-            .args(["--pid", "--fork", "--mount-proc"])
-            .arg(std::env::current_exe().unwrap())
-            .args(["--ignored", "--exact", NAME])
-            .env("PID_NAMESPACE", "1")
-            .output()
-            .unwrap();
-        assert!(
-            done.status.success(),
-            "{}",
-            String::from_utf8_lossy(&done.stdout)
-        );
+    if !is_within(&["unshare", "--pid", "--fork", "--mount-proc"], NAME) {
         return;
     }
     for hook in Hook::ALL {

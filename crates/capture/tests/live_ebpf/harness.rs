@@ -17,6 +17,27 @@ pub fn alone() -> MutexGuard<'static, ()> {
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Whether this is the run of `test` within what `command` makes; else it is started there, by the end of that command line, and must pass.
+pub fn is_within(command: &[&str], test: &str) -> bool {
+    const WITHIN: &str = "KAFKASCOPE_TEST_WITHIN";
+    if std::env::var_os(WITHIN).is_some() {
+        return true;
+    }
+    let done = Command::new(command[0])
+        .args(&command[1..])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", test])
+        .env(WITHIN, "1")
+        .output()
+        .unwrap();
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stdout)
+    );
+    false
+}
+
 /// An event, keeping its bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Seen {

@@ -1,33 +1,19 @@
 //! What the kernel allows, and what stays in it.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use kafkascope_capture::ebpf::{EbpfSource, Settings};
 use kafkascope_capture::live;
 
-use crate::harness::{REASON, alone};
+use crate::harness::{REASON, alone, is_within};
 
 /// Runs itself again in a mount namespace in which the kernel's types are hidden.
 #[test]
 #[ignore = "needs root"]
 fn without_the_kernels_types_packets_are_captured() {
     const NAME: &str = "kernel::without_the_kernels_types_packets_are_captured";
-    if std::env::var_os("KERNEL_TYPES_HIDDEN").is_none() {
-        let hidden =
-            "mount -t tmpfs hidden /sys/kernel/btf && exec \"$0\" --ignored --exact \"$1\"";
-        let done = Command::new("unshare")
-            .args(["-m", "sh", "-c", hidden])
-            .arg(std::env::current_exe().unwrap())
-            .arg(NAME)
-            .env("KERNEL_TYPES_HIDDEN", "1")
-            .output()
-            .unwrap();
-        assert!(
-            done.status.success(),
-            "{}",
-            String::from_utf8_lossy(&done.stdout)
-        );
+    let hidden = "mount -t tmpfs hidden /sys/kernel/btf && exec \"$0\" \"$@\"";
+    if !is_within(&["unshare", "-m", "sh", "-c", hidden], NAME) {
         return;
     }
     let opened = live::open_auto(&live::Settings::default()).expect(REASON);
