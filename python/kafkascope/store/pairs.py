@@ -1,8 +1,9 @@
 """One row for an exchange that two agents saw, or one agent at both sides of an address translation.
 
 The broker's side is kept, as on one host: its times are the broker's, and its address is the broker's own where the client's side only knows a
-service's. What only the client's side knows, its process, is filled in. A client's row is left out when its connection, or the broker's address,
-was seen from the broker's side within the last seconds; otherwise nobody else would tell of it.
+service's. What only the client's side knows, its process, is filled in once it has told of the connection. A client's
+row is left out when its connection, or the broker's address, was seen from the broker's side within the last seconds; otherwise nobody else would tell
+of it.
 
 Where two agents see the same side, as on nodes that share a kernel (kind) or where both read packets, the one that told first of a connection goes on.
 """
