@@ -106,6 +106,32 @@ def test_pods_that_come_later_move_their_processes_and_only_those(fake, table):
     assert table.set_world(world(pod(netns=77)), 3 * S) == []
 
 
+@pytest.mark.parametrize(
+    "later",
+    [world(pod(container_id="b" * 64, uid=UID)), world()],
+    ids=["its container was restarted", "its pod was removed by force"],
+)
+def test_what_an_api_server_forgets_before_the_process_has_ended_stays_its_place(fake, table, later):
+    fake.add(10, cgroup=f"0::/kubepods/pod{UID}/{ID}\n")
+    table.set_world(world(pod(container_id=ID, uid=UID), services=(Service("s", "order", "px-kafka", selector=(("name", "order"),)),)), 0)
+    before = last(table.scan(S))[10]
+    table.set_world(later, 2 * S)
+    fake.remove(10)
+    (row,) = table.scan(3 * S)
+    assert row["stop_time"] == 3 * S
+    assert [row[name] for name in ("pod_id", "pod_name", "namespace", "container_id", "container_name")] == [UID, "px-kafka/order-1", "px-kafka", ID, "main"]
+    assert before["service_name"] == "px-kafka/order" and row["service_name"] == ("" if later.pods else "px-kafka/order")
+
+
+def test_a_process_that_moved_to_another_pod_leaves_the_place_it_had(fake, table):
+    fake.add(10, cgroup=f"0::/kubepods/pod{UID}/{ID}\n")
+    table.set_world(world(pod(container_id=ID, uid=UID)), 0)
+    table.scan(S)
+    fake.add(10, cgroup=f"0::/kubepods/pod{UID[::-1]}/{'d' * 64}\n")
+    (row,) = table.scan(2 * S)
+    assert (row["pod_name"], row["container_name"], row["container_id"]) == ("", "", "d" * 64)
+
+
 def test_services_of_a_process_none_one_several(fake, table):
     fake.add(10, netns=77)
     table.scan(S)

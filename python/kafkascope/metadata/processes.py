@@ -246,8 +246,8 @@ class ProcessTable:
             pod = by_netns
             container = pod.containers[0] if len(pod.containers) == 1 else None
         elif process.membership.pod_uid and process.cmdline != _SANDBOX:
-            pod = index.by_uid.get(process.membership.pod_uid)
-        services = index.services.get(pod.uid, "") if pod is not None else ""
+            pod, container = self._by_cgroup(process)
+        services = index.services.get(pod.uid, process.services) if pod is not None else ""
         changed = (pod, container, services) != (process.pod, process.container, process.services)
         # A pod's description changes often, the place of its processes does not: only a place is told again.
         told = _place_key(pod, container, services) != _place_key(process.pod, process.container, process.services)
@@ -255,6 +255,16 @@ class ProcessTable:
             process.pod, process.container, process.services = pod, container, services
             process.wanted = process.wanted or pod is not None
         return told
+
+    def _by_cgroup(self, process: Process) -> tuple[Pod | None, Container | None]:
+        """The pod that the control group names. An API server forgets a container that was restarted and a pod that was removed by force while
+        their last processes still run: those keep the place they had."""
+        membership = process.membership
+        pod = self._index.by_uid.get(membership.pod_uid)
+        if pod is None and process.pod is not None and process.pod.uid == membership.pod_uid:
+            pod = process.pod
+        known = process.container if pod is not None else None
+        return pod, known if known is not None and known.id and known.id == membership.container_id else None
 
     def _by_pid(self, process: Process, by_pid: Mapping[int, tuple[Pod, Container]]) -> tuple[Pod, Container] | None:
         if not by_pid:

@@ -62,8 +62,8 @@ class NodePods:
 
     @property
     def problems(self) -> list[str]:
-        """Why nothing is heard at the moment."""
-        return [informer.problem for informer in self._informers if informer.problem]
+        """Why nothing is heard at the moment; an API server that is away is one problem."""
+        return list(dict.fromkeys(informer.problem for informer in self._informers if informer.problem))
 
     def close(self) -> None:
         """End."""
