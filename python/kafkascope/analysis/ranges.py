@@ -14,6 +14,9 @@ _TAIL = 1 << 16
 def rightmost(values: Ints, low: Ints, high: Ints, wanted: Ints) -> Ints:
     """Of each slice ``values[low:high]``, sorted, the last index whose value is not above ``wanted``; ``low - 1`` when there is none."""
     low, high = low.copy(), high.copy()
+    if len(values):
+        # Whoever is up to date asks for the last.
+        low = np.where((low < high) & (values[high - 1] <= wanted), high, low)
     while True:
         open_ = low < high
         if not open_.any():
@@ -46,6 +49,7 @@ class OffsetRanges:
         self._rows = np.empty((4, 0), np.int64)
         self._tail: list[Ints] = []
         self._waiting = 0
+        self._looked_through_at = 0
 
     def __len__(self) -> int:
         return self._rows.shape[1] + self._waiting
@@ -78,27 +82,31 @@ class OffsetRanges:
         self._rows = self._rows[:, ~np.isin(self._rows[0], partitions)]
 
     def forget_below(self, needed: Ints, keep_after: int) -> None:
-        """Drop ranges that end below ``needed[partition]`` and are older than ``keep_after``: everybody has them."""
+        """Drop ranges that end below ``needed[partition]`` and are older than ``keep_after``: everybody has them. Some stay a while: all are looked through when they have become a quarter more."""
+        if len(self) < self._looked_through_at:
+            return
         self._merge()
         partitions, _, lasts, times = self._rows
         self._rows = self._rows[:, (lasts >= needed[partitions]) | (times >= keep_after)]
+        self._looked_through_at = min(len(self) + max(_TAIL, len(self) // 4), self.limit - _TAIL)
 
     def _merge(self) -> None:
         if not self._tail:
             return
-        rows = np.concatenate([self._rows, *self._tail], axis=1)
+        new = _each_once(np.concatenate(self._tail, axis=1))
         self._tail, self._waiting = [], 0
-        # Of one first offset: the earliest time, and the farthest last.
-        order = np.lexsort((rows[3], rows[1], rows[0]))
-        rows = rows[:, order]
-        new = np.append(True, (rows[0][1:] != rows[0][:-1]) | (rows[1][1:] != rows[1][:-1]))
-        starts = np.flatnonzero(new)
-        last = np.maximum.reduceat(rows[2], starts)
-        rows = rows[:, starts]
-        rows[2] = last
-        while rows.shape[1] > self.limit:
-            rows = self._joined(rows)
-        self._rows = rows
+        rows = self._rows
+        if rows.shape[1]:
+            # What came is little beside what is here, and most of it follows the last of its partition: sorting all again would cost more with every minute.
+            before = rightmost(rows[1], np.searchsorted(rows[0], new[0], "left"), np.searchsorted(rows[0], new[0], "right"), new[1])
+            again = (before >= 0) & (rows[0, before] == new[0]) & (rows[1, before] == new[1])
+            at = before[again]
+            rows[2, at] = np.maximum(rows[2, at], new[2, again])
+            rows[3, at] = np.minimum(rows[3, at], new[3, again])
+            new = _inserted(rows, before[~again] + 1, new[:, ~again])
+        while new.shape[1] > self.limit:
+            new = self._joined(new)
+        self._rows = new
 
     def _joined(self, rows: Ints) -> Ints:
         """Every second range joined with the one before it when that is of the same partition."""
@@ -116,6 +124,24 @@ class OffsetRanges:
         rows = rows[:, kept]
         rows[2] = last
         return rows
+
+
+def _each_once(rows: Ints) -> Ints:
+    """Ranges by partition and first offset; of those that begin at one offset the earliest time, and the farthest last."""
+    rows = rows[:, np.lexsort((rows[1], rows[0]))]
+    starts = np.flatnonzero(np.append(True, (rows[0][1:] != rows[0][:-1]) | (rows[1][1:] != rows[1][:-1])))
+    return np.stack([rows[0, starts], rows[1, starts], np.maximum.reduceat(rows[2], starts), np.minimum.reduceat(rows[3], starts)])
+
+
+def _inserted(rows: Ints, places: Ints, new: Ints) -> Ints:
+    """``rows`` with each column of ``new`` before that of its place; places ascend. Copied in runs, which are as few as the partitions where all comes at the ends."""
+    starts = np.flatnonzero(np.append(True, places[1:] != places[:-1])[: len(places)]).tolist()
+    pieces, done = [], 0
+    for start, end in zip(starts, [*starts[1:], len(places)], strict=False):
+        place = int(places[start])
+        pieces += [rows[:, done:place], new[:, start:end]]
+        done = place
+    return np.concatenate([*pieces, rows[:, done:]], axis=1)
 
 
 def appended_at(appended: OffsetRanges, delivered: OffsetRanges, reached: OffsetRanges, partition: Ints, offset: Ints) -> tuple[Ints, npt.NDArray[np.object_]]:
