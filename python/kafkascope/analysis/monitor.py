@@ -168,8 +168,7 @@ class Monitor:
                 self._dead.append((row["cluster_id"] or self.tracker.only_cluster, row["group_id"]))
                 self.memberships.forget(row["cluster_id"], row["group_id"])
         self.watch.take_fetch(fetch)
-        self.watch.take_produce(produce)
-        self.watch.take_transaction_ends(ended)
+        self.watch.transactions.take(produce, ended)
         self.watch.take_throttled(events.filter(pc.greater(pc.fill_null(events["throttle_ms"], 0), 0)))
 
     def know_clusters(self, tables: Mapping[str, pa.Table]) -> None:
@@ -351,7 +350,7 @@ class Monitor:
         """What is held, and what the limits cost."""
         return {
             **self.tracker.stats(), "groups": len(self.memberships.groups), "groupsEvicted": self.memberships.evicted, "rowsDropped": self.rows_dropped,
-            "findingsUntold": self.watch.untold, "watchDropped": self.watch.dropped,
+            "findingsUntold": self.watch.untold, "watchDropped": self.watch.dropped + self.watch.transactions.dropped,
         }  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from kafkascope.analysis.findings import (
 from kafkascope.analysis.findings.finding import SECOND, Finding
 from kafkascope.analysis.grouped import grouped
 from kafkascope.analysis.membership import Memberships
+from kafkascope.analysis.open_transactions import OpenTransactions
 from kafkascope.analysis.tracker import Tracker
 
 Ints = npt.NDArray[np.int64]
@@ -32,7 +33,6 @@ Ints = npt.NDArray[np.int64]
 #: Of each kind at most this many are said; ``Watch.untold`` counts the rest.
 MAX_FINDINGS = 500
 _MAX_FAILING = 10_000
-_MAX_TRANSACTIONS = 10_000
 _MAX_THROTTLED = 100_000
 _READING_NS = 30 * SECOND
 _AFTER_NS = 60 * SECOND
@@ -54,7 +54,7 @@ class Watch:
         self.untold = 0
         self.dropped = 0
         self._failing: dict[tuple[str, str, str, str, int], _Failing] = {}
-        self._open: dict[tuple[str, str], dict[tuple[str, int], tuple[int, str, int]]] = {}
+        self.transactions = OpenTransactions()
         self._falling_since: dict[int, int] = {}
         self._throttled: deque[tuple[int, str, str, str, str, int]] = deque()
 
@@ -82,29 +82,6 @@ class Watch:
                 entry = self._failing[_failing_key(row)] = _Failing(row["response_time"], 0, 0, 0, row["group_id"])
             entry.last, entry.count, entry.code = row["response_time"], entry.count + 1, row["error_code"]
             entry.group = row["group_id"] or entry.group
-
-    def take_produce(self, produce: pa.Table) -> None:
-        """Rows of ``kafka_produce``: the first record of each open transaction in each partition."""
-        mine = produce.filter(pc.and_(pc.is_valid(produce["transactional_id"]), pc.greater_equal(pc.fill_null(produce["base_offset"], -1), 0)))
-        keys = ["cluster_id", "transactional_id", "topic", "topic_id", "partition", "client_id"]
-        for row in grouped(mine, keys, ("base_offset", "min"), ("time_", "min")):
-            transactions = self._open.setdefault((row["cluster_id"], row["transactional_id"]), {})
-            place = (row["topic"] or row["topic_id"], row["partition"])
-            if place not in transactions:
-                transactions[place] = (row["base_offset_min"], row["client_id"], row["time__min"])
-        while len(self._open) > _MAX_TRANSACTIONS:
-            self._open.pop(next(iter(self._open)))
-            self.dropped += 1
-
-    def take_transaction_ends(self, ends: pa.Table) -> None:
-        """Rows of ``transactions.ends``."""
-        for row in ends.select(["cluster_id", "transactional_id", "time_"]).to_pylist():
-            for key in [(row["cluster_id"], row["transactional_id"]), ("", row["transactional_id"])]:
-                kept = {place: entry for place, entry in self._open.get(key, {}).items() if entry[2] > row["time_"]}
-                if kept:
-                    self._open[key] = kept
-                else:
-                    self._open.pop(key, None)
 
     def take_throttled(self, events: pa.Table) -> None:
         """Rows of ``kafka_events.beta`` with a throttle time."""
@@ -152,18 +129,10 @@ class Watch:
         slots = slots[(parts.lso_since[slots] > 0) & (parts.lso_since[slots] < now_ns - _AFTER_NS) & (parts.lso[slots] < parts.end[slots])]
         for slot in slots.tolist():
             topic, partition, lso = tracker.topics.texts[parts.topic[slot]], int(parts.partition[slot]), int(parts.lso[slot])
-            name, client = self._holder(topic, partition, lso)
-            since = int(parts.lso_since[slot])
+            cluster, since = tracker.clusters.texts[parts.cluster[slot]], int(parts.lso_since[slot])
+            name, client = self.transactions.holder(cluster, topic, partition, lso) or (None, None)
             reason = transaction.sentence(topic, partition, lso, int(parts.end[slot]), now_ns - since, name, client)
-            yield Finding(transaction.KIND, reason, since, tracker.clusters.texts[parts.cluster[slot]], "", topic, partition, client or "")
-
-    def _holder(self, topic: str, partition: int, offset: int) -> tuple[str | None, str | None]:
-        """The open transaction that begins at an offset, and its client."""
-        for (_, name), places in self._open.items():
-            entry = places.get((topic, partition))
-            if entry is not None and entry[0] == offset:
-                return name, entry[1]
-        return None, None
+            yield Finding(transaction.KIND, reason, since, cluster, "", topic, partition, client or "")
 
     def _left_alone(self, memberships: Memberships, partitions: pa.Table, now_ns: int) -> Iterator[Finding]:
         left: dict[tuple[str, str], int] = {}
