@@ -130,6 +130,25 @@ def test_who_is_in_a_group_whose_joining_was_not_seen() -> None:
     assert (group["state"], group["members"]) == ("Empty", 0)
 
 
+@pytest.mark.parametrize(("protocol", "before", "between"), [("consumer", "Stable", "Reconciling"), ("streams", "Stable", "Reconciling"), ("share", "Stable", "Stable")])
+def test_a_group_with_epochs_is_stable_once_all_have_followed(protocol: str, before: str, between: str) -> None:
+    """As the broker says, which knows of a share group only whether it has members: not only once the rebalance can have no further part."""
+    steps, states = Steps(), []
+
+    def at(second: float, name: str, member: str, epoch: int) -> None:
+        steps.at(second + 1, group_events=[{"time_": second, "event": name, "protocol": protocol, "member_id": member, "client_id": member, "generation": epoch, "assigned": "[]"}])
+        (group,) = steps.monitor.snapshot(round((second + 1) * SECOND)).groups.to_pylist()
+        states.append((group["kind"], group["state"], group["members"]))
+
+    at(100, "join", "a", 1)
+    at(102, "join", "b", 2)
+    at(105, "epoch", "a", 2)
+    at(107, "leave", "a", -1)
+    at(109, "epoch", "b", 3)
+    at(111, "leave", "b", -1)
+    assert states == [(protocol, state, members) for state, members in ((before, 1), (between, 2), ("Stable", 2), (between, 1), ("Stable", 1), ("Empty", 0))]
+
+
 def test_offsets_without_members_make_a_simple_group() -> None:
     steps = Steps()
     steps.at(100, commits=[{"at": 100, "offset": 1, "member_id": "", "generation": -1}])

@@ -306,6 +306,8 @@ def test_rows_of_what_is_not_settled() -> None:
         [(10, 10, 0, 0, 0, 0, 0)], [(15, 5, 2, 0, 0, 0, 0)], [(15, 7, 0, 2, 0, 0, 0)], [(15, 7, 0, 0, 7, 0, 0)], [], [(15, 7, 0, 0, 0, 0, 0)],
     ]  # fmt: skip
     assert {(row["group_id"], row["topic"], row["partition"]) for rows in written for row in rows} == {("s", "t", 0)}
+    assert monitor.last is not None
+    assert [(row["status"], row["reason"]) for row in monitor.last.lag.to_pylist()] == [("OK", "A share group commits no offsets to judge it by: its lag is what it has not settled.")]
 
 
 @pytest.mark.parametrize("capture", ["java-clients", "matrix/groups"])

@@ -38,6 +38,9 @@ def partitions(tracker: Tracker, slots: Ints, now_ns: int, *, allowed_lag: int =
     verdicts: list[Verdict] = [_NO_COMMIT] * len(slots)
     for row in np.flatnonzero(waits).tolist():
         verdicts[row] = replace(_READS, current_lag=int(left[row]) if left[row] >= 0 else None)
+    shares = np.flatnonzero(tracker.is_share(slots))
+    for row, unsettled in zip(shares.tolist(), tracker.ahead(slots[shares]).tolist(), strict=True):
+        verdicts[row] = replace(_SHARES, current_lag=unsettled if unsettled >= 0 else None)
     for row in np.flatnonzero(((filled > 0) | told) & (left == 0)).tolist():
         verdicts[row] = _CAUGHT_UP
     for row in np.flatnonzero(((filled > 0) | (told & ~waits)) & (left != 0)).tolist():
@@ -84,5 +87,6 @@ def groups(tracker: Tracker, judged: Judged) -> dict[tuple[str, str], tuple[Verd
 
 _NO_COMMIT = evaluate(commits=[], end_offsets=[], now_ms=0)
 _READS = Verdict(Status.OK, "The group reads, and no commit of it was seen yet, so there is nothing to judge.")
+_SHARES = Verdict(Status.OK, "A share group commits no offsets to judge it by: its lag is what it has not settled.")
 _CAUGHT_UP = evaluate(commits=[(0, 0, 0)], end_offsets=[], now_ms=0, current_lag=0)
 assert _CAUGHT_UP.status is Status.OK

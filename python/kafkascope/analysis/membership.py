@@ -68,9 +68,11 @@ class Info:
     def state(self, now_ns: int) -> str:
         """The state, by the name that Kafka's own tools print; Unknown when nothing tells."""
         group = self.current
-        if group is not None and group.open is not None:
-            if self.kind != "classic":
+        if group is not None and group.open is not None and self.kind != "classic":
+            # What came may still be followed by more of the same rebalance: the group is stable once all have followed. A share group has no other state.
+            if self.kind != "share" and not rebalance_epochs.settled(group):
                 return "Reconciling"
+        elif group is not None and group.open is not None:
             if group.open.all_left and group.count is None and not any(last >= now_ns - SILENT_NS for last in self.heard.values()):
                 # Whether anybody is left to rebalance is known when one is heard, or when nobody is for long enough.
                 return "Unknown"

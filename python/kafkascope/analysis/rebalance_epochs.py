@@ -56,9 +56,9 @@ def close(group: Group, now_ns: int) -> None:
     rebalance = group.open
     if rebalance is None:
         return
-    if _settled(group) and now_ns - rebalance.last_ns > LINGER_NS:
+    if settled(group) and now_ns - rebalance.last_ns > LINGER_NS:
         _complete(group)
-    elif not _settled(group) and now_ns - rebalance.last_ns > GIVE_UP_NS:
+    elif not settled(group) and now_ns - rebalance.last_ns > GIVE_UP_NS:
         if not group.members:
             # Nobody got in.
             group.finish("open", None)
@@ -72,7 +72,7 @@ def end(group: Group) -> None:
     """After the last row: what has settled is done, the rest is open."""
     if group.open is None:
         return
-    if _settled(group):
+    if settled(group):
         _complete(group)
     else:
         group.finish("open", None)
@@ -80,7 +80,7 @@ def end(group: Group) -> None:
 
 def _begin(group: Group, row: Row, trigger: str) -> Rebalance:
     # A new cause after everybody had settled is another rebalance, however soon it comes; one that was on its way before is not.
-    if group.open is not None and row["time_"] >= group.open.last_ns and _settled(group) and not _same_heartbeat(group, row):
+    if group.open is not None and row["time_"] >= group.open.last_ns and settled(group) and not _same_heartbeat(group, row):
         _complete(group)
     return group.begin(row, trigger)
 
@@ -153,7 +153,8 @@ def _lost(group: Group, rebalance: Rebalance, identity: str) -> None:
         rebalance.by = rebalance.by | {"client_id": member.client_id, "member_id": member.member_id, "reason": ""}
 
 
-def _settled(group: Group) -> bool:
+def settled(group: Group) -> bool:
+    """Whether all members have followed to the newest epoch of the rebalance under way."""
     rebalance = group.open
     if rebalance is None or not group.members:
         return False

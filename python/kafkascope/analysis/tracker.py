@@ -390,13 +390,14 @@ class Tracker:
         """The first offset that a group was not given."""
         return np.where(self.pairs.handed[slots] >= 0, self.pairs.handed[slots], self.pairs.position[slots])
 
-    def _shared(self, slots: Ints) -> npt.NDArray[np.bool_]:
+    def is_share(self, slots: Ints) -> npt.NDArray[np.bool_]:
+        """Which are of share groups: what they have left is what they have not settled."""
         return np.asarray((self.pairs.handed[slots] >= 0) & (self.pairs.committed[slots] < 0))
 
-    def _ahead(self, slots: Ints) -> Ints:
+    def ahead(self, slots: Ints) -> Ints:
         """How many records a group has left, -1 while unknown: a share group may have settled some of those beyond the first that is open."""
         end, next_ = self.parts.end[self.pairs.at[slots]], self._next(slots)
-        left = np.where(self._shared(slots), np.maximum(end - self.pairs.handed[slots], 0) + self.pairs.open[slots], np.maximum(end - next_, 0))
+        left = np.where(self.is_share(slots), np.maximum(end - self.pairs.handed[slots], 0) + self.pairs.open[slots], np.maximum(end - next_, 0))
         return np.where((end >= 0) & (next_ >= 0), left, NONE)
 
     def live(self) -> Ints:
@@ -410,12 +411,12 @@ class Tracker:
         pairs, parts, at = self.pairs, self.parts, self.pairs.at[slots]
         end, lso, committed, position, next_ = parts.end[at], parts.lso[at], pairs.committed[slots], self._position(slots), self._next(slots)
         known = (end >= 0) & (next_ >= 0)
-        ahead = self._ahead(slots)
+        ahead = self.ahead(slots)
         behind = ahead > 0
         seconds, source = self.logs.waiting(at, next_, behind, now_ns)
         seconds[known & ~behind] = 0.0
         source[known & ~behind] = "caught_up"
-        shared = self._shared(slots)
+        shared = self.is_share(slots)
         left = np.where((committed >= 0) | shared, ahead, NONE)
         trend = self._history.trend(slots, ahead, now_ns)
         drain = np.full(len(slots), np.nan)
@@ -472,8 +473,8 @@ class Tracker:
 
     def _left(self, slots: Ints) -> tuple[Floats, Floats]:
         """The lag of each partition, NaN while unknown, and the offset that its group has reached."""
-        ahead = self._ahead(slots)
-        return np.where(ahead >= 0, ahead, np.nan), np.where(self._shared(slots), self.pairs.handed[slots] - self.pairs.open[slots], self._next(slots)).astype(np.float64)
+        ahead = self.ahead(slots)
+        return np.where(ahead >= 0, ahead, np.nan), np.where(self.is_share(slots), self.pairs.handed[slots] - self.pairs.open[slots], self._next(slots)).astype(np.float64)
 
     def history(self, slots: Ints, now_ns: int) -> list[tuple[int, Floats, Floats]]:
         """The lag and the offset reached of these partitions at the moments of the last minute and now, oldest first; NaN where unknown."""
