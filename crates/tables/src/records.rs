@@ -79,8 +79,8 @@ impl Records {
         };
         self.batches += 1;
         // a compressed message of old formats has the offset of the last inside it
-        if batch.records.is_some() || self.batches > 1 {
-            self.first_offset.get_or_insert(batch.base_offset);
+        if self.batches == 1 && batch.records.is_some() {
+            self.first_offset = Some(batch.base_offset);
         }
         self.last_offset = Some(batch.last_offset);
         let offsets = batch.records.map(|_| {
@@ -125,4 +125,43 @@ pub(crate) fn millis(timestamp: Option<i64>) -> Option<i64> {
     timestamp
         .filter(|t| *t >= 0)
         .map(|t| t.saturating_mul(1_000_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kafkascope_wire::{Direction, Tape, decode};
+
+    /// A message of magic 0 with this compression in its attributes.
+    fn message(offset: i64, attributes: u8) -> Vec<u8> {
+        let content = [&[0, 0, 0, 0, 0, attributes][..], &[0xff; 4], b"\0\0\0\x01v"].concat();
+        let size = content.len() as u32;
+        [&offset.to_be_bytes()[..], &size.to_be_bytes(), &content].concat()
+    }
+
+    #[test]
+    fn where_a_message_set_begins() {
+        const GZIP: u8 = 1;
+        for (messages, first, last) in [
+            (&[(7, 0), (8, 0)][..], Some(7), 8),
+            (&[(7, 0), (12, GZIP)], Some(7), 12),
+            (&[(8, GZIP)], None, 8),
+            (&[(8, GZIP), (17, GZIP)], None, 17),
+            (&[(8, GZIP), (9, 0)], None, 9),
+        ] {
+            let set: Vec<u8> = messages.iter().flat_map(|m| message(m.0, m.1)).collect();
+            let head = b"\0\x01\0\0\x03\xe8\0\0\0\x01\0\x01t\0\0\0\x01\0\0\0\0";
+            let body = [&head[..], &(set.len() as u32).to_be_bytes(), &set].concat();
+            let (view, mut tape) = (View::whole(&body), Tape::default());
+            let outcome = decode(0, 0, Direction::Request, &view, 0, &mut tape);
+            let topic = tape.root().items(f::TOPIC_DATA).next().expect("a topic");
+            let partition = topic.items(f::PARTITION_DATA).next().expect("a partition");
+            let sums = Records::of(&partition, &view, Some(outcome)).expect("records");
+            assert_eq!(
+                (sums.first_offset, sums.last_offset),
+                (first, Some(last)),
+                "{messages:?}"
+            );
+        }
+    }
 }

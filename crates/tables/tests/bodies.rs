@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use golden::exchanges;
 use kafkascope_tables::body::{Style, write_body};
-use kafkascope_wire::{Direction, Outcome, Tape, decode};
+use kafkascope_wire::{Direction, Outcome, Tape, Value as Kind, decode};
 use serde_json::Value;
 
 /// Every body of the capture as JSON text: API, version, direction, text.
@@ -248,6 +248,7 @@ fn a_cut_body_is_a_beginning() {
         for n in (0..=whole.nodes.len()).step_by(1 + whole.nodes.len() / 40) {
             let cut = Tape {
                 nodes: whole.nodes[..n].to_vec(),
+                ..Tape::default()
             };
             let mut text = String::new();
             write_body(
@@ -265,4 +266,48 @@ fn a_cut_body_is_a_beginning() {
         }
     }
     assert!(cuts > 200, "{cuts}");
+}
+
+#[test]
+fn a_row_says_the_same_without_what_records_contain() {
+    let mut told = 0;
+    for exchange in exchanges("matrix/java-4.4") {
+        let Some((message, at)) = exchange.message(Direction::Response) else {
+            continue;
+        };
+        let (key, version) = (exchange.api_key, exchange.api_version);
+        let view = message.view();
+        let text = |tape: &Tape, style| {
+            let mut text = String::new();
+            write_body(
+                &mut text,
+                style,
+                key,
+                Direction::Response,
+                tape,
+                &view,
+                &|_| None,
+            );
+            text
+        };
+        let mut whole = Tape::default();
+        decode(key, version, Direction::Response, &view, at, &mut whole);
+        let mut headers = whole.clone();
+        for node in &mut headers.nodes {
+            if let Kind::Records { size, captured, .. } = &mut node.value {
+                *captured = 61.min(*size - 1);
+                told += 1;
+            }
+        }
+        assert_eq!(
+            text(&headers, Style::Snake),
+            text(&whole, Style::Snake),
+            "key {key}"
+        );
+        if headers.nodes != whole.nodes {
+            let line = text(&headers, Style::RequestLog);
+            assert!(line.contains("\"recordsCapturedBytes\":"), "{line}");
+        }
+    }
+    assert!(told > 5, "{told} record sets");
 }

@@ -33,6 +33,7 @@ pub fn decode(
     tape: &mut Tape,
 ) -> Outcome {
     tape.nodes.clear();
+    tape.odd_null = false;
     let version = body_version(api_key, version, direction, view, at);
     match apis::plans(api_key, direction).and_then(|plans| plans.get(version)) {
         Some(plan) => run(plan, view, at, tape, true),
@@ -69,6 +70,7 @@ pub(crate) fn run(plan: &Plan, view: &View, at: u32, tape: &mut Tape, whole: boo
         view: *view,
         plan,
         nodes: &mut tape.nodes,
+        odd_null: &mut tape.odd_null,
         field: f::NONE,
     };
     let read = if at > view.declared {
@@ -95,6 +97,7 @@ struct Decoder<'p, 'v, 't> {
     view: View<'v>,
     plan: &'p Plan,
     nodes: &'t mut Vec<Node>,
+    odd_null: &'t mut bool,
     /// Being read.
     field: FieldId,
 }
@@ -214,13 +217,12 @@ impl<'p> Decoder<'p, '_, '_> {
             },
             Type::Struct => {
                 if op.nullable {
-                    match self.cursor.i8()? {
-                        -1 => {
-                            self.push(at, Value::Null);
-                            return Ok(());
-                        }
-                        1 => {}
-                        _ => return Err(Fault::Bad("neither null nor a struct")),
+                    // Kafka's readers look at the sign alone.
+                    let marker = self.cursor.i8()?;
+                    if marker < 0 {
+                        *self.odd_null |= marker != -1;
+                        self.push(at, Value::Null);
+                        return Ok(());
                     }
                 }
                 return self.structure(op.field, at, op.index);
@@ -294,26 +296,24 @@ impl<'p> Decoder<'p, '_, '_> {
         Ok(())
     }
 
-    /// A length or count in the encoding of the field; `None` for null.
+    /// A length or count in the encoding of the field; `None` for null, which any negative number is to Kafka's readers.
     #[inline]
     fn length(&mut self, op: &Op, short: bool) -> Result<Option<u32>, Fault> {
-        let length = if op.compact {
-            self.cursor.uvarint()?.checked_sub(1)
+        let signed = if op.compact {
+            (self.cursor.uvarint()? as i32).wrapping_sub(1)
+        } else if short {
+            i32::from(self.cursor.i16()?)
         } else {
-            let signed = if short {
-                i32::from(self.cursor.i16()?)
-            } else {
-                self.cursor.i32()?
-            };
-            if signed < -1 {
-                return Err(Fault::Bad("negative length"));
-            }
-            u32::try_from(signed).ok()
+            self.cursor.i32()?
         };
-        match length {
-            Some(n) if n > self.cursor.remaining() => Err(PAST_END),
-            None if !op.nullable => Err(Fault::Bad("null where no null is allowed")),
-            _ => Ok(length),
+        match u32::try_from(signed) {
+            Ok(n) if n > self.cursor.remaining() => Err(PAST_END),
+            Ok(n) => Ok(Some(n)),
+            Err(_) if !op.nullable => Err(Fault::Bad("null where no null is allowed")),
+            Err(_) => {
+                *self.odd_null |= signed != -1;
+                Ok(None)
+            }
         }
     }
 }
