@@ -45,11 +45,12 @@ class Sharer:
         self._consumer.close()
 
 
-def begin(admin: Any, name: str) -> tuple[str, str, Sharer]:
+def begin(admin: Any, name: str, **more: str) -> tuple[str, str, Sharer]:
     """A topic and a share group of it that reads from the first record on."""
     topic, group = f"{name}-topic", f"{name}-group"
     make_topic(admin, topic)
-    settings = [ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in (("share.auto.offset.reset", "earliest"), ("share.record.lock.duration.ms", str(LOCK_MS)))]
+    wanted = {"share_auto_offset_reset": "earliest", "share_record_lock_duration_ms": str(LOCK_MS), **more}
+    settings = [ConfigEntry(key.replace("_", "."), value, incremental_operation=AlterConfigOpType.SET) for key, value in wanted.items()]
     for future in admin.incremental_alter_configs([ConfigResource(ResourceType.GROUP, group, incremental_configs=settings)]).values():
         future.result(timeout=30)
     return topic, group, Sharer(group, topic)
@@ -114,6 +115,23 @@ def test_released_too_often(admin: Any, watched: Watched, sharers: list[Sharer])
     consumer.say(consumer.poll(2), ACCEPT)
     assert compare(admin, watched, group, topic) == 0
     assert counts(watched, group) == {"released": 4, "given_up": 1}
+
+
+def test_behind_an_open_transaction(admin: Any, watched: Watched, sharers: list[Sharer]) -> None:
+    """A group that reads committed records only is handed none of it, and yet the broker counts them."""
+    topic, group, consumer = begin(admin, "share-committed", share_isolation_level="read_committed")
+    sharers.append(consumer)
+    write(topic, 12)
+    consumer.say(consumer.poll(12), ACCEPT)
+    assert compare(admin, watched, group, topic) == 0
+    producer = kafka.Producer(CLIENT | {"transactional.id": "share-open"})
+    producer.init_transactions(60)
+    producer.begin_transaction()
+    for _ in range(5):
+        producer.produce(topic, value=b"x", partition=0)
+    assert producer.flush(60) == 0
+    assert compare(admin, watched, group, topic) == 5
+    producer.abort_transaction(60)
 
 
 def test_locks_run_out_and_consumers_go(admin: Any, watched: Watched, sharers: list[Sharer]) -> None:
