@@ -1,12 +1,13 @@
 //! A file as a window of bytes: whatever it was compressed with, found out from its first bytes.
 
+use std::error::Error;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::fd::AsFd;
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
-use ruzstd::decoding::StreamingDecoder;
+use ruzstd::decoding::{BlockDecodingStrategy, StreamingDecoder};
 
 const WINDOW: usize = 256 << 10;
 
@@ -118,24 +119,61 @@ impl Input {
 struct Zstd<R: BufRead> {
     frame: Option<StreamingDecoder<R, ruzstd::decoding::FrameDecoder>>,
     between: Option<R>,
+    /// The file ends inside a frame: told when all that was decoded has been handed over.
+    cut: bool,
 }
+
+/// The last block of a frame, a raw one of no bytes, and room for a checksum (RFC 8878, 3.1.1).
+const LAST_BLOCK: &[u8] = &[1, 0, 0, 0, 0, 0, 0];
 
 impl<R: BufRead> Zstd<R> {
     fn new(file: R) -> Self {
         Zstd {
             frame: None,
             between: Some(file),
+            cut: false,
         }
     }
+
+    /// The next bytes of the frame, 0 at its end. The decoder holds back a window of what it has decoded until a last block comes:
+    /// where the file was cut there is none.
+    fn of_frame(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let Some(frame) = &mut self.frame else {
+            return Ok(0);
+        };
+        match frame.read(out) {
+            Err(error) if is_cut(&error) => {
+                self.cut = true;
+                frame
+                    .decoder
+                    .decode_blocks(LAST_BLOCK, BlockDecodingStrategy::All)
+                    .map_err(io::Error::other)?;
+                frame.read(out)
+            }
+            read => read,
+        }
+    }
+}
+
+/// Whether the decoder failed since the file ended.
+fn is_cut(error: &io::Error) -> bool {
+    let first: &(dyn Error + 'static) = error;
+    std::iter::successors(Some(first), |&e| e.source())
+        .filter_map(|e| e.downcast_ref::<io::Error>())
+        .any(|e| e.kind() == io::ErrorKind::UnexpectedEof)
 }
 
 impl<R: BufRead> Read for Zstd<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         loop {
-            if let Some(frame) = &mut self.frame {
-                let n = frame.read(out)?;
+            if self.frame.is_some() {
+                let n = self.of_frame(out)?;
                 if n > 0 {
                     return Ok(n);
+                }
+                if self.cut {
+                    let what = "incomplete zstd frame";
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, what));
                 }
                 self.between = self.frame.take().map(StreamingDecoder::into_inner);
             }

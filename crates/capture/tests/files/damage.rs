@@ -126,6 +126,52 @@ fn what_comes_before_a_cut_is_read_and_the_cut_is_told() {
     );
 }
 
+/// Blocks of zstd are up to 128 KiB, and refer to what the decoder holds back of those before.
+#[test]
+fn what_comes_before_a_cut_of_zstd_is_read() {
+    let frames: Vec<Vec<u8>> = (0..4000u32)
+        .map(|i| {
+            ipv4(&tcp(
+                i * 100,
+                &i.wrapping_mul(2_654_435_761).to_be_bytes().repeat(20),
+            ))
+        })
+        .collect();
+    let packets: Vec<_> = (1..)
+        .zip(&frames)
+        .map(|(i, f)| (i, 0, &f[..], f.len()))
+        .collect();
+    let whole = pcap(false, 0xa1b2_c3d4, 101, &packets);
+    let zipped =
+        ruzstd::encoding::compress_to_vec(&whole[..], ruzstd::encoding::CompressionLevel::Fastest);
+    let of = |zipped: &[u8]| {
+        let (seen, source) = read(&[&Temp::new("cut.zst", zipped)]);
+        (seen, source.warnings().to_vec())
+    };
+    let (all, warnings) = of(&zipped);
+    assert_eq!((all.len(), warnings.len()), (4000, 0));
+    let mut before = 0;
+    for eighths in [3, 5, 7] {
+        let (seen, warnings) = of(&zipped[..zipped.len() * eighths / 8]);
+        // What a block gives is not known before it has come whole.
+        assert!(
+            seen.len() + 1500 >= 4000 * eighths / 8,
+            "{eighths}: {}",
+            seen.len()
+        );
+        assert!(
+            before < seen.len() && seen == all[..seen.len()],
+            "{eighths}"
+        );
+        before = seen.len();
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(
+            warnings[0].contains("(incomplete zstd frame) after packet"),
+            "{warnings:?}"
+        );
+    }
+}
+
 #[test]
 fn a_file_that_is_no_capture_is_named() {
     for (bytes, expected) in [
