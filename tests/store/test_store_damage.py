@@ -105,7 +105,7 @@ def test_a_segment_that_breaks_while_the_store_is_open_is_left_out_of_the_answer
         first.write_bytes(raw)
         engine = store.engine()
         everything = engine.scan("kafka_produce", None, None, rows("kafka_produce").schema.names)
-        found = engine.execute(f"SELECT count(DISTINCT client_id) AS n, count(*) AS rows FROM ({everything})", timeout_s=20).to_pylist()[0]
+        found = engine.execute(f"SELECT count(DISTINCT client_id) AS n, count(*) AS rows FROM ({everything})", timeout_s=60).to_pylist()[0]
         assert found == {"n": 5000, "rows": 5000}
         assert "5000 rows are lost" in store.notes[0]
 
@@ -228,7 +228,7 @@ def test_a_full_disk_stops_storing_not_capturing_and_it_begins_again_with_space(
         assert store.stats()["storing"] is False
         assert re.search("No space left|free on the disk", store.stats()["problem"])
         ballast.unlink()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while not store.stats()["storing"] and time.monotonic() < deadline:
             time.sleep(0.05)
         assert store.stats()["problem"] is None
@@ -240,7 +240,7 @@ def test_a_full_disk_stops_storing_not_capturing_and_it_begins_again_with_space(
 
 def test_a_disk_below_its_reserve_is_not_filled_further(folder, rows, count):
     with Store(folder, min_free_bytes="1000TB", maintenance_s=0.02) as store:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while store.stats()["storing"] and time.monotonic() < deadline:
             time.sleep(0.01)
         store.append("kafka_produce", rows("kafka_produce", 10))
@@ -346,7 +346,7 @@ def test_what_damage_cost_is_a_row_of_kafka_loss_and_a_line_of_the_log(folder, r
             store.maintain()
             engine = store.engine()
             sql = f"SELECT * FROM ({engine.scan('kafka_loss', None, None, ['reason', 'bytes', 'detail'])}) ORDER BY detail"
-            found = engine.execute(sql, timeout_s=20).to_pylist()
+            found = engine.execute(sql, timeout_s=60).to_pylist()
         assert [row["reason"] for row in found] == ["store_damaged"] * 2, "told once, also after another start"
         assert found[0]["detail"].startswith("kafka_fetch: ") and found[0]["bytes"] > 100
         assert found[1]["detail"].startswith("kafka_produce: ") and found[1]["bytes"] == 100
@@ -370,7 +370,7 @@ def test_a_segment_of_the_first_format_is_read_and_merged(folder, rows, count):
     with Store(folder, maintenance_s=60) as store:
         sql = f"SELECT sum(response_time) AS s, count(*) AS n FROM ({store.engine().scan('kafka_fetch', None, None, ['response_time'])})"
         for _ in range(2):
-            assert store.engine().execute(sql, timeout_s=20).to_pylist() == [{"s": 2 * sum(range(50)), "n": 100}]
+            assert store.engine().execute(sql, timeout_s=60).to_pylist() == [{"s": 2 * sum(range(50)), "n": 100}]
             store.compact()
         assert len(store.observed["kafka_fetch"].segments) == 1
         assert list(store.notes) == []
@@ -485,4 +485,4 @@ def test_a_large_store_is_read_for_damage_while_it_runs(folder, rows, count, mon
 
 def _events(store):
     scan = store.engine().scan("kafka_events.beta", None, None, ["time_", "req_body", "latency", "client_id", "declared_bytes"])
-    return store.engine().execute(f"SELECT * FROM ({scan})", timeout_s=20).to_pylist()
+    return store.engine().execute(f"SELECT * FROM ({scan})", timeout_s=60).to_pylist()

@@ -54,5 +54,5 @@ def test_a_scan_of_fetches_is_completed(folder, rows, rolled):
         if rolled:
             store.roll()
         sql = store.engine().scan("kafka_fetch", 1000, 2000, ["time_", "group_id", "group_source"])
-        found = store.engine().execute(f"SELECT group_id, group_source FROM ({sql}) ORDER BY time_", timeout_s=10).to_pylist()
+        found = store.engine().execute(f"SELECT group_id, group_source FROM ({sql}) ORDER BY time_", timeout_s=60).to_pylist()
     assert [(r["group_id"], r["group_source"]) for r in found] == [("g", "process"), ("g", "process"), ("", "unknown")]

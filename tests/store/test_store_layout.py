@@ -36,7 +36,7 @@ def test_a_query_and_a_merge_see_the_values(tmp_path_factory: pytest.TempPathFac
         kept = store.observed["kafka_fetch"]
         for _ in range(2):
             sql = f"SELECT * FROM ({store.engine().scan('kafka_fetch', None, None, ['time_', *OFFSETS])}) ORDER BY time_"
-            found = store.engine().execute(sql, timeout_s=20)
+            found = store.engine().execute(sql, timeout_s=60)
             assert list(zip(*(c.to_pylist() for c in found.columns), strict=True)) == wanted
             kept.merge_small(largest=1 << 20, fewest=2, most_rows=1000)
 

@@ -8,7 +8,7 @@ from kafkascope.store.newest import NewestRows
 
 def pods(store, **where):
     engine = store.engine()
-    return {r["pod_id"]: r["restarts"] for r in engine.execute("SELECT pod_id, restarts FROM md_pod ORDER BY 1", timeout_s=10).to_pylist()}
+    return {r["pod_id"]: r["restarts"] for r in engine.execute("SELECT pod_id, restarts FROM md_pod ORDER BY 1", timeout_s=60).to_pylist()}
 
 
 def test_the_row_that_came_last_holds_also_after_opening_again(folder, rows):
@@ -45,15 +45,15 @@ def test_an_agent_that_begins_anew_ends_what_its_earlier_run_left_running(memory
     memory.append("md_process", rows("md_process", 3, upid=lambda i: f"1:{i}:1", asid=lambda i: 1 if i < 2 else 2, node_name="n", stop_time=lambda i: 7 if i == 1 else 0))
     memory.append("md_pod", rows("md_pod", 2, pod_id=lambda i: f"p{i}", node_name=lambda i: ("n", "other")[i], stop_time=0))
     memory.agent_started(1)
-    found = memory.engine().execute("SELECT upid, stop_time FROM md_process ORDER BY upid", timeout_s=10).to_pylist()
+    found = memory.engine().execute("SELECT upid, stop_time FROM md_process ORDER BY upid", timeout_s=60).to_pylist()
     assert [r["stop_time"] > now for r in found] == [True, False, False]
-    found = memory.engine().execute("SELECT stop_time FROM md_pod ORDER BY pod_id", timeout_s=10).to_pylist()
+    found = memory.engine().execute("SELECT stop_time FROM md_pod ORDER BY pod_id", timeout_s=60).to_pylist()
     assert [r["stop_time"] > now for r in found] == [True, False]
 
 
 def topics(store, table="kafka_produce"):
     engine = store.engine()
-    return [r["topic"] for r in engine.execute(f"SELECT * FROM ({engine.scan(table, None, None, ['time_', 'topic'])}) ORDER BY time_", timeout_s=10).to_pylist()]
+    return [r["topic"] for r in engine.execute(f"SELECT * FROM ({engine.scan(table, None, None, ['time_', 'topic'])}) ORDER BY time_", timeout_s=60).to_pylist()]
 
 
 @pytest.mark.parametrize("table", ["kafka_produce", "kafka_fetch", "kafka_commits"])

@@ -21,17 +21,17 @@ def test_every_table_gives_back_its_rows_hot_and_from_a_segment(folder, rows, ta
         engine = store.engine()
         sql = f"SELECT * FROM ({engine.scan(table, None, None, columns)}) ORDER BY time_"
         store.append(table, batch)
-        assert engine.execute(sql, timeout_s=10).to_pylist() == batch.to_pylist()
+        assert engine.execute(sql, timeout_s=60).to_pylist() == batch.to_pylist()
         store.roll()
         assert len(list((folder / table).glob("*.parquet"))) == 1
         assert not list((folder / table).glob("*.wal"))
-        assert engine.execute(sql, timeout_s=10).to_pylist() == batch.to_pylist()
+        assert engine.execute(sql, timeout_s=60).to_pylist() == batch.to_pylist()
 
 
 def test_nulls_stay_apart_from_zero_and_empty(memory, rows):
     memory.append("kafka_produce", rows("kafka_produce", 3, error_code=lambda i: None if i == 0 else 0, transactional_id=lambda i: None if i == 1 else ""))
     engine = memory.engine()
-    found = engine.execute(f"SELECT * FROM ({engine.scan('kafka_produce', None, None, ['error_code', 'transactional_id'])})", timeout_s=10).to_pylist()
+    found = engine.execute(f"SELECT * FROM ({engine.scan('kafka_produce', None, None, ['error_code', 'transactional_id'])})", timeout_s=60).to_pylist()
     assert [(r["error_code"], r["transactional_id"]) for r in found] == [(None, ""), (0, None), (0, "")]
 
 
@@ -122,7 +122,7 @@ def test_a_batch_of_an_older_version_is_filled_and_of_a_newer_one_cut(memory, ro
     for batch in (older, newer):
         memory.append("kafka_produce", batch)
     engine = memory.engine()
-    found = engine.execute(f"SELECT * FROM ({engine.scan('kafka_produce', None, None, ['codec'])})", timeout_s=10).column("codec").to_pylist()
+    found = engine.execute(f"SELECT * FROM ({engine.scan('kafka_produce', None, None, ['codec'])})", timeout_s=60).column("codec").to_pylist()
     assert found == [None, None, "x0", "x1"]
 
 
@@ -137,7 +137,7 @@ def test_segments_of_an_older_version_answer_with_nulls_for_the_columns_they_lac
         store.append("kafka_produce", rows("kafka_produce", 1, start=2000))
         engine = store.engine()
         sql = f"SELECT * FROM ({engine.scan('kafka_produce', None, None, ['time_', 'codec', 'topic'])}) ORDER BY time_"
-        found = engine.execute(sql, timeout_s=10).to_pylist()
+        found = engine.execute(sql, timeout_s=60).to_pylist()
         assert [(r["codec"], r["topic"]) for r in found] == [(None, "x0"), (None, "x1"), ("x0", "x0")]
 
 

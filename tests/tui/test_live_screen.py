@@ -115,7 +115,7 @@ def test_a_tall_screen_shows_the_widgets_that_follow() -> None:
 def test_stopping_and_coming_back(screen: PseudoTerminal) -> None:
     screen.press("\x1a")
     screen.wait_for("topic/jm", gone=True)
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while Path(f"/proc/{screen.process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
         assert time.monotonic() < until
         time.sleep(0.02)
@@ -139,14 +139,14 @@ class Serving:
         self._server = uvicorn.Server(uvicorn.Config(self._app, host="127.0.0.1", port=self.port, log_level="error", lifespan="off", timeout_graceful_shutdown=1))
         self._thread = threading.Thread(target=self._server.run)
         self._thread.start()
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while not self._server.started:
             assert time.monotonic() < until
             time.sleep(0.01)
 
     def stop(self) -> None:
         self._server.should_exit = True
-        self._thread.join(10)
+        self._thread.join(60)
 
 
 @pytest.fixture
