@@ -243,7 +243,8 @@ class Interpreter:
     def _name(self, node: ast.Name, scope: Scope) -> Any:
         value = scope.find(node.id)
         if value is None:
-            hint = "begin the script with: import px" if node.id == "px" else did_you_mean(node.id, scope.known())
+            elsewhere = scope.in_a_module(node.id)
+            hint = "begin the script with: import px" if node.id == "px" else f"write {elsewhere}" if elsewhere else did_you_mean(node.id, scope.known())
             raise error(f"name '{node.id}' is not defined", syntax.place(node), hint)
         return value
 
@@ -257,7 +258,7 @@ class Interpreter:
             if node.attr in ("agg", "rolling"):
                 return Method(base, node.attr)
             raise frames.after_groupby(at)
-        raise error(f"{kind(base)} has no attribute '{node.attr}'", at)
+        raise error(f"{kind(base)} has no attribute '{node.attr}'", at, f"write df.ctx['{node.attr}']" if isinstance(base, ContextOf) else "")
 
     def _subscript(self, node: ast.Subscript, scope: Scope) -> Any:
         base, at = self.eval(node.value, scope), syntax.place(node)

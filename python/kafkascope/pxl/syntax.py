@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import keyword
 import re
 import threading
 import tokenize
@@ -108,19 +109,22 @@ def pragmas(source: str) -> dict[str, str]:
 _ENDS = {tokenize.NAME, tokenize.NUMBER, tokenize.STRING}
 _SKIP = {tokenize.NL, tokenize.COMMENT, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
 _BLANK = {tokenize.NL, tokenize.COMMENT}
+_WHOLE = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]+")
+#: Names that an expression does not end with.
+_UNENDED = frozenset(keyword.kwlist) - {"True", "False", "None"}
 
 
 def repair(source: str) -> str:
     """The text with what scripts in use leave out, and the parser they were written for lets pass.
 
-    In a call, a comma before a keyword argument on a line of its own, and doubled commas. A semicolon between a text, the module's
+    In a call, a comma before a keyword argument, and doubled commas. The L of a long integer. A semicolon between a text, the module's
     docstring, and ``import`` after it. Brackets around a text that is continued on indented lines.
     """
     try:
         tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
     except (tokenize.TokenError, SyntaxError, IndentationError):
         return source
-    edits = [*_commas([t for t in tokens if t.type not in _SKIP]), *_imports(tokens), *_continued_texts(tokens)]
+    edits = [*_commas([t for t in tokens if t.type not in _SKIP]), *_longs(tokens), *_imports(tokens), *_continued_texts(tokens)]
     lines = source.splitlines(keepends=True)
     for (row, column), width, text in sorted(edits, reverse=True):
         line = lines[row - 1]
@@ -143,12 +147,17 @@ def _commas(tokens: list[tokenize.TokenInfo]) -> list[_Edit]:
         before = tokens[index - 1] if index else None
         if not depth or depth[-1] != "(" or before is None:
             continue
-        ended = before.type in _ENDS or before.string in (")", "]", "}")
-        if token.type == tokenize.NAME and tokens[index + 1].string == "=" and ended and before.end[0] < token.start[0]:
+        ended = (before.type in _ENDS and before.string not in _UNENDED) or before.string in (")", "]", "}")
+        if token.type == tokenize.NAME and tokens[index + 1].string == "=" and ended:
             found.append((before.end, 0, ","))
         elif token.string == "," and before.string == ",":
             found.append((token.start, 1, " "))
     return found
+
+
+def _longs(tokens: list[tokenize.TokenInfo]) -> list[_Edit]:
+    pairs = pairwise(tokens)
+    return [(after.start, 1, "") for number, after in pairs if number.type == tokenize.NUMBER and _WHOLE.fullmatch(number.string) and after.string in ("L", "l") and number.end == after.start]
 
 
 def _imports(tokens: list[tokenize.TokenInfo]) -> list[_Edit]:

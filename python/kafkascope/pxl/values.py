@@ -141,6 +141,11 @@ class Scope:
             scope = scope.parent
         return names
 
+    def in_a_module(self, name: str) -> str:
+        """The name as it is written when an imported module has it; empty when none has."""
+        modules = ((known, self.find(known)) for known in self.known())
+        return next((f"{known}.{name}" for known, value in modules if isinstance(value, Module) and name in value.names), "")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Function:
@@ -254,7 +259,7 @@ def kind(value: Any) -> str:
     words = {
         "Sequence": "a list", "Mapping": "a dict", "Function": "a function", "ScalarFunction": "a function", "AggregateFunction": "an aggregate function",
         "Builtin": "a function", "Module": "a module", "TypeObject": "a type", "Frame": "a data frame", "Grouped": "a grouped data frame", "Method": "a method",
-        "OtelPart": "a part of an export",
+        "OtelPart": "a part of an export", "ContextOf": "df.ctx",
     }  # fmt: skip
     return words.get(type(value).__name__, type(value).__name__)
 

@@ -31,8 +31,9 @@ def identifier(name: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """A quoted string; DuckDB has no escapes but the doubled quote."""
-    return "'" + text.replace("\x00", "").replace("'", "''") + "'"
+    """A quoted string; DuckDB has no escapes but the doubled quote, and its statements hold no NUL."""
+    parts = ["'" + part.replace("'", "''") + "'" for part in text.split("\x00")]
+    return parts[0] if len(parts) == 1 else f"({' || chr(0) || '.join(parts)})"
 
 
 def literal(value: Any, data_type: DataType) -> str:
@@ -110,6 +111,12 @@ def _logical(operator: str) -> Callable[[Call, list[str]], str]:
     return form
 
 
+def _negate(expr: Call, args: list[str]) -> str:
+    # Apart from the sign of a constant, which two dashes would make a comment. The engine widens the smallest constant instead of saying that it has no opposite.
+    opposite = f"(- {args[0]})"
+    return f"CAST({opposite} AS BIGINT)" if isinstance(expr.args[0], Literal) and expr.type is DataType.INT64 else opposite
+
+
 def _modulo(expr: Call, args: list[str]) -> str:
     divisor = expr.args[1]
     if isinstance(divisor, Literal):
@@ -133,11 +140,16 @@ def _whole(function: str) -> Callable[[Call, list[str]], str]:
     return form
 
 
+#: The member whose name is empty: the engine's other grammar of paths, where names are not quoted, can tell it.
+_EMPTY_KEY = "/"
+
+
 def _path(expr: Call, args: list[str]) -> str:
     key = expr.args[1]
     if isinstance(key, Literal):
-        return quoted('$."' + str(key.value).replace("\\", "\\\\").replace('"', '\\"') + '"')
-    return f"('$.\"' || replace({args[1]}, '\"', '\\\"') || '\"')"
+        return quoted('$."' + str(key.value).replace("\\", "\\\\").replace('"', '\\"') + '"' if key.value else _EMPTY_KEY)
+    escaped = f"replace(replace({args[1]}, '\\', '\\\\'), '\"', '\\\"')"
+    return f"CASE WHEN {args[1]} = '' THEN '{_EMPTY_KEY}' ELSE '$.\"' || {escaped} || '\"' END"
 
 
 def json_text(text: str) -> str:
@@ -194,7 +206,7 @@ def elements(values: Sequence[Expr], sql: Callable[[Expr], str]) -> str:
 
 def _substring(expr: Call, args: list[str]) -> str:
     text, position, length = args
-    return f"CASE WHEN {position} < 0 OR {position} > strlen({text}) OR {length} < 0 THEN '' ELSE coalesce(TRY(decode(encode({text})[{position} + 1 : {position} + {length}])), '') END"
+    return f"CASE WHEN {position} < 0 OR {position} > strlen({text}) OR {length} < 0 THEN '' ELSE coalesce(TRY(decode(encode({text})[{position} + 1 : {position} + least({length}, strlen({text}))])), '') END"
 
 
 def _array(names: dict[int, str], otherwise: str) -> Callable[[Call, list[str]], str]:
@@ -261,8 +273,8 @@ _FORMS: dict[str, str | Callable[[Call, list[str]], str]] = {
     "add": _add, "subtract": "({0} - {1})", "multiply": "({0} * {1})", "divide": "(CAST({0} AS DOUBLE) / CAST({1} AS DOUBLE))", "modulo": _modulo,
     "equal": _equality("="), "notEqual": _equality("<>"), "lessThan": _order("<"), "lessThanEqual": _order("<="), "greaterThan": _order(">"),
     "greaterThanEqual": _order(">="), "approxEqual": f"(abs({{0}} - {{1}}) < {_EPSILON})",
-    "logicalAnd": _logical("AND"), "logicalOr": _logical("OR"), "logicalNot": _logical("NOT"), "negate": "(-{0})", "invert": "(~{0})",
-    "select": "CASE WHEN {0} THEN {1} ELSE {2} END", "bin": _bin, "floor": _whole("floor"), "ceil": _whole("ceil"), "round": "format('{{:.{{}}f}}', {0}, greatest(0, least({1}, 300)))",
+    "logicalAnd": _logical("AND"), "logicalOr": _logical("OR"), "logicalNot": _logical("NOT"), "negate": _negate, "invert": "(~ {0})",
+    "select": "CASE WHEN {0} THEN {1} ELSE {2} END", "bin": _bin, "floor": _whole("floor"), "ceil": _whole("ceil"), "round": "format('{{:.{{}}f}}', CAST({0} AS DOUBLE), greatest(0, least({1}, 300)))",
     "abs": "abs({0})", "ln": "TRY(ln({0}))", "log": "TRY(ln({1}) / ln({0}))", "log2": "TRY(log2({0}))", "log10": "TRY(log10({0}))", "pow": "pow({0}, {1})",
     "exp": "exp({0})", "sqrt": "TRY(sqrt({0}))", "time_to_int64": "{0}", "int64_to_time": "{0}",
     "pluck": _pluck, "pluck_int64": _pluck_number("'BIGINT', 'UBIGINT'", "BIGINT", "0::BIGINT"), "pluck_float64": _pluck_number("'DOUBLE'", "DOUBLE", "0.0::DOUBLE"),
@@ -272,7 +284,7 @@ _FORMS: dict[str, str | Callable[[Call, list[str]], str]] = {
     "substring": _substring, "tolower": "lower({0})", "toupper": "upper({0})", "trim": "trim({0}, E' \\t\\r\\n')",
     "strip_prefix": "CASE WHEN starts_with({1}, {0}) THEN substr({1}, length({0}) + 1) ELSE {1} END",
     "atoi": "CASE WHEN regexp_full_match({0}, '\\s*[+-]?[0-9]+\\s*') THEN coalesce(TRY_CAST({0} AS BIGINT), {1}) ELSE {1} END", "itoa": "CAST({0} AS VARCHAR)",
-    "bytes_to_hex": "lower(hex({0}))", "hex_to_ascii": "coalesce(TRY(decode(unhex({0}))), '')", "regex_match": _regex_match, "replace": _replace,
+    "bytes_to_hex": "lower(hex({0}))", "hex_to_ascii": "CASE WHEN strlen({0}) % 2 = 1 THEN '' ELSE coalesce(TRY(decode(unhex({0}))), '') END", "regex_match": _regex_match, "replace": _replace,
     "pod_name_to_namespace": _namespace, "service_name_to_namespace": _namespace, "has_value": _is_member, "has_service_name": _is_member, "has_service_id": _is_member,
     "upid_to_pid": "coalesce(TRY_CAST(split_part({0}, ':', 2) AS BIGINT), 0)", "upid_to_asid": "coalesce(TRY_CAST(split_part({0}, ':', 1) AS BIGINT), 0)",
     "upid_to_string": "{0}", "upid": "(CAST({0} AS VARCHAR) || ':' || CAST({1} AS VARCHAR) || ':' || CAST({2} AS VARCHAR))",
@@ -325,7 +337,9 @@ def _measure(fn: str, x: str, kind: DataType, result: DataType) -> tuple[str, st
     if fn == "min":
         return f"min({x})", _LARGEST[kind]
     if fn == "max":
-        return f"max({x})", _SMALLEST[kind]
+        # The engine takes NaN for the greatest number; it is greater than none, and is what is left of nothing else.
+        numbers = f"coalesce(max({x}) FILTER (NOT isnan({x})), max({x}))"
+        return numbers if kind is DataType.FLOAT64 else f"max({x})", _SMALLEST[kind]
     if fn == "any":
         return f"any_value({x})", DEFAULTS[kind]
     numbers = f" FILTER (NOT isnan({x}))" if kind is DataType.FLOAT64 else ""
