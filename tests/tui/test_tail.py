@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 import json
 import os
 import re
+import select
 import subprocess
 import sys
 import time
@@ -53,6 +55,25 @@ def test_a_capture_is_printed_whole_in_the_order_of_answers(whole: list[dict[str
     decoded = subprocess.run([sys.executable, "-m", "kafkascope.cli.main", "decode", "-q", "-o", "json", CAPTURE], capture_output=True, text=True, timeout=60, check=True)
     expected = sorted((r["time"], r["client"], r["broker"], r["apiName"], r["correlationId"]) for r in map(json.loads, decoded.stdout.splitlines()))
     assert sorted((r["time"], r["client"], r["broker"], r["apiName"], r["correlationId"]) for r in whole) == expected
+
+
+def test_a_pipe_is_printed_while_it_is_open(whole: list[dict[str, Any]]) -> None:
+    packets = gzip.decompress(Path(CAPTURE).read_bytes())
+    with subprocess.Popen([sys.executable, "-m", "kafkascope.cli.main", "tail", "--capture", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(packets[: len(packets) // 2])
+        process.stdin.flush()
+        # The pipe stays open: whoever waits for its end prints nothing.
+        assert select.select([process.stdout], [], [], 60)[0]
+        first = os.read(process.stdout.fileno(), 1 << 16)
+        rest, _ = process.communicate(packets[len(packets) // 2 :], timeout=60)
+    assert process.returncode == 0
+    printed = [json.loads(line) for line in (first + rest).splitlines()]
+
+    def told(records: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+        return sorted((r["time"], r["client"], r["apiName"], r["correlationId"], r["outcome"], r["responseBytes"]) for r in records)
+
+    assert told(printed) == told(whole)
 
 
 def test_the_keys_of_a_line_are_those_that_the_documentation_lists(whole: list[dict[str, Any]]) -> None:

@@ -28,9 +28,10 @@ impl Files {
         })
     }
 
-    /// The next rows; `None` after the last.
+    /// The next rows, of a pipe those that are known before its next packet comes; `None` after the last.
     pub fn next_batches(&mut self) -> Result<Option<Vec<Batch>>, CaptureFileError> {
-        while !self.ended && self.pipeline.pending_bytes() < BATCH {
+        let enough = if self.source.is_live() { 1 } else { BATCH };
+        while !self.ended && self.pipeline.pending_bytes() < enough {
             let pipeline = &mut self.pipeline;
             if !self.source.poll(&mut |event| pipeline.event(event))? {
                 self.pipeline.finish();

@@ -22,11 +22,16 @@ class Loaded:
     notes: list[str]
 
 
+def in_memory() -> Store:
+    """An empty store for rows of captures."""
+    return Store(None, retention_age_s=_ANY_AGE_S, retention_bytes=1 << 62)
+
+
 def load(files: Sequence[str]) -> Loaded:
     """Read ``files`` whole. Raises the core's ``CaptureFileError`` (message, hint)."""
     from kafkascope import _core
 
-    store = Store(None, retention_age_s=_ANY_AGE_S, retention_bytes=1 << 62)
+    store = in_memory()
     try:
         pipeline = _core.FilePipeline(list(files))
         while (batches := pipeline.next()) is not None:
@@ -36,14 +41,15 @@ def load(files: Sequence[str]) -> Loaded:
     except BaseException:
         store.close()
         raise
-    notes = _notes(summary)
+    notes = notes_of(summary)
     dropped = store.stats()["rowsDroppedByMemory"]
     if dropped:
         notes.append(f"{dropped:,} of the oldest rows did not fit into memory; read the capture in parts")
     return Loaded(store, int(summary["first_ns"] or 0), int(summary["last_ns"] or 0), notes)
 
 
-def _notes(summary: Mapping[str, Any]) -> list[str]:
+def notes_of(summary: Mapping[str, Any]) -> list[str]:
+    """What a user should know of captures, by the core's counters of them."""
     notes = [str(warning) for warning in summary.get("warnings", [])]
     if not summary.get("requests", 1):
         notes.append("no Kafka was found in the capture")

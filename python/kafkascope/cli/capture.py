@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from kafkascope.cli import output as out
 from kafkascope.cli.errors import FAILED, WRONG_USE, CommandError, check_files
+
+if TYPE_CHECKING:
+    from kafkascope.agent.captures import Loaded
 
 
 def run_on_captures(files: Sequence[str], library: Any, request: dict[str, Any], vis: Mapping[str, Any] | None) -> tuple[list[out.Output], list[str]]:
@@ -34,17 +39,37 @@ def run_on_captures(files: Sequence[str], library: Any, request: dict[str, Any],
 
 def load_captures(files: Sequence[str]) -> tuple[Any, int, int, list[str]]:
     """A store in memory with the rows of ``files``; the times of their first and last packet; notes for the user."""
+    with _reading(files):
+        from kafkascope.agent import captures
+
+        loaded = captures.load(files)
+    return loaded.store, loaded.first_ns, loaded.last_ns, loaded.notes
+
+
+def is_piped(files: Sequence[str]) -> bool:
+    """Whether one of ``files`` is written while it is read."""
+    return any(not Path("/dev/stdin" if file == "-" else file).is_file() for file in files)
+
+
+def load_pieces(files: Sequence[str], every_s: float) -> Iterator[Loaded]:
+    """``agent.piped.pieces``, with failures as a command's."""
+    with _reading(files):
+        from kafkascope.agent import piped
+
+        yield from piped.pieces(files, every_s)
+
+
+@contextmanager
+def _reading(files: Sequence[str]) -> Iterator[None]:
     check_files(files)
     from kafkascope import _core, absent
-    from kafkascope.agent import captures
 
     absent.settle()
     try:
-        loaded = captures.load(files)
+        yield
     except _core.CaptureFileError as error:
         message, hint = (*error.args, "")[:2]
         raise CommandError(message, hint, FAILED) from error
-    return loaded.store, loaded.first_ns, loaded.last_ns, loaded.notes
 
 
 def _table(result: Any) -> out.Output:

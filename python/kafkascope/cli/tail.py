@@ -6,11 +6,12 @@ import difflib
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
 
+from kafkascope.cli.capture import is_piped
 from kafkascope.cli.client import server_option
 from kafkascope.cli.errors import NOTHING_THERE, WRONG_USE, CommandError
 from kafkascope.cli.progress import progress
@@ -44,7 +45,7 @@ RETRY_MAX_S = 10.0
 @click.option("--filter", "text", metavar="TEXT", default="", help="As after / in px live: word, !word, column=value, latency>100ms, resp_bytes>=1kb.")
 @click.option("--since", metavar="TIME", help="How far back the first lines may reach: 5m, 2h, or 2026-07-13T18:02:05Z.  [default: 5m; all of a capture]")
 @click.option("--until", metavar="TIME", help="Only requests before this, in the same forms.")
-@click.option("--interval", type=click.FloatRange(0.1, 3600), default=1.0, show_default=True, metavar="SECONDS", help="How often -f asks.")
+@click.option("--interval", type=click.FloatRange(0.1, 3600), default=1.0, show_default=True, metavar="SECONDS", help="How often -f asks, and a pipe's requests are printed.")
 @click.option("-o", "--output", type=click.Choice(["short", "text", "json"]),
               help="short: columns as wide as the terminal (default on one narrower than 160); text: one whole line each; json (default in a pipe): one object a line.")  # fmt: skip
 @click.option("-J", "as_json", is_flag=True, help="The same as -o json.")
@@ -62,6 +63,7 @@ def tail(follow: bool, lines: int | None, count: int | None, apis: tuple[str, ..
       px tail --slow 100ms -a '!Fetch' -n 100
       px tail -f --filter 'client_id=billing latency>1s' -c 1
       px tail --capture broker.pcap.zst -g invoicing
+      tcpdump -U -i any -w - tcp | px tail --capture -
     """
     if follow and captures:
         raise CommandError("a capture file has an end: --follow and --capture exclude each other", "leave out -f", WRONG_USE)
@@ -74,6 +76,9 @@ def tail(follow: bool, lines: int | None, count: int | None, apis: tuple[str, ..
             # Nobody waits for a long file, or a server, to hear of a misspelt time.
             _instant(given, time.time_ns(), option)
     write = _Writer("json" if as_json else output, count)
+    if is_piped(captures) and lines is None and not since and not until:
+        _as_it_comes(captures, filters, write, interval)
+        return
     if captures:
         from kafkascope.cli.library import load
 
@@ -108,6 +113,29 @@ def tail(follow: bool, lines: int | None, count: int | None, apis: tuple[str, ..
         click.echo(f"px: {note}", err=True)
     if not write.written and not follow and sys.stderr.isatty():
         click.echo("px: no request matches" + (f" in the last {since or '5m'}; --since reaches further back" if recorded is None and not until else ""), err=True)
+
+
+def _as_it_comes(captures: tuple[str, ...], filters: Filters, write: _Writer, interval: float) -> None:
+    """What passes through a pipe, until it ends."""
+    from kafkascope.cli.capture import load_pieces
+    from kafkascope.cli.library import load
+
+    library = load(())
+    notes: Sequence[str] = ()
+    try:
+        for piece in load_pieces(captures, interval):
+            source = CaptureSource(captures, library, loaded=piece)
+            try:
+                write(_all(source, filters, 1, None))
+            finally:
+                source.close()
+            notes = source.notes
+            if write.done:
+                break
+    except KeyboardInterrupt:
+        sys.exit(130)
+    for note in notes:
+        click.echo(f"px: {note}", err=True)
 
 
 class _Writer:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode
 
 from kafkascope.cli.client import RECORDED, Server
 from kafkascope.cli.errors import FAILED, WRONG_USE, CommandError
+
+if TYPE_CHECKING:
+    from kafkascope.agent.captures import Loaded
 
 
 class Source(Protocol):
@@ -82,18 +85,21 @@ class ServerSource:
 
 
 class CaptureSource:
-    """Packet captures in a store in memory; what a script calls now is the capture's end."""
+    """Packet captures in a store in memory, read here or ``loaded`` already; what a script calls now is the capture's end."""
 
     live = False
 
-    def __init__(self, files: Sequence[str], library: Any, *, max_rows: int | None = None) -> None:
+    def __init__(self, files: Sequence[str], library: Any, *, max_rows: int | None = None, loaded: Loaded | None = None) -> None:
         from kafkascope.cli.capture import load_captures
         from kafkascope.pxl import Limits
         from kafkascope.server.analysis import Analysis
         from kafkascope.server.service import MAX_ROWS, RUN_TIMEOUT_S, Service
 
-        self._store, self._first_ns, self._last_ns, notes = load_captures(files)
-        self.notes: Sequence[str] = notes
+        self.notes: Sequence[str]
+        if loaded is None:
+            self._store, self._first_ns, self._last_ns, self.notes = load_captures(files)
+        else:
+            self._store, self._first_ns, self._last_ns, self.notes = loaded.store, loaded.first_ns, loaded.last_ns, loaded.notes
         self.label = ", ".join(file.rsplit("/", 1)[-1] for file in files)
         limits = Limits(timeout_s=RUN_TIMEOUT_S, max_rows=max_rows or MAX_ROWS)
         analysis = Analysis(self._store, captured=(self._first_ns, self._last_ns))
