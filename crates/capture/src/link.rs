@@ -274,7 +274,7 @@ fn ipv6(data: &[u8], at: usize, length: u32, depth: u32) -> Frame<'_> {
     }
 }
 
-/// What a packet network between hosts carries inside its own packets: IP in IP, GRE, VXLAN, Geneve.
+/// What a packet network between hosts carries inside its own packets: IP in IP, GRE, ERSPAN, VXLAN, Geneve.
 fn tunnel(protocol: u8, data: &[u8], at: usize, length: u32, depth: u32) -> Frame<'_> {
     if depth >= MAX_DEPTH {
         return Frame::Other;
@@ -290,8 +290,21 @@ fn tunnel(protocol: u8, data: &[u8], at: usize, length: u32, depth: u32) -> Fram
                 return Frame::Other;
             }
             // Checksum, key and sequence number take 4 bytes each.
-            let header = 4 + 4 * (flags & 0xb000).count_ones() as usize;
-            return by_network(data, at + 2, at + header, length, depth);
+            let payload = at + 4 + 4 * (flags & 0xb000).count_ones() as usize;
+            let mirrored = |header: usize| {
+                let frame = payload + header;
+                by_ethertype(data, frame + 12, frame + 14, length, depth)
+            };
+            // A switch's mirror port, sent on: types I, II and III of ERSPAN (draft-foschiano-erspan-03).
+            return match u16_at(data, at + 2) {
+                Some(0x88be) if flags & 0x1000 == 0 => mirrored(0),
+                Some(0x88be) => mirrored(8),
+                Some(0x22eb) => match data.get(payload + 11) {
+                    Some(last) => mirrored(12 + 8 * usize::from(last & 1)),
+                    None => Frame::Cut,
+                },
+                _ => by_network(data, at + 2, payload, length, depth),
+            };
         }
         _ => {}
     }

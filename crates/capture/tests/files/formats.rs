@@ -73,6 +73,44 @@ fn each_link_type_gives_the_same_segment() {
             ENDS4,
         ),
         (
+            "erspan I",
+            101,
+            carried(
+                47,
+                &[&[0, 0, 0x88, 0xbe][..], &ethernet(&[8, 0], &four)].concat(),
+            ),
+            ENDS4,
+        ),
+        (
+            "erspan II",
+            101,
+            carried(
+                47,
+                &[
+                    &[0x10, 0, 0x88, 0xbe, 0, 0, 0, 9][..],
+                    &[0x10, 5, 0, 7, 0, 0, 0, 1],
+                    &ethernet(&[8, 0], &four),
+                ]
+                .concat(),
+            ),
+            ENDS4,
+        ),
+        (
+            "erspan III with its subheader",
+            101,
+            carried(
+                47,
+                &[
+                    &[0x10, 0, 0x22, 0xeb, 0, 0, 0, 9][..],
+                    &[0x20, 5, 0, 7, 0, 0, 0, 1, 0, 0, 0, 1],
+                    &[0; 8],
+                    &ethernet(&[8, 0], &four),
+                ]
+                .concat(),
+            ),
+            ENDS4,
+        ),
+        (
             "vxlan",
             101,
             carried(
