@@ -33,7 +33,7 @@ build/core: $(PATH_SOURCES) | build/venv
 
 build/web: $(WEB_SOURCES) | build/venv
 	@echo "web page"
-	@cd web && ../xtask/node.sh npm ci --prefix web --no-audit --no-fund --loglevel=error && ../xtask/node.sh npm run --silent --prefix web build
+	@cd web && ../xtask/node.sh npm ci --prefix web --fetch-retries=5 --no-audit --no-fund --loglevel=error && ../xtask/node.sh npm run --silent --prefix web build
 	@touch $@
 
 .PHONY: demo

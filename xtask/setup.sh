@@ -27,8 +27,9 @@ if [ "${#missing[@]}" -gt 0 ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     echo "installing ${missing[*]}"
     export DEBIAN_FRONTEND=noninteractive
-    apt-get update -qq
-    apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null >/dev/null
+    # A mirror that fails once is asked again.
+    apt-get update -qq -o Acquire::Retries=5
+    apt-get install -y -qq -o Acquire::Retries=5 --no-install-recommends "${missing[@]}" </dev/null >/dev/null
   else
     echo "missing: ${missing[*]}" >&2
     echo "hint: apt-get install ${missing[*]}   (or the same tools from your system)" >&2

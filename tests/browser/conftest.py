@@ -14,6 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
+
+# As long as a machine that builds something else meanwhile may take: what comes sooner is not waited for.
+expect.set_options(timeout=90_000)
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -62,7 +66,7 @@ def server(demo: None) -> Iterator[str]:
         line = process.stdout.readline()
         assert "http://" in line, f"px up printed {line!r}"
         url = line.split("is at ")[1].split()[0].rstrip("/")
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while time.monotonic() < until:
             with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/api/status") as answer:
                 if json.load(answer)["coverage"]["requests"] > 200:
@@ -71,6 +75,6 @@ def server(demo: None) -> Iterator[str]:
         yield url
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
         if process.stdout is not None:
             process.stdout.close()

@@ -41,7 +41,7 @@ def page(url, fields=None):
 
 def test_an_order_is_shipped(deployed):
     page(f"{deployed['front']}/order", {"name": "Zoe <b>", "item": "Lamp", "count": "2", "form": "1"})
-    until(lambda: "Zoe &lt;b&gt;" in page(f"{deployed['front']}/shipping"), 10)
+    until(lambda: "Zoe &lt;b&gt;" in page(f"{deployed['front']}/shipping"), 60)
 
 
 def test_the_delay_is_switched(deployed):
@@ -62,7 +62,7 @@ def test_what_dies_comes_back(deployed, name):
 
     before = state()
     os.kill(before["pid"], signal.SIGKILL)
-    until(lambda: state()["restarts"] == before["restarts"] + 1 and state()["ready"], 40)
+    until(lambda: state()["restarts"] == before["restarts"] + 1 and state()["ready"], 120)
 
 
 def test_delete_leaves_nothing_even_when_the_supervisor_was_killed(deployed):
@@ -70,7 +70,7 @@ def test_delete_leaves_nothing_even_when_the_supervisor_was_killed(deployed):
     pids = [p["pid"] for p in control.status(PX_KAFKA)["pods"]]
     os.kill(control._holder(where), signal.SIGKILL)
     control.delete(PX_KAFKA)
-    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 10)
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 60)
     assert not where.run.exists() and not where.data.exists() and not where.pods_file(PX_KAFKA.name).exists()
     if shutil.which("ip"):
         assert "px-kafka" not in subprocess.run(["ip", "netns"], capture_output=True, text=True, check=True).stdout

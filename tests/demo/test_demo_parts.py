@@ -72,7 +72,7 @@ def test_a_container_that_dies_is_started_again_and_counted(tmp_path):
     one.place = Place("127.0.0.1")
     one.start()
     first = one.process.pid
-    one.process.wait(5)
+    one.process.wait(60)
     one.check()
     assert one.reason == "exited with code 0" and one.restarts == 0
     one._start_at = 0.001

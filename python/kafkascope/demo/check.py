@@ -173,10 +173,11 @@ def _delays(walk: Walk, consumer: str) -> dict[str, list[float]]:
 
 def shipping_keeps_up(walk: Walk) -> str:
     delays = _delays(walk, "shipping")
-    worst = max((max(d) for d in delays.values()), default=float("inf"))
+    # The newest of each: a machine that was busy for seconds shows that in the older ones.
+    worst = max((d[-1] for d in delays.values()), default=float("inf"))
     if len(delays) != 5:
         raise NotYet(f"{len(delays)} partitions")
-    return f"5 partitions, {_near('greatest delay in s', worst, 0, 5)}"
+    return f"5 partitions, {_near('newest delay in s', worst, 0, 5)}"
 
 
 def invoicing_falls_behind(walk: Walk) -> str:
@@ -243,19 +244,19 @@ def walk(demo: Demo) -> list[str]:
         with px_up() as url:
             steps = Walk(demo, told["front"], url)
             print(f"      the page is at {url}", flush=True)
-            steps.step("the demo's pods are ready", "6 pods, all ready", 30, pods_are_ready)
-            steps.step("the invoicing delay is switched on", "the delay is on", 10, delay_is_on)
-            steps.step("an order typed on the Order page appears on the Shipping page", "within seconds", 30, an_order_is_shipped)
-            steps.step("px/kafka_overview: topics", "topic order, 5 partitions, 1 producer, 2 consumers", 60, overview_has_the_topic)
-            steps.step("px/kafka_overview: pods", "invoicing and shipping among the consumers, by pod", 30, overview_links_pods)
-            steps.step("px/pod of invoicing", "Running, with CPU, memory and network", 30, pod_health)
-            steps.step("px/kafka_data", "a Produce request with its body and its response", 30, bodies_of_requests)
-            steps.step("px/kafka_producer_consumer_latency of shipping", "near 0 in 5 partitions", 30, shipping_keeps_up)
-            steps.step("px/kafka_producer_consumer_latency of invoicing", "rising in 5 partitions, to more than 20 s", 150, invoicing_falls_behind)
-            steps.step("px/kafka_overview: rates", "order about 450 B/s, shipping the same, invoicing clearly less", 60, overview_has_the_rates)
+            steps.step("the demo's pods are ready", "6 pods, all ready", 120, pods_are_ready)
+            steps.step("the invoicing delay is switched on", "the delay is on", 60, delay_is_on)
+            steps.step("an order typed on the Order page appears on the Shipping page", "within seconds", 120, an_order_is_shipped)
+            steps.step("px/kafka_overview: topics", "topic order, 5 partitions, 1 producer, 2 consumers", 180, overview_has_the_topic)
+            steps.step("px/kafka_overview: pods", "invoicing and shipping among the consumers, by pod", 120, overview_links_pods)
+            steps.step("px/pod of invoicing", "Running, with CPU, memory and network", 120, pod_health)
+            steps.step("px/kafka_data", "a Produce request with its body and its response", 120, bodies_of_requests)
+            steps.step("px/kafka_producer_consumer_latency of shipping", "near 0 in 5 partitions", 120, shipping_keeps_up)
+            steps.step("px/kafka_producer_consumer_latency of invoicing", "rising in 5 partitions, to more than 20 s", 300, invoicing_falls_behind)
+            steps.step("px/kafka_overview: rates", "order about 450 B/s, shipping the same, invoicing clearly less", 180, overview_has_the_rates)
             control.scale(demo, "shipping", 3, lambda text: None)
-            steps.step("px/kafka_consumer_rebalancing after scaling shipping to 3", "3 members of shipping, with their waits and requests", 60, three_members)
-            steps.step("coverage", "nearly all requests read completely, no event lost", 10, nothing_was_lost)
+            steps.step("px/kafka_consumer_rebalancing after scaling shipping to 3", "3 members of shipping, with their waits and requests", 180, three_members)
+            steps.step("coverage", "nearly all requests read completely, no event lost", 60, nothing_was_lost)
             failed = steps.failed
     finally:
         control.delete(demo)
