@@ -33,7 +33,7 @@ def test_what_is_no_argument_is_refused(words: tuple[str, ...]) -> None:
 
 def px(*words: str) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "KAFKASCOPE_SERVER": "http://127.0.0.1:1"}
-    return subprocess.run([sys.executable, "-m", "kafkascope.cli.main", *words], capture_output=True, text=True, env=env, timeout=60, check=False)
+    return subprocess.run([sys.executable, "-m", "kafkascope.cli.main", *words], capture_output=True, text=True, env=env, timeout=240, check=False)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.mark.parametrize(("line", "answer"), ALL, ids=[line for line, _ in ALL])
 def test_transcript(line: str, answer: list[str], environment: dict[str, str]) -> None:
-    done = subprocess.run(["bash", "-c", line], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run(["bash", "-c", line], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240, check=False, stdin=subprocess.DEVNULL)
     told = [*done.stdout.splitlines(), *(f"2> {said}" for said in done.stderr.splitlines()), *([f"[{done.returncode}]"] if done.returncode else [])]
     cut = [said[: len(wanted) - 1] + "…" if wanted.endswith("…") else said for said, wanted in zip(told, answer, strict=False)]
     assert cut + told[len(answer) :] == answer

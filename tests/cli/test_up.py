@@ -62,7 +62,7 @@ def test_nothing_outlives_it(up: tuple[subprocess.Popen[str], str]) -> None:
 
 def test_a_file_that_is_no_capture() -> None:
     process = start("--capture", __file__)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=240)
     assert process.returncode == 1 and out == ""
     assert "is no packet capture" in err and "Traceback" not in err
 
@@ -80,7 +80,7 @@ def test_a_file_that_is_no_capture() -> None:
 )
 def test_what_cannot_hold_together_is_wrong_use(words: tuple[str, ...], message: str) -> None:
     process = start(*words)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=240)
     assert process.returncode == 2 and out == ""
     assert message in err and "hint: " in err and "Traceback" not in err
 
@@ -100,4 +100,4 @@ def test_the_configuration_file_reaches_the_server(tmp_path: Path) -> None:
         assert table["numRows"] == 1 and table["truncated"]
     finally:
         process.terminate()
-        process.communicate(timeout=60)
+        process.communicate(timeout=240)

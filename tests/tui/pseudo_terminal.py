@@ -134,7 +134,7 @@ class PseudoTerminal:
         """The lines that are shown."""
         return ["".join(row).rstrip() for row in self._grid]
 
-    def wait_for(self, text: str, seconds: float = 60, gone: bool = False) -> list[str]:
+    def wait_for(self, text: str, seconds: float = 150, gone: bool = False) -> list[str]:
         """Until ``text`` is on the screen, or no more on it; the screen then."""
         until = time.monotonic() + seconds
         while (text in "\n".join(self.screen)) == gone:
@@ -144,7 +144,7 @@ class PseudoTerminal:
             self.pump(min(left, 0.2))
         return self.screen
 
-    def wait_exit(self, seconds: float = 60) -> int:
+    def wait_exit(self, seconds: float = 150) -> int:
         """The exit code; what was printed after the screen was given back is in ``after``."""
         until = time.monotonic() + seconds
         while self.process.poll() is None and time.monotonic() < until:

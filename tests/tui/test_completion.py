@@ -63,7 +63,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def bash(path: str, server: str, *words: str) -> list[str]:
     env = {**os.environ, "PATH": path, "KAFKASCOPE_SERVER": server}
-    result = subprocess.run(["bash", "--norc", "-c", TRY, "bash", *words], capture_output=True, text=True, env=env, timeout=60, check=False)
+    result = subprocess.run(["bash", "--norc", "-c", TRY, "bash", *words], capture_output=True, text=True, env=env, timeout=240, check=False)
     assert result.stderr == ""
     return result.stdout.split()
 
@@ -131,7 +131,7 @@ def test_scripts_of_shells_ask_the_command(shell: str, tmp_path: Path) -> None:
     if shutil.which(shell) is not None:
         file = tmp_path / "script"
         file.write_text(source)
-        assert subprocess.run([shell, "-n", str(file)], capture_output=True, timeout=30, check=False).returncode == 0
+        assert subprocess.run([shell, "-n", str(file)], capture_output=True, timeout=240, check=False).returncode == 0
 
 
 @pytest.mark.skipif(shutil.which("fish") is None, reason="no fish here")
@@ -140,7 +140,7 @@ def test_scripts_of_shells_ask_the_command(shell: str, tmp_path: Path) -> None:
     [("px ru", "run\tRun a script once and print its tables."), ("px run px/kafka_da", "px/kafka_data\tKafka requests and responses"), ("px run px/kafka_overview -- --topic order-", "order-dlq\t5 partitions")],
 )
 def test_fish(path: str, server: str, line: str, expected: str) -> None:
-    asked = subprocess.run(["fish", "--no-config", "-c", f'px completion fish | source; complete -C "{line}"'], capture_output=True, text=True, timeout=60, check=False,
+    asked = subprocess.run(["fish", "--no-config", "-c", f'px completion fish | source; complete -C "{line}"'], capture_output=True, text=True, timeout=240, check=False,
                            env={**os.environ, "PATH": path, "KAFKASCOPE_SERVER": server})  # fmt: skip
     assert asked.stdout.splitlines() == [expected], asked.stderr
 
