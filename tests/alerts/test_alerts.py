@@ -166,8 +166,8 @@ def test_after_a_restart_an_open_alert_is_not_told_again_but_closed() -> None:
     closed_before = Event(5 * S, "late", "close", "warning", "other", {"cluster": "c", "group": "other"}, None, "", 1 * S)
     gone_rule = Event(6 * S, "removed", "open", "warning", "g", {"cluster": "c", "group": "g"}, 1.0, "", 1 * S)
     after = Alerts(rules.parse(LATE))
-    after.restore(engine.rows([*told, closed_before, gone_rule]), 20 * S)
-    assert after.open() == told
+    closed = after.restore(engine.rows([*told, closed_before, gone_rule]), 20 * S)
+    assert (after.open(), [(e.event, e.alert, e.time_ns) for e in closed]) == (told, [("close", "removed", 20 * S)])
     assert after.evaluate(Monitor(), at(25, groups=(group(lag_seconds=80.0),))) == []
     found = [e for t in (30, 60) for e in after.evaluate(Monitor(), at(t, groups=(group(lag_seconds=1.0),)))]
     assert [(e.event, e.alert, e.subject, e.since_ns) for e in found] == [("close", "late", "g", 0)]
@@ -183,6 +183,20 @@ def test_a_server_takes_up_what_was_open_from_its_store() -> None:
         while not analysis.alerts.open() and time.monotonic() < end:
             time.sleep(0.01)
         assert (analysis.alerts.open(), analysis.problem) == ([EVENT], None)
+        analysis.close()
+
+
+def test_what_a_store_has_open_is_closed_there_when_its_rule_has_gone() -> None:
+    with Store(None, memory_limit="256MB", retention_age_s=1 << 40) as store:
+        for batch in engine.rows([EVENT]).to_batches():
+            store.append("kafka_alerts", batch)
+        analysis = Analysis(store, rules=rules.parse(""), interval_s=600)
+        analysis.start()
+        end, read, told = time.monotonic() + 30, store.engine(), []
+        while len(told) < 2 and time.monotonic() < end:
+            time.sleep(0.01)
+            told = read.execute(read.scan("kafka_alerts", None, None, ["event", "alert"]), timeout_s=20).to_pylist()
+        assert (sorted((row["alert"], row["event"]) for row in told), analysis.alerts.open()) == ([("late", "close"), ("late", "open")], [])
         analysis.close()
 
 

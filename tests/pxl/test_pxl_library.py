@@ -324,3 +324,21 @@ def test_scripts_without_a_vis_spec() -> None:
     (lifetime,) = run("px/pod_lifetime_resource")["output"]
     assert (lifetime["Created on"], lifetime["CPU User time"], lifetime["Characters Read"]) == (ago(5000), 19 * S // 10, 19_000)
     assert [r["pid"] for r in run("px/upids")["UPIDs"]] == [10]
+
+
+@pytest.mark.parametrize(("cluster", "subjects"), [("", ["app", "g", "h"]), ("A", ["app", "g"]), ("B", ["app", "h"]), ("C", ["app"])])
+def test_an_alert_that_is_open_is_listed_however_long_ago_it_opened(cluster: str, subjects: list[str]) -> None:
+    def event(name: str, at: int, subject: str, **labels: str) -> dict[str, Any]:
+        return {"alert": "late", "event": name, "time_": ago(at), "since": ago(at), "subject": subject, "labels": json.dumps(labels), "severity": "warning", "summary": f"{subject} is late"}
+
+    engine = MemoryEngine(
+        {
+            "kafka_alerts": [
+                event("open", 86_400 * 6, "g", cluster="A", group="g"), event("open", 10_000, "h", cluster="B", group="h"), event("open", 9_000, "app", client="app", api="Fetch"),
+                event("open", 8_000, "i", cluster="A", group="i"), event("close", 7_000, "i", cluster="A", group="i"), event("close", 60, "j", cluster="A", group="j"),
+            ]
+        }
+    )  # fmt: skip
+    found = {r.name: r.table.to_pylist() for r in pxl.run(compile_script("px/kafka_alerts", engine, start_time="-1h", cluster=cluster), engine)}
+    assert sorted(r["subject"] for r in found["Open Alerts"]) == subjects
+    assert [r["subject"] for r in found["Events"]] == (["j"] if cluster in ("", "A") else [])

@@ -73,18 +73,23 @@ class Alerts:
             self.recent.extend(events)
         return events
 
-    def restore(self, table: pa.Table, now_ns: int) -> None:
-        """Takes up the alerts that are open by rows of ``kafka_alerts``, those of before a restart: they are not told of again, only closed."""
+    def restore(self, table: pa.Table, now_ns: int) -> list[Event]:
+        """Takes up the alerts that are open by rows of ``kafka_alerts``, those of before a restart: they are not told of again, only closed.
+
+        Those whose rule has gone meanwhile close now, and are returned.
+        """
         known = {rule.name for rule in self.rules.rules}
         last: dict[tuple[str, str], Event] = {}
         for row in table.sort_by("time_").to_pylist():
             labels = json.loads(row["labels"])
             event = Event(row["time_"], row["alert"], row["event"], row["severity"], row["subject"], labels, row["value"], row["summary"], row["since"])
             last[event.alert, _key(labels)] = event
+        opened = {key: event for key, event in last.items() if event.event == "open"}
+        closed = [_closed(event, now_ns) for event in opened.values() if event.alert not in known]
         with self._lock:
-            for key, event in last.items():
-                if event.event == "open" and event.alert in known:
-                    self._states[key] = _State(event.since_ns, now_ns, event)
+            self._states |= {key: _State(event.since_ns, now_ns, event) for key, event in opened.items() if event.alert in known}
+            self.recent.extend(closed)
+        return closed
 
     def adopt(self, rules: RuleFile, now_ns: int) -> list[Event]:
         """Other rules from now on. What is open stays so under a rule of the same name, and closes where there is none."""

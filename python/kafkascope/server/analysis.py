@@ -109,6 +109,11 @@ class Analysis:
         self.notifier.send(events)
         return {"kafka_alerts": alerting.rows([*closed, *events])} if closed or events else {}
 
+    def _write(self, tables: Mapping[str, pa.Table]) -> None:
+        for name, table in tables.items():
+            for batch in table.combine_chunks().to_batches():
+                self.store.append(name, batch)
+
     def _read_rules(self, now_ns: int) -> Sequence[alerting.Event]:
         """Takes the rules of a file that has changed; the alerts that close because their rule is gone."""
         rules = self._rule_watch.changed()
@@ -133,7 +138,9 @@ class Analysis:
             with self._lock:
                 engine, now_ns = self.store.engine(), time.time_ns()
                 replay.warm(engine, self.monitor, now_ns=now_ns)
-                self.alerts.restore(engine.execute(engine.scan("kafka_alerts", None, None, alerting.COLUMNS), timeout_s=60.0), now_ns)
+                closed = self.alerts.restore(engine.execute(engine.scan("kafka_alerts", None, None, alerting.COLUMNS), timeout_s=60.0), now_ns)
+            self.notifier.send(closed)
+            self._write({"kafka_alerts": alerting.rows(closed)})
         except StoreError as error:
             self.problem = f"the rows from before the start were not read: {error.message}"
         self._stepped_s = time.monotonic()
@@ -174,9 +181,7 @@ class Analysis:
                 closed = self._read_rules(now_ns)
                 if self.monitor.last is not None:
                     written.update(self._judge(self.monitor, self.monitor.last, closed))
-            for name, table in written.items():
-                for batch in table.combine_chunks().to_batches():
-                    self.store.append(name, batch)
+            self._write(written)
             self.problem = None
         except Exception as error:
             # The thread must outlive any surprise; the server's status shows it.
