@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -14,8 +13,9 @@ import httpx
 import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from waiting import eventually, free_port
 
-from kafkascope.metadata.kubernetes.api import Api
+from kafkascope.metadata.kubernetes.api import Api, KubernetesError
 
 HERE = Path(__file__).parent
 
@@ -24,12 +24,6 @@ def binary():
     """The Kubernetes binary, or why there is none."""
     found = subprocess.run([HERE / "cluster" / "binary.sh"], capture_output=True, text=True)
     return (Path(found.stdout.strip()), "") if found.returncode == 0 else (None, found.stderr.strip())
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class ApiServer:
@@ -65,7 +59,16 @@ class ApiServer:
     def start(self):
         self.start_etcd()
         self.start_api()
+        assert eventually(self._has_its_own_things), "the API server's own namespaces and service"
         return self
+
+    def _has_its_own_things(self):
+        """What the API server makes for itself, a while after it is ready: a watch that begins later is not told of it."""
+        try:
+            namespaces = self.admin.get("/api/v1/namespaces")["items"]
+            return len(namespaces) >= 4 and self.admin.find("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes")
+        except KubernetesError:
+            return False
 
     def start_etcd(self):
         client, peer = f"http://127.0.0.1:{self.etcd_port}", f"http://127.0.0.1:{self.peer_port}"
@@ -78,7 +81,7 @@ class ApiServer:
                     "--authorization-mode", "RBAC", "--token-auth-file", f / "tokens.csv", "--service-account-issuer", "https://kubernetes.default.svc",
                     "--service-account-key-file", f / "sa.key", "--service-account-signing-key-file", f / "sa.key", "--service-cluster-ip-range", "10.96.0.0/16,fd00:10:96::/112",
                     "--disable-admission-plugins", "ServiceAccount", "--allow-privileged", *self.arguments, *more)  # fmt: skip
-        end = time.monotonic() + 60
+        end = time.monotonic() + 240
         while time.monotonic() < end:
             with contextlib.suppress(httpx.HTTPError):
                 if httpx.get(f"{self.url}/readyz", verify=False, headers={"Authorization": "Bearer admin-token"}).status_code == 200:

@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
@@ -21,15 +20,6 @@ REPOSITORY = "localhost/kafkascope"
 NEEDED = ("containerd", "ctr", "runc", "iptables", "conntrack", "ip", "unshare", "nsenter", "jlink", "cc", "openssl")
 
 
-def eventually(condition, timeout_s=30, every_s=0.5):
-    end = time.monotonic() + timeout_s
-    while True:
-        found = condition()
-        if found or time.monotonic() > end:
-            return found
-        time.sleep(every_s)
-
-
 def label(value):
     """What a link to another script says."""
     return json.loads(value)["label"] if isinstance(value, str) and value.startswith('{"label"') else value
@@ -40,7 +30,7 @@ class Cluster:
 
     def __init__(self, kube, state, kubeconfig):
         self.kube, self.state, self.kubeconfig = kube, state, kubeconfig
-        self.environment = {**os.environ, "KUBE": str(kube), "KUBE_STATE": str(state), "KUBECONFIG": str(kubeconfig)}
+        self.environment = {**os.environ, "KUBE": str(kube), "KUBE_STATE": str(state), "KUBECONFIG": str(kubeconfig), "KUBE_OWNER": str(os.getpid())}
         self.environment.pop("KAFKASCOPE_SERVER", None)
         self.environment.pop("KAFKASCOPE_TOKEN", None)
 
@@ -65,13 +55,13 @@ class Cluster:
 
     def counters(self):
         """The agent's own, by name."""
-        with urllib.request.urlopen(f"http://{self.address('agent')}:8767/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{self.address('agent')}:8767/metrics", timeout=60) as answer:
             return {name: float(value) for name, value in re.findall(r"^kafkascope_agent_(\S+) (\S+)$", answer.read().decode(), re.MULTILINE)}
 
     def server_metric(self, series):
         """One of the server's own, by its name with labels."""
         request = urllib.request.Request(f"http://{self.address('server')}:8765/metrics", headers={"Authorization": f"Bearer {self.secret('page-token')}"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return next(float(line.rsplit(" ", 1)[1]) for line in answer.read().decode().splitlines() if line.startswith(series + " "))
 
     def counter(self, name):
@@ -98,7 +88,7 @@ class Cluster:
         url, headers = f"http://{self.address('server')}:8765/api/run", {"Authorization": f"Bearer {self.secret('page-token')}", "Content-Type": "application/json"}
 
         def ask(text):
-            with urllib.request.urlopen(urllib.request.Request(url, json.dumps({"pxl": text}).encode(), headers), timeout=20) as answer:
+            with urllib.request.urlopen(urllib.request.Request(url, json.dumps({"pxl": text}).encode(), headers), timeout=60) as answer:
                 return json.load(answer)
 
         return ask

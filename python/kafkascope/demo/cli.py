@@ -225,4 +225,5 @@ def delete(found: Demo, api: Api | None) -> None:
     else:
         with _progress(f"deleting {found.name}") as say:
             there = cluster.delete(api, found, say)
-    click.echo(f"{found.name} is deleted" if there else f"{found.name} was not running")
+    where = "this host" if api is None else api.context
+    click.echo(f"{found.name} is deleted from {where}" if there else f"{found.name} was not running on {where}")
