@@ -21,7 +21,8 @@ from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # noqa: E40
 
 from kafkascope.analysis.monitor import Monitor  # noqa: E402
 
-PORT = 49092
+#: Below the ports that a system gives to whoever connects: one of those may be taken.
+PORT = 29492
 SERVER = f"127.0.0.1:{PORT}"
 CLIENT = {"log_level": 2, "bootstrap.servers": SERVER}
 _DESCRIBE_SHARE_GROUP_OFFSETS = 90
@@ -61,7 +62,7 @@ class LiveBroker:
     def stop(self) -> None:
         assert self._process is not None
         self._process.terminate()
-        self._process.wait(timeout=60)
+        self._process.wait(timeout=120)
         assert self._process.stdout is not None
         self._process.stdout.close()
 
@@ -90,10 +91,10 @@ class Watched:
 
     def catch_up(self, admin: Any) -> None:
         """Wait until all that has passed by now was seen: on a busy machine that takes longer than any fixed pause."""
-        now_ns, end = time.time_ns(), time.monotonic() + 60
+        now_ns, end = time.time_ns(), time.monotonic() + 120
         while self._seen_ns < now_ns:
             assert time.monotonic() < end, f"requests of {(now_ns - self._seen_ns) / 1e9:.1f} s ago are the last that were seen"
-            admin.list_topics(timeout=10)
+            admin.list_topics(timeout=60)
             time.sleep(0.1)
 
     def lag(self, group: str, topic: str) -> dict[int, dict[str, Any]]:
@@ -110,7 +111,7 @@ class Watched:
 
     def close(self) -> None:
         self._stop.set()
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=60)
         self._pipeline.close()
 
 
@@ -120,12 +121,12 @@ def admin_client() -> Any:
 
 def make_topic(admin: Any, topic: str, partitions: int = 1, **config: Any) -> None:
     for future in admin.create_topics([NewTopic(topic, partitions, 1, config={k.replace("_", "."): str(v) for k, v in config.items()})]).values():
-        future.result(timeout=30)
+        future.result(timeout=90)
 
 
 def delete_topic(admin: Any, topic: str) -> None:
     for future in admin.delete_topics([topic]).values():
-        future.result(timeout=30)
+        future.result(timeout=90)
 
 
 def write(topic: str, count: int, **settings: Any) -> None:
@@ -133,14 +134,14 @@ def write(topic: str, count: int, **settings: Any) -> None:
     producer = kafka.Producer(CLIENT | settings)
     for _ in range(count):
         producer.produce(topic, value=b"x", partition=0)
-    assert producer.flush(30) == 0
+    assert producer.flush(90) == 0
 
 
 def read(topic: str, group: str, count: int, **settings: Any) -> Any:
     """A group's consumer that has read at least so many records and committed; the caller closes it."""
     consumer = kafka.Consumer(CLIENT | {"group.id": group, "auto.offset.reset": "earliest", "enable.auto.commit": False} | settings)
     consumer.subscribe([topic])
-    got, until = 0, time.monotonic() + 30
+    got, until = 0, time.monotonic() + 90
     while got < count and time.monotonic() < until:
         got += sum(message.error() is None for message in consumer.consume(count - got, timeout=1))
     assert got == count

@@ -85,7 +85,7 @@ class Load:
     def stop(self) -> None:
         self._stop.set()
         for thread in self._threads:
-            thread.join(timeout=30)
+            thread.join(timeout=90)
         assert not self.failed
 
 
@@ -102,7 +102,7 @@ def produce(go_on: Callable[[], bool]) -> None:
             producer.poll(0)
             time.sleep(0.002)
         # Until the broker comes back after its restart.
-        assert producer.flush(30) == 0
+        assert producer.flush(90) == 0
 
 
 def consume(kind: str, go_on: Callable[[], bool]) -> None:
@@ -127,7 +127,7 @@ def consume_shared(go_on: Callable[[], bool]) -> None:
 
 
 def _until_the_broker_answers(ask: Callable[[], Any]) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 90
     while True:
         try:
             ask()

@@ -57,7 +57,7 @@ def test_a_deleted_group_is_gone_and_begins_anew(admin: Any, watched: Watched) -
     read(topic, group, 5).close()
     assert as_the_broker_says(admin, watched, group, topic)["lag"] == 3
     for future in admin.delete_consumer_groups([group]).values():
-        future.result(timeout=30)
+        future.result(timeout=90)
     watched.catch_up(admin)
     assert watched.lag(group, topic) == {}
     assert watched.monitor.last is not None and group not in watched.monitor.last.groups["group_id"].to_pylist()
@@ -74,7 +74,7 @@ def test_an_offset_set_from_outside(admin: Any, watched: Watched) -> None:
     for offset, left in ((3, 17), (20, 0), (0, 20)):
         wanted = kafka.ConsumerGroupTopicPartitions(group, [kafka.TopicPartition(topic, 0, offset)])
         for future in admin.alter_consumer_group_offsets([wanted]).values():
-            future.result(timeout=30)
+            future.result(timeout=90)
         assert as_the_broker_says(admin, watched, group, topic)["lag"] == left
 
 
@@ -85,7 +85,7 @@ def test_records_deleted_at_the_head(admin: Any, watched: Watched) -> None:
     write(topic, 20)
     read(topic, group, 5).close()
     for future in admin.delete_records([kafka.TopicPartition(topic, 0, 12)]).values():
-        future.result(timeout=30)
+        future.result(timeout=90)
     assert as_the_broker_says(admin, watched, group, topic)["lag"] == 15
 
 
@@ -94,13 +94,13 @@ def test_markers_of_transactions_take_offsets(admin: Any, watched: Watched) -> N
     topic, group = "live-markers", "live-markers-group"
     make_topic(admin, topic)
     producer = kafka.Producer(CLIENT | {"transactional.id": "live-tx"})
-    producer.init_transactions(30)
+    producer.init_transactions(90)
     for commit in (True, False, True):
         producer.begin_transaction()
         for _ in range(5):
             producer.produce(topic, value=b"x", partition=0)
-        producer.flush(10)
-        producer.commit_transaction(30) if commit else producer.abort_transaction(30)
+        producer.flush(60)
+        producer.commit_transaction(90) if commit else producer.abort_transaction(90)
     consumer = read(topic, group, 10)
     # Past the last marker there is no record; the consumer finds that out by itself.
     consumer.consume(1, timeout=2)
@@ -111,14 +111,14 @@ def test_markers_of_transactions_take_offsets(admin: Any, watched: Watched) -> N
     # An open transaction: its records are written, and nobody may read them.
     producer.begin_transaction()
     producer.produce(topic, value=b"x", partition=0)
-    producer.flush(10)
+    producer.flush(60)
     read_more = kafka.Consumer(CLIENT | {"group.id": group, "enable.auto.commit": False})
     read_more.assign([kafka.TopicPartition(topic, 0, 18)])
     assert read_more.consume(1, timeout=2) == []
     row = as_the_broker_says(admin, watched, group, topic)
     read_more.close()
     assert (row["end_offset"], row["last_stable_offset"], row["stable_lag"]) == (19, 18, 0)
-    producer.abort_transaction(30)
+    producer.abort_transaction(90)
 
 
 def test_compaction_leaves_holes(admin: Any, watched: Watched) -> None:
@@ -128,13 +128,13 @@ def test_compaction_leaves_holes(admin: Any, watched: Watched) -> None:
     producer = kafka.Producer(CLIENT)
     for _ in range(30):
         producer.produce(topic, key=b"k", value=b"x" * 100, partition=0)
-        producer.flush(10)
-    end = time.monotonic() + 40
+        producer.flush(60)
+    end = time.monotonic() + 120
     left = 30
     while left >= 30 and time.monotonic() < end:
         time.sleep(0.5)
         producer.produce(topic, key=b"k", value=b"y", partition=0)
-        producer.flush(10)
+        producer.flush(60)
         probe = kafka.Consumer(CLIENT | {"group.id": "live-probe", "enable.auto.commit": False})
         probe.assign([kafka.TopicPartition(topic, 0, 0)])
         left = len(probe.consume(100, timeout=0.7))
@@ -156,7 +156,7 @@ def test_producers_with_wrong_clocks(admin: Any, watched: Watched, skew_ms: int)
         producer = kafka.Producer(CLIENT)
         before_ns = time.time_ns()
         producer.produce(topic, value=b"x", partition=0, timestamp=time.time_ns() // 1_000_000 + skew_ms)
-        assert producer.flush(30) == 0
+        assert producer.flush(90) == 0
         return before_ns, time.time_ns()
 
     produce()

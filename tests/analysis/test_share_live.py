@@ -39,7 +39,7 @@ class Sharer:
     def say(self, messages: list[Any], how: Any) -> None:
         for message in messages:
             self._consumer.acknowledge(message, how)
-        assert not any(self._consumer.commit_sync(20.0).values())
+        assert not any(self._consumer.commit_sync(60.0).values())
 
     def close(self) -> None:
         self._consumer.close()
@@ -52,7 +52,7 @@ def begin(admin: Any, name: str, **more: str) -> tuple[str, str, Sharer]:
     wanted = {"share_auto_offset_reset": "earliest", "share_record_lock_duration_ms": str(LOCK_MS), **more}
     settings = [ConfigEntry(key.replace("_", "."), value, incremental_operation=AlterConfigOpType.SET) for key, value in wanted.items()]
     for future in admin.incremental_alter_configs([ConfigResource(ResourceType.GROUP, group, incremental_configs=settings)]).values():
-        future.result(timeout=30)
+        future.result(timeout=90)
     return topic, group, Sharer(group, topic)
 
 

@@ -70,8 +70,9 @@ def test_the_start_page_says_who_is_behind(page: Page) -> None:
     expect(answer.first).to_contain_text("since")
     expect(page.get_by_test_id("tile-topics")).to_contain_text(" in, ")
     groups = page.get_by_test_id("table-Consumer groups")
-    expect(groups.get_by_test_id("row").filter(has_text="invoicing").first).to_contain_text("behind")
-    expect(groups.get_by_test_id("row").filter(has_text="shipping").first).to_contain_text("keeps up")
+    # A host with another cluster may have groups of these names that do otherwise.
+    for group, does in (("invoicing", "behind"), ("shipping", "keeps up")):
+        expect(groups.get_by_test_id("row").filter(has_text=group).filter(has_text=does).first).to_be_visible()
     expect(page.get_by_text("asking…")).to_have_count(0)
     picture(page, "start")
     answer.first.get_by_role("link", name="invoicing").click()

@@ -23,7 +23,7 @@ def address() -> Iterator[str]:
         yield process.stdout.readline().split("is at ")[1].split()[0]
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
 
 
 @pytest.fixture(scope="session", params=["server", "capture"])

@@ -52,4 +52,4 @@ def listening() -> Iterator[Sink]:
             yield sink
         finally:
             sink.shutdown()
-            thread.join(timeout=10)
+            thread.join(timeout=60)

@@ -57,7 +57,7 @@ def collector(program: str, tmp_path: Path) -> Iterator[tuple[str, Sink]]:
                 yield f"http://127.0.0.1:{port}", sink
             finally:
                 process.terminate()
-                process.wait(timeout=20)
+                process.wait(timeout=60)
         # It warns of what it drops or cannot pass on.
         assert log.read_text() == ""
 
