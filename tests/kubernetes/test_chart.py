@@ -162,6 +162,7 @@ def test_packets_are_read_in_the_nodes_network_by_helm_and_by_px():
 @pytest.mark.parametrize("given, said", [
     ("agent.source=ebfp", "/agent/source"),
     ("agent.memoryBuffer=much", "/agent/memoryBuffer"),
+    ("agent.recordsPerSecond=-1", "/agent/recordsPerSecond"),
     ("server.persistence.enabled=yes", "/server/persistence/enabled"),
     ("server.retention=1d", "retention"),
     ("image.pullPolicy=Sometimes", "/image/pullPolicy"),
@@ -185,6 +186,14 @@ def test_every_value_has_its_schema():
                 same(value[name], inner, f"{place}.{name}")
 
     same({name: value for name, value in values.items()}, schema, "values")
+
+
+@helm
+def test_large_numbers_stay_whole_numbers(tmp_path):
+    values = tmp_path / "values.yaml"
+    values.write_text("agent: {recordsPerSecond: 3000000, ringSize: 64MB}\n")
+    (agent,) = by_kind(render("-f", str(values)), "DaemonSet")
+    assert {"--records-per-s=3000000", "--ring-size=64MB"} <= set(agent["spec"]["template"]["spec"]["containers"][0]["args"])
 
 
 @helm
