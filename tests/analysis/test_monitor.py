@@ -67,6 +67,28 @@ def test_a_deleted_group_ends_with_a_last_row() -> None:
     assert steps.at(200) == {}
 
 
+@pytest.mark.parametrize(
+    ("request_", "topics", "delivered"),
+    [
+        (event(42, "DeleteGroups", 110, '{"groups_names":["g"]}', '{"results":[{"group_id":"g","error_code":0}]}'), ["t", "u"], [("t", "h"), ("u", "h")]),
+        (event(20, "DeleteTopics", 110, '{"topics":[{"name":"t"}]}', '{"responses":[{"name":"t","topic_id":"","error_code":0}]}'), ["u"], [("u", "g"), ("u", "h")]),
+    ],
+    ids=["group", "topic"],
+)
+def test_what_is_deleted_is_counted_no_longer(request_: dict[str, Any], topics: list[str], delivered: list[tuple[str, str]]) -> None:
+    steps = Steps()
+    records = [{"at": 99, "topic": topic, "base_offset": 0, "last_offset": 9, "records": 10, "bytes": 100} for topic in "tu"]
+    reads = [
+        {"at": 100, "topic": topic, "group_id": group, "fetch_offset": 0, "first_offset": 0, "last_offset": 9, "records": 10, "bytes": 100, "high_watermark": 10}
+        for topic in "tu" for group in "gh"
+    ]  # fmt: skip
+    steps.at(101, produce=records, fetch=reads)
+    traffic = steps.monitor.traffic
+    assert (sorted(traffic.topics), len(traffic.delivery)) == ([(CLUSTER, "t"), (CLUSTER, "u")], 4)
+    steps.at(111, events=[request_])
+    assert (sorted(traffic.topics), sorted(traffic.delivery)) == ([(CLUSTER, t) for t in topics], [(CLUSTER, *key) for key in delivered])
+
+
 NO_OFFSET = '{"name":"t","partitions":[{"partition_index":0,"committed_offset":-1,"error_code":%d}]}'
 
 

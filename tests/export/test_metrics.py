@@ -103,6 +103,24 @@ def test_what_is_written_can_be_read_again(analysed: Any, content_type: str) -> 
     assert [labels for labels, _ in found["nasty"].samples] == [labels for labels, _ in nasty.samples]
 
 
+@pytest.mark.parametrize(
+    ("accept", "openmetrics"),
+    [
+        ("", False),
+        ("*/*", False),
+        ("text/plain", False),
+        ("application/openmetrics-text", True),
+        ("application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1", True),
+        ("application/vnd.google.protobuf;encoding=delimited;q=0.7, Application/OpenMetrics-Text; version=1.0.0; q=0.6, text/plain;q=0.5", True),
+        ("text/plain;version=0.0.4;q=0.9,application/openmetrics-text;q=0.5", False),
+        ("application/openmetrics-text;q=0", False),
+        ("application/openmetrics-text;q=much", False),
+    ],
+)
+def test_the_format_that_is_asked_for(accept: str, openmetrics: bool) -> None:
+    assert (text.accepted(accept) == text.OPENMETRICS) is openmetrics
+
+
 def test_exemplars_only_where_the_format_has_them() -> None:
     sample = HistogramSample(("t",), [1, 0], 0.2, {0: Exemplar((("partition", "3"),), 0.2, 12.5), 1: Exemplar((("x", "y" * 200),), 1, 1)})
     family = HistogramFamily("delay_seconds", "Delay.", (0.5,), ("topic",), [sample])

@@ -164,7 +164,10 @@ class Monitor:
         self.memberships.take_heartbeats(_of(events, api, tuple(HEARTBEATS)))
         self.memberships.take_traffic(commits, fetch)
         for row in deletions.to_pylist():
-            if row["group_id"] and not row["topic"] and not row["topic_id"]:
+            topic = self.tracker.topic_name(row["topic"], row["topic_id"])
+            if row["partition"] is None:
+                self.traffic.forget(row["cluster_id"] or self.tracker.only_cluster, row["group_id"], topic)
+            if row["group_id"] and not topic:
                 self._dead.append((row["cluster_id"] or self.tracker.only_cluster, row["group_id"]))
                 self.memberships.forget(row["cluster_id"], row["group_id"])
         self.watch.take_fetch(fetch)

@@ -125,6 +125,13 @@ class Traffic:
             topic.consumed_records += row["records_sum"] or 0
         self._take_deliveries(tracker, read)
 
+    def forget(self, cluster_id: str, group_id: str, topic: str) -> None:
+        """A group, or a topic, that was deleted: an empty name means all of them."""
+        if not group_id:
+            self.topics.pop((cluster_id, topic), None)
+        for key in [k for k in self.delivery if k[0] == cluster_id and topic in {k[1], ""} and group_id in {k[2], ""}]:
+            del self.delivery[key]
+
     def _take_deliveries(self, tracker: Tracker, read: pa.Table) -> None:
         """From the answer to the Produce that brought a batch's first record to the answer of the Fetch that delivered it."""
         read = read.filter(pc.and_(pc.is_valid(read["first_offset"]), pc.and_(pc.is_valid(read["response_time"]), pc.not_equal(read["group_id"], ""))))

@@ -15,8 +15,23 @@ _EXEMPLAR_CHARACTERS = 128
 
 
 def accepted(accept: str) -> str:
-    """The content type to answer an Accept header with: OpenMetrics for whoever asks for it."""
-    return OPENMETRICS if "application/openmetrics-text" in accept else PROMETHEUS
+    """The content type to answer an Accept header with: OpenMetrics for whoever asks for it and does not rather have the older format (RFC 9110, weights)."""
+    weights: dict[str, float] = {}
+    for part in accept.split(","):
+        kind, *parameters = (word.strip().lower() for word in part.split(";"))
+        weights[kind] = max(weights.get(kind, 0.0), _weight(parameters))
+    wanted = weights.get("application/openmetrics-text", 0.0)
+    return OPENMETRICS if wanted > 0 and wanted >= weights.get("text/plain", 0.0) else PROMETHEUS
+
+
+def _weight(parameters: Iterable[str]) -> float:
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return float(parameter[2:])
+            except ValueError:
+                return 0.0
+    return 1.0
 
 
 def render(families: Iterable[AnyFamily], content_type: str = PROMETHEUS) -> str:
