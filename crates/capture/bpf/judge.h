@@ -4,7 +4,7 @@
 #define JUDGE_H
 
 #define MESSAGE_MAX (100u << 20)
-enum { PRODUCE = 0, FETCH = 1, SHARE_FETCH = 78 };
+enum { PRODUCE = 0, FETCH = 1, API_VERSIONS = 18, SHARE_FETCH = 78 };
 #define TRIES 32
 #define TRIES_MAX 2000
 
@@ -33,7 +33,8 @@ INL int looks_produce(const __u8 *p, __u32 n, __u32 version)
 INL int looks_request(const __u8 *p, __u32 n, int opens)
 {
 	__u32 size = be32(p), key = p[4] << 8 | p[5], version = p[6] << 8 | p[7], client = p[12] << 8 | p[13];
-	if (!fits_size(size) || key > 100 || version > 20)
+	/* A broker answers ApiVersions of any version (KIP-511). */
+	if (!fits_size(size) || key > 100 || (version > 20 && !(opens && key == API_VERSIONS)))
 		return 0;
 	if (client == 0xffff)
 		return 1;

@@ -50,6 +50,8 @@ impl Place {
 const MAX_SIZE: u32 = 100 << 20;
 /// The default of `sasl.server.max.receive.size`.
 const MAX_TOKEN: u32 = 512 << 10;
+/// Of the first message of a client that is newer than the schemas: the longest client id, and the names of its software.
+const MAX_GREETING: u32 = 128 << 10;
 const API_VERSIONS: i16 = 18;
 const PRODUCE: i16 = 0;
 /// Beyond what any release will reach soon; a client newer than the schemas opens with such a version.
@@ -128,8 +130,40 @@ fn known(key: i16, version: i16) -> bool {
     })
 }
 
-/// Judges a stream that is in step by the first bytes of a message: future APIs and versions pass.
-pub(crate) fn in_step_head(head: &[u8]) -> bool {
+/// A broker answers ApiVersions of any version (KIP-511), and a client may open a connection with it.
+fn is_far_greeting(bytes: &[u8]) -> bool {
+    match bytes.get(4..) {
+        Some([0, 18, high, low, ..]) => {
+            !(0..FAR_VERSION).contains(&i16::from_be_bytes([*high, *low]))
+        }
+        // it may become one
+        Some([0, 18] | [0, 18, _]) => true,
+        _ => false,
+    }
+}
+
+/// Judges such a message by its header: it must be whole, and have a client id that is text.
+fn greeting(bytes: &[u8], open: Proof) -> Proof {
+    let mut hole = [Hole { at: 0, len: 0 }];
+    match view(bytes, &mut hole) {
+        Some((view, _)) if !(8..=MAX_GREETING).contains(&view.declared) => Proof::No,
+        Some((view, true)) => match header::request(&view) {
+            Some(header)
+                if header
+                    .client_id
+                    .is_none_or(|id| client_id_makes_sense(id, true)) =>
+            {
+                Proof::Yes
+            }
+            _ => Proof::No,
+        },
+        _ => open,
+    }
+}
+
+/// Judges a stream that is in step by the first bytes of a message: future APIs and versions pass. `first`: that with which the
+/// stream got in step, which was judged before.
+pub(crate) fn in_step_head(head: &[u8], first: bool) -> bool {
     let Some(b) = head.first_chunk::<4>() else {
         return false;
     };
@@ -137,7 +171,7 @@ pub(crate) fn in_step_head(head: &[u8]) -> bool {
         i16::from_be_bytes([b[0], b[1]]),
         i16::from_be_bytes([b[2], b[3]]),
     );
-    (0..=255).contains(&key) && (0..=63).contains(&version)
+    (0..=255).contains(&key) && (0..=63).contains(&version) || first && key == API_VERSIONS
 }
 
 /// Kafka takes any text; control characters are rather another protocol's numbers, but where a connection opens.
@@ -166,6 +200,9 @@ fn view<'a>(bytes: &'a [u8], hole: &'a mut [Hole; 1]) -> Option<(View<'a>, bool)
 }
 
 pub(crate) fn request(bytes: &[u8], place: Place, tape: &mut Tape) -> Proof {
+    if place.opening && is_far_greeting(bytes) {
+        return greeting(bytes, place.unread());
+    }
     if !may_be_request(bytes) {
         return Proof::No;
     }

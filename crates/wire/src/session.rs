@@ -356,7 +356,7 @@ impl Session {
         let half = &self.halves[h];
         let head = half.framer.head();
         if client {
-            return proof::in_step_head(&head.data);
+            return proof::in_step_head(&head.data, half.messages == 0);
         }
         // A response whose request was not seen is possible; one so early or so large is not likely.
         let id = header::correlation_id(&head.view());

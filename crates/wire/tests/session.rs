@@ -98,6 +98,38 @@ fn a_client_id_is_any_text() {
 }
 
 #[test]
+fn a_connection_opens_with_any_version_of_api_versions() {
+    let refusal = |id| response(id, b"\0\x23\0\0\0\x01\0\x12\0\0\0\x05");
+    for version in [6, 29, 30, 64, 255, 256, i16::MAX, -1, i16::MIN] {
+        let greeting = request(18, version, 1, "new", b"\0\x04new\x041.0\0");
+        for split in [1, 4, 6, 7, 8, 12, greeting.len()] {
+            let mut log = Log::default();
+            let mut s = Session::new(None, true);
+            s.data(true, 10, &greeting[..split], &mut log.sink());
+            s.data(true, 11, &greeting[split..], &mut log.sink());
+            s.data(false, 20, &refusal(1), &mut log.sink());
+            s.data(true, 30, &heartbeat(2, "new"), &mut log.sink());
+            s.data(false, 40, &heartbeat_response(2), &mut log.sink());
+            s.close(50, &mut log.sink());
+            let both = [(18, 1, true, true), (12, 2, true, true)];
+            assert_eq!(log.pairs(), both, "version {version}, split at {split}");
+        }
+    }
+    // Neither whole nor with a client id that is text.
+    for bytes in [
+        frame(b"\0\x12\x40\0\0\0\0\x01\0\x02\xff\xfe"),
+        frame(b"\0\x12\x40\0\0\0\0\x01\x7f\xffab"),
+        frame(&[0, 18, 64, 0])[..7].to_vec(),
+    ] {
+        let mut log = Log::default();
+        let mut s = Session::new(Some(true), true);
+        s.data(true, 10, &bytes, &mut log.sink());
+        s.close(50, &mut log.sink());
+        assert_eq!(log.pairs(), [], "{bytes:x?}");
+    }
+}
+
+#[test]
 fn the_role_is_found_on_either_side() {
     let (up, down) = conversation();
     let mut log = Log::default();
