@@ -3,6 +3,8 @@
 import ipaddress
 import json
 import re
+import socket
+import threading
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -79,6 +81,25 @@ def test_a_container_that_dies_is_started_again_and_counted(tmp_path):
     one.check()
     assert one.restarts == 1 and one.process.pid != first
     one.stop()
+
+
+def test_a_container_that_answers_something_else_is_not_ready(tmp_path):
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        one = pod(tmp_path)
+        one.place, one.port = Place("127.0.0.1"), listening.getsockname()[1]
+
+        def answer():
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"what?\r\n\r\n")
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        assert not one._probe()
+        answering.join(60)
 
 
 def test_services_find_each_other_by_the_file_on_a_host_and_by_name_in_a_cluster(tmp_path, monkeypatch):

@@ -27,8 +27,8 @@ from kafkascope.demo.paths import Paths, paths
 from kafkascope.demo.plan import MAX_REPLICAS, Demo
 from kafkascope.demo.supervisor import free_port
 
-_DEPLOY_S = 120.0
-_SCALE_S = 60.0
+_DEPLOY_S = 240.0
+_SCALE_S = 120.0
 Say = Callable[[str], None]
 
 

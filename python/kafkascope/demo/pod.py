@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import socket
 import subprocess
 import time
-import urllib.error
 import urllib.request
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -97,7 +97,7 @@ class Pod:
                     return True
             with urllib.request.urlopen(f"http://{self.place.address}:{self.port}/healthz", timeout=1.0) as answer:
                 return bool(answer.status == 200)
-        except (OSError, urllib.error.URLError, ValueError):
+        except (OSError, http.client.HTTPException, ValueError):
             return False
 
     def stop(self, patience_s: float = 8.0) -> None:
