@@ -41,7 +41,7 @@ def _end(record: dict[str, Any]) -> str:
 
 def px(*words: str) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "KAFKASCOPE_SERVER": "http://127.0.0.1:1"}
-    return subprocess.run([sys.executable, "-m", "kafkascope.cli.main", "tail", *words], capture_output=True, text=True, env=env, timeout=60, check=False)
+    return subprocess.run([sys.executable, "-m", "kafkascope.cli.main", "tail", *words], capture_output=True, text=True, env=env, timeout=240, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def whole() -> list[dict[str, Any]]:
 
 
 def test_a_capture_is_printed_whole_in_the_order_of_answers(whole: list[dict[str, Any]]) -> None:
-    decoded = subprocess.run([sys.executable, "-m", "kafkascope.cli.main", "decode", "-q", "-o", "json", CAPTURE], capture_output=True, text=True, timeout=60, check=True)
+    decoded = subprocess.run([sys.executable, "-m", "kafkascope.cli.main", "decode", "-q", "-o", "json", CAPTURE], capture_output=True, text=True, timeout=240, check=True)
     expected = sorted((r["time"], r["client"], r["broker"], r["apiName"], r["correlationId"]) for r in map(json.loads, decoded.stdout.splitlines()))
     assert sorted((r["time"], r["client"], r["broker"], r["apiName"], r["correlationId"]) for r in whole) == expected
 
@@ -64,9 +64,9 @@ def test_a_pipe_is_printed_while_it_is_open(whole: list[dict[str, Any]]) -> None
         process.stdin.write(packets[: len(packets) // 2])
         process.stdin.flush()
         # The pipe stays open: whoever waits for its end prints nothing.
-        assert select.select([process.stdout], [], [], 60)[0]
+        assert select.select([process.stdout], [], [], 240)[0]
         first = os.read(process.stdout.fileno(), 1 << 16)
-        rest, _ = process.communicate(packets[len(packets) // 2 :], timeout=60)
+        rest, _ = process.communicate(packets[len(packets) // 2 :], timeout=240)
     assert process.returncode == 0
     printed = [json.loads(line) for line in (first + rest).splitlines()]
 
@@ -77,7 +77,7 @@ def test_a_pipe_is_printed_while_it_is_open(whole: list[dict[str, Any]]) -> None
 
 
 def test_the_keys_of_a_line_are_those_that_the_documentation_lists(whole: list[dict[str, Any]]) -> None:
-    decoded = subprocess.run([sys.executable, "-m", "kafkascope.cli.main", "decode", "-q", "-o", "json", CAPTURE], capture_output=True, text=True, timeout=60, check=True)
+    decoded = subprocess.run([sys.executable, "-m", "kafkascope.cli.main", "decode", "-q", "-o", "json", CAPTURE], capture_output=True, text=True, timeout=240, check=True)
     keys = {key for record in (*whole, *map(json.loads, decoded.stdout.splitlines())) for key in record}
     text = (Path(__file__).parents[2] / "docs" / "terminal.md").read_text()
     rows = re.findall(r"^\| (`[a-zA-Z` ]+`) \|", text.partition("The keys of a line of JSON")[2].partition("## In scripts")[0], re.MULTILINE)
