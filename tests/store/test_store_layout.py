@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -66,3 +67,22 @@ def test_bodies_that_are_alike_far_apart_are_written_once(tmp_path: Path) -> Non
     segment = segments.write(tmp_path, pa.table(columns, schema=events.schema), 1, 1)
     # a byte for two digits
     assert segment.bytes < 1.5 * sum(len(body) for body in bodies) / 2
+
+
+def test_bodies_of_which_no_two_are_equal_have_no_dictionary_and_none_after_a_merge(tmp_path: Path) -> None:
+    events = catalogue.relation("kafka_events.beta")
+    filler = {pa.int64(): 0, pa.string(): "x", pa.bool_(): False, pa.float64(): 0.0}
+
+    def dictionaries(path: Path) -> dict[str, bool]:
+        group = pq.read_metadata(path).row_group(0)
+        return {name: group.column(events.schema.get_field_index(name)).has_dictionary_page for name in ("req_body", "resp")}
+
+    written = []
+    for number in range(2):
+        rows = range(number * 2000, number * 2000 + 2000)
+        given = {"time_": list(rows), "req_body": [f'{{"partition": {row % 7}}}' for row in rows], "resp": [f'{{"base_offset": {row}}}' for row in rows]}
+        columns = [pa.array(given.get(f.name, [filler[f.type]] * 2000), f.type) for f in events.schema]
+        written.append(segments.write(tmp_path, pa.table(columns, schema=events.schema), number + 1, number + 1))
+    merged = segments.merge(tmp_path, written)
+    assert [dictionaries(segment.path) for segment in (*written, merged)] == [{"req_body": True, "resp": False}] * 3
+    assert pq.read_table(merged.path, columns=["resp"])["resp"].to_pylist() == [f'{{"base_offset": {row}}}' for row in range(4000)]

@@ -7,11 +7,12 @@ are small numbers that compress to almost nothing; a scan adds them up again. An
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 META = b"kafkascope.differences"
 NOTHING: Mapping[str, tuple[str, ...]] = MappingProxyType({})
@@ -39,6 +40,10 @@ _NOISY = frozenset({
 #: As far as a dictionary may grow until the rest of a row group is written without one. Bodies are long and many are alike (metadata, versions, heartbeats), farther apart than
 #: what one compression sees; a query holds the dictionary of each row group that it reads.
 DICTIONARY_BYTES = 16 << 20
+_BODIES = ("req_body", "resp")
+#: Rows that tell whether bodies repeat, and below how many that is not asked: part of a row group, so that what comes twice in one is seen.
+_ASKED, _FEW = 16 * 1024, 1024
+_UNLIKE = 0.9
 
 
 def differences(table: pa.Table) -> tuple[pa.Table, dict[str, tuple[str, ...]]]:
@@ -78,8 +83,23 @@ def decode(text: bytes | None) -> dict[str, tuple[str, ...]]:
     return {str(name): tuple(str(base) for base in bases) for name, bases in json.loads(text or b"{}").items()}
 
 
-def encodings(schema: pa.Schema) -> tuple[list[str], dict[str, str]]:
-    """Columns with a dictionary, and the encodings of others."""
+def unlike(table: pa.Table) -> frozenset[str]:
+    """Bodies of which hardly two are equal, as answers with an offset in them: to look up each in a dictionary takes longer than all else of writing them, and they compress worse behind it."""
+    if table.num_rows < _FEW:
+        return frozenset()
+    asked = table.slice(0, _ASKED)
+    return frozenset(name for name in _BODIES if name in table.schema.names and pc.count_distinct(asked.column(name)).as_py() > _UNLIKE * asked.num_rows)
+
+
+def unlike_in(footer: pq.FileMetaData) -> frozenset[str]:
+    """The bodies that a file was written with as ``unlike``."""
+    group = footer.row_group(0)
+    columns = [group.column(at) for at in range(group.num_columns)]
+    return frozenset(column.path_in_schema for column in columns if column.path_in_schema in _BODIES and not column.has_dictionary_page)
+
+
+def encodings(schema: pa.Schema, without: Collection[str] = ()) -> tuple[list[str], dict[str, str]]:
+    """Columns with a dictionary, those of ``without`` have none, and the encodings of others."""
     given = {field.name: "DELTA_BINARY_PACKED" if field.name in _GROWING else "BYTE_STREAM_SPLIT" for field in schema
              if field.type == pa.int64() and (field.name in _GROWING or field.name in _NOISY)}  # fmt: skip
-    return [name for name in schema.names if name not in given], given
+    return [name for name in schema.names if name not in given and name not in without], given

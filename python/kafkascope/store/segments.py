@@ -88,7 +88,7 @@ def write(folder: Path, table: pa.Table, low: int, high: int) -> Segment:
     table, differences = layout.differences(table)
     table = table.replace_schema_metadata(_metadata(unnamed, differences))
     try:
-        with _writer(temporary, table.schema, LEVEL) as writer:
+        with _writer(temporary, table.schema, LEVEL, layout.unlike(table)) as writer:
             writer.write_table(table, row_group_size=_ROW_GROUP)
         _publish(temporary, path)
     except BaseException:
@@ -103,10 +103,11 @@ def merge(folder: Path, run: Sequence[Segment], level: int = LEVEL) -> Segment:
     unnamed = sum(s.unnamed_topics for s in run)
     path = _path(folder, first, last, run[0].low, run[-1].high)
     temporary = path.with_name(path.name + TEMPORARY)
-    schema = pq.read_schema(run[0].path).with_metadata(_metadata(unnamed, dict(run[0].differences)))
+    footer = pq.read_metadata(run[0].path)
+    schema = footer.schema.to_arrow_schema().with_metadata(_metadata(unnamed, dict(run[0].differences)))
     waiting: list[pa.Table] = []
     try:
-        with _writer(temporary, schema, level) as writer:
+        with _writer(temporary, schema, level, layout.unlike_in(footer)) as writer:
 
             def flush() -> None:
                 if waiting:
@@ -135,8 +136,8 @@ def _metadata(unnamed: int, differences: Mapping[str, tuple[str, ...]]) -> dict[
     return {_META: str(FORMAT_VERSION).encode(), b"unnamed_topics": str(unnamed).encode(), layout.META: layout.encode(differences)}
 
 
-def _writer(path: Path, schema: pa.Schema, level: int) -> pq.ParquetWriter:
-    dictionary, encodings = layout.encodings(schema)
+def _writer(path: Path, schema: pa.Schema, level: int, unlike: frozenset[str]) -> pq.ParquetWriter:
+    dictionary, encodings = layout.encodings(schema, unlike)
     return pq.ParquetWriter(path, schema, compression="zstd", compression_level=level, data_page_size=_PAGE_BYTES, write_page_checksum=True, store_schema=True,
                             use_dictionary=dictionary, dictionary_pagesize_limit=layout.DICTIONARY_BYTES, column_encoding=encodings, write_statistics=_STATISTICS)  # fmt: skip
 
