@@ -149,6 +149,18 @@ def test_lists_of_the_cluster() -> None:
     assert found["HTTP Service Map"] == []
 
 
+def test_a_process_that_ran_for_a_second_counts_for_that_second() -> None:
+    # Of the broker's container: its server used 1 s of CPU in 100 s, what prepared its disk 0.8 s in the first second.
+    sample = {"upid": "1:10:100", "rss_bytes": 1000}
+    short = {"upid": "1:11:101", "rss_bytes": 1000}
+    samples = [{**sample, "time_": ago(120), "cpu_utime_ns": 0}, {**sample, "time_": ago(20), "cpu_utime_ns": S},
+               {**short, "time_": ago(120), "cpu_utime_ns": 0}, {**short, "time_": ago(119), "cpu_utime_ns": 8 * S // 10}]  # fmt: skip
+    broker = next(row for row in MORE["md_process"] if row["upid"] == "1:10:100")
+    engine = MemoryEngine({**MORE, "process_stats": samples, "md_process": [*MORE["md_process"], {**broker, "upid": "1:11:101"}]})
+    (pod,) = {r.name: r.table.to_pylist() for r in pxl.run(compile_script("px/cluster", engine), engine)}["Pods"]
+    assert pod["cpu_usage"] == pytest.approx(1.8 / 100)
+
+
 @pytest.mark.parametrize(("name", "argument"), [("px/namespace", "namespace"), ("px/pods", "namespace"), ("px/services", "namespace"), ("px/service", "service"), ("px/node", "node")])
 def test_what_is_not_there_has_nothing(name: str, argument: str) -> None:
     assert any(run(name).values())
