@@ -30,11 +30,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def in_memory() -> Path | None:
+    """Where folders are kept in memory; ``None`` where the system has no such place."""
+    return _MEMORY if _MEMORY.is_dir() else None
+
+
 @contextlib.contextmanager
 def running() -> Iterator[str]:
     """A broker; its address."""
     cache = paths("px-kafka").cache
-    with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as scratch:
+    with tempfile.TemporaryDirectory(dir=in_memory()) as scratch:
         folder, port = Path(scratch), free_port()
         server = kafka.Broker(jars.java(), jars.ready(cache), cache, folder)
         server.prepare(kafka.settings(host="127.0.0.1", advertised="127.0.0.1", port=port, controller_port=free_port(), data=folder / "log", more={"log.retention.check.interval.ms": 5000}))

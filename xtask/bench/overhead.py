@@ -3,7 +3,8 @@
 Needs root, and a quiet machine for the ratios of throughput. On a machine whose processors are all at work, throughput is what processor time a unit of work takes,
 everybody's together; that ratio is printed too, since it scatters less. Four loads of a fixed amount: records of 1 KiB in batches, one small record a request, and,
 not Kafka, HTTP and processes that do nothing but send and receive. A round is without, with, with, without, so that what changes steadily on the machine cancels out; the first is thrown away.
-BENCH_ROUNDS (9) is how many there are: 9 take about 25 minutes. BENCH_TCPDUMP=0 leaves out tcpdump; BENCH_LOADS=3,4 runs some of the loads.
+BENCH_ROUNDS (9) is how many there are: 9 take about 25 minutes. BENCH_TCPDUMP=0 leaves out tcpdump; BENCH_LOADS=3,4 runs some of the loads. The server keeps its rows in memory, as
+beside a broker it would stand on another host; with BENCH_DATA=1 it stores them too, in a folder in memory as the broker's log is.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from interval import ratio
 from load import Records, Result
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", 9))
+STORES = os.environ.get("BENCH_DATA") == "1"
 
 
 @dataclass(frozen=True)
@@ -72,18 +74,20 @@ Watcher = Callable[[], AbstractContextManager[dict[str, int]]]
 @contextlib.contextmanager
 def kafkascope() -> Iterator[dict[str, int]]:
     """Yields the process ids of ``px up`` by what they do."""
-    process = subprocess.Popen([sys.executable, "-m", "kafkascope.cli.main", "up", "--port", "0", "--no-data"], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        if not any("is at" in line for line in process.stdout):
-            sys.exit("px up did not start")
-        # What its start costs is not what watching costs.
-        time.sleep(3)
-        parts = {part: pid for pid in proc.children(process.pid) for part in ("agent", "server") if f"kafkascope.{part}" in proc.command(pid)}
-        yield parts
-    finally:
-        process.terminate()
-        process.wait(20)
+    with tempfile.TemporaryDirectory(dir=broker.in_memory()) as folder:
+        where = ["--data", f"{folder}/store"] if STORES else ["--no-data"]
+        process = subprocess.Popen([sys.executable, "-m", "kafkascope.cli.main", "up", "--port", "0", *where], stdout=subprocess.PIPE, text=True)
+        try:
+            assert process.stdout is not None
+            if not any("is at" in line for line in process.stdout):
+                sys.exit("px up did not start")
+            # What its start costs is not what watching costs.
+            time.sleep(3)
+            parts = {part: pid for pid in proc.children(process.pid) for part in ("agent", "server") if f"kafkascope.{part}" in proc.command(pid)}
+            yield parts
+        finally:
+            process.terminate()
+            process.wait(20)
 
 
 @contextlib.contextmanager
