@@ -25,7 +25,7 @@ from live_broker import (
     write,
 )
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(240), pytest.mark.skipif(os.geteuid() != 0, reason="capturing packets needs root")]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(600), pytest.mark.skipif(os.geteuid() != 0, reason="capturing packets needs root")]
 
 PARTITIONS = 4
 KINDS = ("classic", "consumer", "share")

@@ -21,7 +21,7 @@ from live_broker import (
     write,
 )
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(120), pytest.mark.skipif(os.geteuid() != 0, reason="capturing packets needs root")]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(600), pytest.mark.skipif(os.geteuid() != 0, reason="capturing packets needs root")]
 
 HOUR_MS = 3_600_000
 

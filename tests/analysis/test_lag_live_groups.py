@@ -21,7 +21,7 @@ from live_broker import (
     write,
 )
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(120), pytest.mark.skipif(os.geteuid() != 0, reason="capturing packets needs root")]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(600), pytest.mark.skipif(os.geteuid() != 0, reason="capturing packets needs root")]
 
 
 def compare(admin: Any, watched: Watched, group: str, topic: str, partitions: int = 1, basis: str = "committed") -> dict[int, int]:

@@ -14,7 +14,7 @@ import pytest
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from live_broker import CLIENT, Watched, kafka, make_topic, share_described, write
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(240), pytest.mark.skipif(os.geteuid() != 0, reason="capturing packets needs root")]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(600), pytest.mark.skipif(os.geteuid() != 0, reason="capturing packets needs root")]
 
 #: The shortest that a broker allows.
 LOCK_MS = 15_000

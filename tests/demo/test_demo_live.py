@@ -16,7 +16,7 @@ from kafkascope.demo.paths import paths
 from kafkascope.demo.plan import PX_KAFKA
 from kafkascope.demo.supervisor import free_port
 
-pytestmark = [pytest.mark.demo, pytest.mark.timeout(300), pytest.mark.skipif(shutil.which("java") is None, reason="needs Java"),
+pytestmark = [pytest.mark.demo, pytest.mark.timeout(600), pytest.mark.skipif(shutil.which("java") is None, reason="needs Java"),
               pytest.mark.skipif(control.ask(paths("px-kafka"), command="status") is not None, reason="a demo is running that is not this test's")]  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from netns import own_network
 from starved_reader import StarvedReader
 from watch import Watch
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(300), pytest.mark.skipif(os.geteuid() != 0, reason="needs root"), pytest.mark.skipif(shutil.which("tcpdump") is None, reason="needs tcpdump")]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(600), pytest.mark.skipif(os.geteuid() != 0, reason="needs root"), pytest.mark.skipif(shutil.which("tcpdump") is None, reason="needs tcpdump")]
 
 #: More than twice the ring's 16 MiB, in batches that are small enough to be copied.
 RECORDS, RECORD_BYTES = 12_000, 3_000
