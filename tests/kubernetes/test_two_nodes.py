@@ -16,6 +16,8 @@ from waiting import eventually, free_port
 pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(600)]
 HERE = Path(__file__).parent
 NS = "two-nodes"
+#: What is told of node-b's clock.
+BEHIND = r"its clock is 1[12]\d\d\d ms behind the server's"
 CLIENT, BROKER, TOPIC_ID = "10.0.1.5", "10.0.2.9", "b25seS1mb3ItYS10ZXN0IQ"
 
 
@@ -83,9 +85,6 @@ def two(server, tmp_path_factory):
         two = Two(server, tmp_path_factory.mktemp("two"), stack)
         assert eventually(lambda: two.agents().keys() == {"node-a", "node-b"}), (two.folder / "log").read_text()
         yield two
-
-
-BEHIND = r"its clock is 1[12]\d\d\d ms behind the server's"
 
 
 def test_a_clock_that_is_seconds_off_is_told_and_its_agent_is_not_taken_for_silent(two):
