@@ -57,6 +57,25 @@ def test_a_query_beyond_its_memory_fails_alone():
         assert store.engine().execute("SELECT 1 AS one", timeout_s=60).num_rows == 1
 
 
+def test_small_queries_are_answered_while_many_that_would_never_end_run(engine):
+    endless = "SELECT sum(a.range * b.range) AS s FROM range(10000000) a, range(10000000) b WHERE a.range + b.range <> length('{}')"
+
+    def attack(kind: str) -> list[str]:
+        said = []
+        while not said or "closed" not in said[-1]:
+            with pytest.raises(QueryError) as caught:
+                engine.execute(endless.format(kind), timeout_s=0.5)
+            said.append(str(caught.value))
+        return said
+
+    with ThreadPoolExecutor(8) as pool:
+        attacks = [pool.submit(attack, "x" * number) for number in range(8)]
+        for _ in range(10):
+            assert engine.execute("SELECT 1 AS one", timeout_s=60).to_pylist() == [{"one": 1}]
+        engine.close()
+        assert all(set(attacked.result()) <= {"the query ran longer than 0.5 s", "the store was closed while the query ran", "the store is closed"} for attacked in attacks)
+
+
 def test_a_query_that_others_took_the_memory_of_runs_once_one_of_them_has_ended(engine, monkeypatch):
     """Others that fill the memory at the right moment are hard to arrange: the engine's word for it is given instead."""
     run, words = engine._execute, ["the query and those that run beside it need more than the memory"]
@@ -119,8 +138,7 @@ def test_a_query_that_runs_does_not_hold_up_appends_or_others(engine, memory, ro
         engine.close()
 
 
-def test_more_slow_queries_than_run_at_one_time_do_not_hold_up_another(engine, monkeypatch):
-    monkeypatch.setattr("kafkascope.store.engine._PATIENCE_S", 0.1)
+def test_more_slow_queries_than_run_at_one_time_do_not_hold_up_another(engine):
     with ThreadPoolExecutor(8) as pool:
         slow = [pool.submit(engine.execute, "SELECT sum(a.range * b.range) FROM range(10000000) a, range(1000000) b", timeout_s=90.0) for _ in range(8)]
         assert engine.execute("SELECT 1 AS one", timeout_s=60).num_rows == 1

@@ -32,7 +32,8 @@ from kafkascope.server.service import Service
 
 STATIC = Path(__file__).parent / "static"
 MAX_BODY = 4 << 20
-MAX_CONCURRENT_RUNS = 4
+#: Whose query runs is up to the store, which lets short ones before long ones; so more may be with it than it runs at a time.
+MAX_CONCURRENT_RUNS = 32
 MAX_WAITING_RUNS = 64
 #: Runs and look-ups of one client, beside what its live pages watch.
 REQUESTS_PER_SECOND = 20.0
@@ -42,7 +43,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class Runs:
-    """Runs under way: a few at once, some waiting, the rest refused."""
+    """Runs under way: some with the store, some waiting, the rest refused."""
 
     def __init__(self, service: Service) -> None:
         self.service = service

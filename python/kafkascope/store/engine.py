@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 
-from kafkascope.store import catalogue, fetch_groups, layout
+from kafkascope.store import catalogue, fetch_groups, layout, turns
 from kafkascope.store.catalogue import Relation
 from kafkascope.store.errors import QueryError, QueryTimeout, QueryTooLarge, UnknownTable
 from kafkascope.store.segments import Segment
@@ -28,10 +28,15 @@ if TYPE_CHECKING:
 _SCAN = re.compile(r'"scan:([A-Za-z0-9_.]+):(-?\d*):(-?\d*):([tn])"')
 _METADATA = re.compile(r"\bmd_[a-z]+\b")
 _THREADS = max(1, min(os.cpu_count() or 1, 8))
-#: Queries that run at one time: each uses all threads, so more would end no sooner, and the thread that brings new rows would have to share with all of them.
+#: Queries that run at one time, and half as many of those that run long: each uses all threads, so more would end no sooner, and the thread that brings new rows
+#: would have to share with all of them.
 _AT_ONCE = max(2, _THREADS // 2)
-#: A query that waited so long for its turn runs beside the others: slow ones must not hold up everybody.
-_PATIENCE_S = 2.0
+#: How long a query waits for its turn at least, however little time it may run.
+_PATIENCE_S = 30.0
+#: How long a query that has no room waits for others to end.
+_ROOM_WITHIN_S = 2.0
+#: How often is looked whether a query must end.
+_WATCH_EVERY_S = 0.2
 #: How long interrupted queries may take to end when the engine closes.
 _LAST_WORDS_S = 5.0
 _TEMPORARY_LIMIT = "2GB"
@@ -60,7 +65,7 @@ class DuckDBEngine:
         self._lock = threading.Lock()
         self._idle = threading.Condition(self._lock)
         self._cursors: set[duckdb.DuckDBPyConnection] = set()
-        self._turns = threading.BoundedSemaphore(_AT_ONCE)
+        self._turns = turns.Turns(_AT_ONCE, max(1, _AT_ONCE // 2))
         self._closed = False
         self._verifying = threading.Lock()
         self._verify_after = 0.0
@@ -98,21 +103,40 @@ class DuckDBEngine:
     # ---- running ----
 
     def execute(self, sql: str, *, timeout_s: float, max_rows: int | None = None) -> pa.Table:
-        """Run one SELECT; at most ``max_rows`` rows. Raises ``QueryTimeout``, ``QueryTooLarge`` or ``QueryError``."""
+        """Run one SELECT; at most ``max_rows`` rows. ``timeout_s`` counts from its turn on. Raises ``QueryTimeout``, ``QueryTooLarge`` or ``QueryError``."""
+        query, left_s = turns.shape(sql), timeout_s
+        while True:
+            try:
+                with self._turns.take(query, max(timeout_s, _PATIENCE_S)) as turn:
+                    try:
+                        answer = self._in_turn(sql, left_s, max_rows, turn)
+                    except _Interrupted as error:
+                        left_s -= turn.ran_s
+                        if not turn.gives_way or left_s <= 0:
+                            self._turns.was_ended(query, turn)
+                            raise QueryTimeout(f"the query ran longer than {timeout_s:g} s") from error
+                        self._turns.gave_way(query, turn)
+                    except QueryTooLarge:
+                        self._turns.was_ended(query, turn)
+                        raise
+                    else:
+                        self._turns.ended(query, turn)
+                        return answer
+            except turns.NotInTime as error:
+                raise QueryTimeout("too many other queries were before this one", "try again when they have ended") from error
+
+    def _in_turn(self, sql: str, timeout_s: float, max_rows: int | None, turn: turns.Turn) -> pa.Table:
         try:
-            return self._execute(sql, timeout_s, max_rows)
+            return self._execute(sql, timeout_s, max_rows, turn)
         except _Damaged:
             # A segment that was readable when the store opened is not any more: leave it out, say so, and answer from the rest.
-            return self._execute(sql, timeout_s, max_rows)
+            return self._execute(sql, timeout_s, max_rows, turn)
         except _Crowded:
-            with self._idle:
-                self._idle.wait(_PATIENCE_S)
-            return self._execute(sql, timeout_s, max_rows)
+            self._turns.make_room(turn, _ROOM_WITHIN_S)
+            return self._execute(sql, timeout_s, max_rows, turn)
 
-    def _execute(self, sql: str, timeout_s: float, max_rows: int | None) -> pa.Table:
-        with self._turn(), self._cursor() as cursor, contextlib.ExitStack() as stack:
-            timer = threading.Timer(timeout_s, cursor.interrupt)
-            timer.daemon = True
+    def _execute(self, sql: str, timeout_s: float, max_rows: int | None, turn: turns.Turn) -> pa.Table:
+        with self._cursor() as cursor, contextlib.ExitStack() as stack:
             try:
                 # Rows are kept and then fetched: a relation of the client library plans the query twice, and a script's plan takes longer than many a scan.
                 limit = "" if max_rows is None else f" LIMIT {max_rows}"
@@ -120,13 +144,13 @@ class DuckDBEngine:
                 if len(statements) != 1 or statements[0].type != duckdb.StatementType.CREATE:
                     raise QueryError("expected one SELECT statement")
                 self._bind(cursor, sql, stack)
-                timer.start()
-                cursor.execute(statements[0])
-                return _table(cursor.sql(f"FROM {_ANSWER}").to_arrow_table())
+                with self._watched(cursor, timeout_s, turn):
+                    cursor.execute(statements[0])
+                    return _table(cursor.sql(f"FROM {_ANSWER}").to_arrow_table())
             except duckdb.InterruptException as error:
                 if self._closed:
                     raise QueryError("the store was closed while the query ran") from error
-                raise QueryTimeout(f"the query ran longer than {timeout_s:g} s") from error
+                raise _Interrupted from error
             except duckdb.OutOfMemoryException as error:
                 size = f"{self._store.query_memory >> 20} MiB of memory"
                 if len(self._cursors) > 1:
@@ -136,8 +160,25 @@ class DuckDBEngine:
                 if not isinstance(error, _FAULT_OF_THE_QUERY) and self._left_out_damage(sql):
                     raise _Damaged from error
                 raise QueryError(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
-            finally:
-                timer.cancel()
+
+    @contextlib.contextmanager
+    def _watched(self, cursor: duckdb.DuckDBPyConnection, timeout_s: float, turn: turns.Turn) -> Iterator[None]:
+        """Interrupt what runs at its limit of time, or when it has to give way."""
+        ended, until = threading.Event(), time.monotonic() + timeout_s
+
+        def watch() -> None:
+            # An interruption between two statements is lost, so it is said until it is heard.
+            while not ended.wait(max(0.01, min(_WATCH_EVERY_S, until - time.monotonic()))):
+                if time.monotonic() >= until or self._turns.should_give_way(turn):
+                    cursor.interrupt()
+
+        watcher = threading.Thread(target=watch, name="kafkascope-query-limit", daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            watcher.join()
 
     def stream(self, sql: str, *, batch_rows: int = 65536) -> Iterator[pa.RecordBatch]:
         """The result of one SELECT in parts, without a limit of time or rows. Raises ``QueryError``."""
@@ -157,15 +198,6 @@ class DuckDBEngine:
             bad = sum(table.leave_out_damaged() for table in tables)
             self._verify_after = 0.0 if bad else time.monotonic() + _VERIFY_EVERY_S
             return bad > 0
-
-    @contextlib.contextmanager
-    def _turn(self) -> Iterator[None]:
-        mine = self._turns.acquire(timeout=_PATIENCE_S)
-        try:
-            yield
-        finally:
-            if mine:
-                self._turns.release()
 
     @contextlib.contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -217,6 +249,10 @@ class DuckDBEngine:
 
 class _Damaged(Exception):
     pass
+
+
+class _Interrupted(Exception):
+    """At the limit of time, or to give way."""
 
 
 class _Crowded(QueryTooLarge):
