@@ -152,6 +152,26 @@ def test_who_is_in_a_group_whose_joining_was_not_seen() -> None:
     assert (group["state"], group["members"]) == ("Empty", 0)
 
 
+@pytest.mark.parametrize(
+    ("situation", "read", "told"),
+    [
+        ("behind a transaction", {}, True),
+        ("not up to it", {"last_stable_offset": 12}, False),
+        ("reads all records", {"isolation_level": 0}, False),
+        ("nothing was held when it was read, and more came since", {"high_watermark": 10}, False),
+        ("nobody has looked for long", {"at": 120}, False),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_who_waits_for_a_transaction_has_not_stopped_by_itself(situation: str, read: dict[str, Any], told: bool) -> None:
+    steps = Steps()
+    steps.at(100, commits=[{"at": 100 - i, "offset": 10 - i} for i in range(3)])
+    fetch = {"at": 195, "fetch_offset": 10, "high_watermark": 15, "last_stable_offset": 10, "isolation_level": 1, **read}
+    steps.at(200, fetch=[fetch], produce=[{"at": 199, "base_offset": 10, "last_offset": 14, "records": 5}])
+    (partition,) = steps.monitor.snapshot(200 * SECOND).lag.to_pylist()
+    assert partition["status"] == "STOP" and ("a transaction is open from offset 10 on" in partition["reason"]) is told
+
+
 @pytest.mark.parametrize(("protocol", "before", "between"), [("consumer", "Stable", "Reconciling"), ("streams", "Stable", "Reconciling"), ("share", "Stable", "Stable")])
 def test_a_group_with_epochs_is_stable_once_all_have_followed(protocol: str, before: str, between: str) -> None:
     """As the broker says, which knows of a share group only whether it has members: not only once the rebalance can have no further part."""

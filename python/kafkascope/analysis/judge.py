@@ -55,8 +55,18 @@ def partitions(tracker: Tracker, slots: Ints, now_ns: int, *, allowed_lag: int =
             seen = {0: "no commit", 1: "1 commit"}.get(count, f"{count} commits")
             reason = f"Too early to say: {seen} in {seconds:.3g} s; the lag is {verdict.current_lag}."
             verdict = Verdict(Status.OK, reason, verdict.current_lag)
-        verdicts[row] = verdict
+        verdicts[row] = _with_transaction(tracker, slot, part, verdict, now_ns)
     return Judged(slots, verdicts, np.minimum(filled / WINDOW, 1.0))
+
+
+def _with_transaction(tracker: Tracker, slot: int, part: int, verdict: Verdict, now_ns: int) -> Verdict:
+    """Who reads committed records only and has all of them is behind by what others have not ended: its commits look like those of one that has stopped."""
+    parts, stable = tracker.parts, int(tracker.parts.lso[part])
+    # The log must have been seen to be held there, and lately: of an old word nobody knows whether it still is.
+    held = parts.lso_since[part] > 0 and parts.lso_at[part] >= now_ns - YOUNG_MS * _MS and stable <= tracker.pairs.committed[slot]
+    if verdict.status.number <= Status.OK.number or tracker.pairs.read_committed[slot] != 1 or not held:
+        return verdict
+    return replace(verdict, reason=f"{verdict.reason} It has every committed record: a transaction is open from offset {stable} on.")
 
 
 def _seen(tracker: Tracker, slot: int, count: int) -> list[Commit]:
