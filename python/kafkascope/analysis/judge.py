@@ -61,10 +61,11 @@ def partitions(tracker: Tracker, slots: Ints, now_ns: int, *, allowed_lag: int =
 
 def _with_transaction(tracker: Tracker, slot: int, part: int, verdict: Verdict, now_ns: int) -> Verdict:
     """Who reads committed records only and has all of them is behind by what others have not ended: its commits look like those of one that has stopped."""
+    if verdict.status.number <= Status.OK.number or tracker.pairs.read_committed[slot] != 1:
+        return verdict
     parts, stable = tracker.parts, int(tracker.parts.lso[part])
     # The log must have been seen to be held there, and lately: of an old word nobody knows whether it still is.
-    held = parts.lso_since[part] > 0 and parts.lso_at[part] >= now_ns - YOUNG_MS * _MS and stable <= tracker.pairs.committed[slot]
-    if verdict.status.number <= Status.OK.number or tracker.pairs.read_committed[slot] != 1 or not held:
+    if parts.lso_since[part] == 0 or parts.lso_at[part] < now_ns - YOUNG_MS * _MS or stable > tracker.pairs.committed[slot]:
         return verdict
     return replace(verdict, reason=f"{verdict.reason} It has every committed record: a transaction is open from offset {stable} on.")
 
