@@ -78,6 +78,9 @@ fn unhex(text: &str) -> Vec<u8> {
         .collect()
 }
 
+/// So many polls in a row without an event of the case end it: on a busy machine one poll may take as long as the pause.
+const QUIET_POLLS: u32 = 8;
+
 pub fn run_with(settings: &Settings, case: &str, host: &str, netns: Option<&str>) -> Outcome {
     let older = case.starts_with("older");
     let open = || EbpfSource::open(settings).expect(REASON);
@@ -100,12 +103,15 @@ pub fn run_with(settings: &Settings, case: &str, host: &str, netns: Option<&str>
     let mut source = source.unwrap();
     let (mut seen, mut lost, pid) = (Vec::new(), 0, child.id());
     let until = Instant::now() + Duration::from_millis(150);
-    while Instant::now() < until {
+    let mut quiet = 0;
+    while quiet < QUIET_POLLS || Instant::now() < until {
+        let known = seen.len();
         source
             .poll(Duration::from_millis(20), &mut |event| {
                 take(event, pid, (client, server), &mut seen, &mut lost);
             })
             .unwrap();
+        quiet = if seen.len() == known { quiet + 1 } else { 0 };
     }
     Outcome {
         pid,
