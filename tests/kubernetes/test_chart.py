@@ -126,8 +126,8 @@ def test_the_check_tells_of_nodes_that_share_a_kernel():
 # ---- with helm ----
 
 
-def render(*arguments):
-    done = subprocess.run([HELM, "template", "kafkascope", CHART, "-n", "kafkascope", "--kube-version", "1.37.0", *arguments], capture_output=True, text=True)
+def render(*arguments, release="kafkascope", namespace="kafkascope"):
+    done = subprocess.run([HELM, "template", release, CHART, "-n", namespace, "--kube-version", "1.37.0", *arguments], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return [thing for thing in yaml.safe_load_all(done.stdout) if thing]
 
@@ -194,6 +194,15 @@ def test_large_numbers_stay_whole_numbers(tmp_path):
     values.write_text("agent: {recordsPerSecond: 3000000, ringSize: 64MB}\n")
     (agent,) = by_kind(render("-f", str(values)), "DaemonSet")
     assert {"--records-per-s=3000000", "--ring-size=64MB"} <= set(agent["spec"]["template"]["spec"]["containers"][0]["args"])
+
+
+@helm
+def test_names_of_digits_stay_names():
+    for thing in render("--set", "serviceMonitor.enabled=true,server.persistence.enabled=true", release="1", namespace="0123"):
+        assert thing["metadata"].get("namespace", "0123") == "0123" and thing["metadata"]["labels"]["app.kubernetes.io/instance"] == "1", thing["kind"]
+        assert all(subject["namespace"] == "0123" for subject in thing.get("subjects", ()))
+        selector = thing.get("spec", {}).get("selector", {})
+        assert selector.get("matchLabels", selector).get("app.kubernetes.io/instance", "1") == "1", thing["kind"]
 
 
 @helm
