@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
-import math
 import re
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 #: A query that runs longer than this is one that runs long.
 QUANTUM_S = 1.0
@@ -31,19 +31,45 @@ class NotInTime(Exception):
     """A turn did not come while the query could wait."""
 
 
-@dataclass(eq=False, slots=True)
-class Turn:
-    """The right of one query to run, of which ``expected_s`` is expected; it is overdue after ``allowed_s``."""
+class Trust(IntEnum):
+    """What the earlier runs of a query say of the next one, best first."""
 
-    expected_s: float
-    allowed_s: float = QUANTUM_S
-    began: float = field(default_factory=time.monotonic)
-    gives_way: bool = False
+    ENDS = 0  # by itself, or nobody knows
+    GAVE_WAY = 1
+    WAS_ENDED = 2  # at a limit of time or memory
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The least seconds that a query took, or those it took at least, by how far that can be trusted."""
+
+    trust: Trust = Trust.ENDS
+    seconds: float = QUANTUM_S
+    known: bool = False
 
     @property
     def long(self) -> bool:
-        """Whether its turn is one of those for queries that run long."""
-        return self.expected_s > QUANTUM_S
+        """Whether it needs a turn for queries that run long."""
+        return self.trust is not Trust.ENDS or self.seconds > QUANTUM_S
+
+    @property
+    def allowed_s(self) -> float:
+        """How long it may run while others wait."""
+        return max(QUANTUM_S, _ALLOWANCE * self.seconds) if self.trust is Trust.ENDS and self.known else QUANTUM_S
+
+    @property
+    def order(self) -> tuple[int, float]:
+        """Of two that wait, the lower one is next."""
+        return self.trust, self.seconds
+
+
+@dataclass(eq=False, slots=True)
+class Turn:
+    """The right of one query to run."""
+
+    expected: Expected = Expected()
+    began: float = field(default_factory=time.monotonic)
+    gives_way: bool = False
 
     @property
     def ran_s(self) -> float:
@@ -53,7 +79,7 @@ class Turn:
     @property
     def overdue(self) -> bool:
         """Whether it has run as long as it may while others wait."""
-        return self.ran_s > self.allowed_s
+        return self.ran_s > self.expected.allowed_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +91,7 @@ class _Waiter:
 class Turns:
     """``quick`` turns for queries of which nothing else is known, ``long`` ones for those that run long, each for the least expected time first.
 
-    A query that is overdue gives way: a quick one to any that waits, one that runs long to those of which less is expected.
+    A query that is overdue gives way: a quick one to any that waits, one that runs long to those that are more to be trusted, or end sooner.
     """
 
     def __init__(self, quick: int, long: int) -> None:
@@ -75,8 +101,7 @@ class Turns:
         self._alone: set[Turn] = set()
         self._changed = threading.Condition()
         self._arrivals = itertools.count()
-        self._expected: OrderedDict[bytes, float] = OrderedDict()
-        self._known_to_end: set[bytes] = set()
+        self._expected: OrderedDict[bytes, Expected] = OrderedDict()
 
     @contextlib.contextmanager
     def take(self, query: bytes, patience_s: float) -> Iterator[Turn]:
@@ -90,8 +115,7 @@ class Turns:
             finally:
                 self._waiting.remove(waiter)
                 self._changed.notify_all()
-            known_s = self._expected.get(query, math.inf)
-            turn = Turn(self._expectation(query), QUANTUM_S if known_s == math.inf else max(QUANTUM_S, _ALLOWANCE * known_s))
+            turn = Turn(self._expectation(query))
             self._running.add(turn)
         try:
             yield turn
@@ -101,25 +125,22 @@ class Turns:
                 self._alone.discard(turn)
                 self._changed.notify_all()
 
-    def _expectation(self, query: bytes) -> float:
-        """Seconds that a query is known to take, infinite when it was ended at a limit; of one that is not known, the most that is quick."""
-        return self._expected.get(query, QUANTUM_S)
+    def _expectation(self, query: bytes) -> Expected:
+        return self._expected.get(query, _UNKNOWN)
 
     def _is_next(self, waiter: _Waiter) -> bool:
         # What is expected may have changed since it came: another run of the query has told.
-        expected_s = self._expectation(waiter.query)
-        long = expected_s > QUANTUM_S
-        if (long and self._alone) or sum(turn.long == long for turn in self._running) >= self._room[long]:
+        expected = self._expectation(waiter.query)
+        if (expected.long and self._alone) or sum(turn.expected.long == expected.long for turn in self._running) >= self._room[expected.long]:
             return False
         rivals = ((self._expectation(other.query), other.arrival) for other in self._waiting)
-        return (expected_s, waiter.arrival) == min(rival for rival in rivals if (rival[0] > QUANTUM_S) == long)
+        return (expected.order, waiter.arrival) == min((rival.order, arrival) for rival, arrival in rivals if rival.long == expected.long)
 
     def should_give_way(self, turn: Turn) -> bool:
         """Whether others need what the query holds; once it has to give way, it has to."""
         with self._changed:
-            before = turn.expected_s if turn.long else math.inf
-            expected = [self._expectation(waiter.query) for waiter in self._waiting]
-            awaited = any((seconds > QUANTUM_S) == turn.long and seconds < before for seconds in expected)
+            waiting = [self._expectation(waiter.query) for waiter in self._waiting]
+            awaited = any(other.long == turn.expected.long and _goes_before(other, turn.expected) for other in waiting)
             turn.gives_way = turn.gives_way or (awaited and turn.overdue)
             return turn.gives_way
 
@@ -127,37 +148,49 @@ class Turns:
         """Let those that run long give way to a query that has no room beside them, and begin again when it has ended; one that runs long itself waits until another ends."""
         with self._changed:
             others = self._running - {turn}
-            if turn.long:
+            if turn.expected.long:
                 self._changed.wait_for(lambda: not others or others - self._running, patience_s)
                 return
             self._alone.add(turn)
             for other in others:
-                other.gives_way = other.gives_way or other.long
-            self._changed.wait_for(lambda: not any(other.long for other in self._running), patience_s)
+                other.gives_way = other.gives_way or other.expected.long
+            self._changed.wait_for(lambda: not any(other.expected.long for other in self._running), patience_s)
 
     def ended(self, query: bytes, turn: Turn) -> None:
         """Remember what a query took that ended by itself."""
         with self._changed:
-            known = self._expected.get(query, math.inf)
-            self._remember(query, min(known, turn.ran_s), known_to_end=True)
+            known = self._expectation(query)
+            shortest = known.seconds if known.known and known.trust is Trust.ENDS else turn.ran_s
+            self._remember(query, Expected(Trust.ENDS, min(shortest, turn.ran_s), True))
 
     def gave_way(self, query: bytes, turn: Turn) -> None:
         """Remember what a query took at least."""
-        with self._changed:
-            self._remember(query, max(self._expected.get(query, 0.0), turn.ran_s), known_to_end=query in self._known_to_end)
+        self._was_stopped(query, turn, Trust.GAVE_WAY)
 
     def was_ended(self, query: bytes, turn: Turn) -> None:
-        """Remember that a query was ended at a limit. One that ended by itself at another time may do so again."""
-        if query in self._known_to_end:
-            self.gave_way(query, turn)
-        else:
-            with self._changed:
-                self._remember(query, math.inf, known_to_end=False)
+        """Remember that a query was ended at a limit."""
+        self._was_stopped(query, turn, Trust.WAS_ENDED)
 
-    def _remember(self, query: bytes, expected_s: float, *, known_to_end: bool) -> None:
-        self._expected[query] = expected_s
+    def _was_stopped(self, query: bytes, turn: Turn, trust: Trust) -> None:
+        with self._changed:
+            known = self._expectation(query)
+            # One that ended by itself at another time may do so again.
+            kept = Trust.ENDS if known.known and known.trust is Trust.ENDS else max(trust, known.trust)
+            self._remember(query, Expected(kept, max(known.seconds, turn.ran_s), True))
+
+    def _remember(self, query: bytes, expected: Expected) -> None:
+        self._expected[query] = expected
         self._expected.move_to_end(query)
-        (self._known_to_end.add if known_to_end else self._known_to_end.discard)(query)
         while len(self._expected) > _MOST_KNOWN:
-            self._known_to_end.discard(self._expected.popitem(last=False)[0])
+            self._expected.popitem(last=False)
         self._changed.notify_all()
+
+
+_UNKNOWN = Expected()
+
+
+def _goes_before(waiting: Expected, running: Expected) -> bool:
+    """Whether one that waits goes before an overdue one that runs."""
+    if not running.long:
+        return True
+    return waiting.trust < running.trust or (waiting.trust is running.trust is Trust.ENDS and waiting.seconds < running.seconds)
