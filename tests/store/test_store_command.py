@@ -44,6 +44,23 @@ def test_status_while_the_store_is_written(kept, folder):
     kept.append("kafka_fetch", kept.observed["kafka_fetch"].snapshot(None, None).hot.to_batches()[0])
 
 
+def test_status_checks_what_is_not_read_at_opening_when_asked(kept, folder, monkeypatch, caplog):
+    kept.close()
+    monkeypatch.setattr("kafkascope.store.store.AT_OPENING_BYTES", 0)
+    damaged, whole = sorted((folder / "kafka_fetch").glob("*.parquet"))[:2]
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 3] ^= 0xFF
+    damaged.write_bytes(content)
+    left = {}
+    for words in (["status"], ["status", "--check"]):
+        shown = run(*words, "--data", str(folder), "-o", "json")
+        assert shown.exit_code == 0
+        left[len(words)] = next(row["rows"] for row in map(json.loads, shown.stdout.splitlines()) if row["table"] == "kafka_fetch")
+        assert (f"{damaged.name} left out: damaged" in caplog.text) == ("--check" in words) and whole.name not in caplog.text
+    assert left[1] - left[2] == 100
+    assert damaged.read_bytes() == bytes(content)
+
+
 def test_looking_changes_nothing(kept, folder):
     (folder / "kafka_fetch" / "half.parquet.tmp").write_bytes(b"half")
     (folder / "kafka_fetch" / "letters.parquet").write_bytes(b"mine")

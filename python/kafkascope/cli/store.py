@@ -26,18 +26,22 @@ def store() -> None:
 @store.command()
 @configured("store.data")
 @click.option("-o", "--output", type=click.Choice(out.FORMATS), default="table", show_default=True)
-def status(config: Config, output: str) -> None:
-    """Print what each table keeps; also while `px up` writes it.
+@click.option("--check", is_flag=True, help="Read all of it with its checksums, not the newest only.")
+def status(config: Config, output: str, check: bool) -> None:
+    """Print what each table keeps; also while `px up` writes it. Damaged segments are told and not counted.
 
     \b
     Examples:
       px store status
       px store status --data /var/lib/kafkascope -o json
+      px store status --check
     """
     from kafkascope.store import folder as place
 
     folder = _folder(config)
     with _open(folder, read_only=True) as kept:
+        for name in kept.observed if check else ():
+            kept.inspect(name)
         tables = kept.stats()["tables"]
     columns = [out.Column("table", "STRING", "NONE"), out.Column("rows", "INT64", "NONE"), out.Column("disk", "INT64", "BYTES"), out.Column("bytes_per_row", "FLOAT64", "NONE"),
                out.Column("segments", "INT64", "NONE"), out.Column("oldest", "TIME64NS", "TIME_NS"), out.Column("newest", "TIME64NS", "TIME_NS")]  # fmt: skip
