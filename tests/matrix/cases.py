@@ -127,7 +127,7 @@ CASES = [
     Case("franz-go-groups", go("franz-go", "range", "round-robin", "sticky", "cooperative-sticky", "share"), must=(("JOIN_GROUP", 9), ("SYNC_GROUP", 5), ("SHARE_FETCH", 2))),
     Case("sarama", go("sarama"), must=(("FETCH", 12), ("JOIN_GROUP", 7))),
     Case("kafka-go", go("kafka-go"), must=(("PRODUCE", 8), ("FETCH", 10), ("METADATA", 6))),
-    Case("raw-frames", python("old.txt", "raw_frames.py"), must=(("API_VERSIONS", 0), ("API_VERSIONS", 3), ("METADATA", 1), ("METADATA", 4))),
+    Case("raw-frames", python("old.txt", "raw_frames.py"), must=(("API_VERSIONS", 0), ("API_VERSIONS", 3), ("API_VERSIONS", 32767), ("METADATA", 1), ("METADATA", 4))),
     Case("raw-frames-on-3.9", python("old.txt", "raw_frames.py"), broker="3.9.2", must=(("API_VERSIONS", 0), ("METADATA", 1))),
     Case("kafkajs", node("kafkajs.mjs"), must=(("PRODUCE", 7), ("FETCH", 11), ("END_TXN", 1))),
     Case("platformatic", node("platformatic.mjs", "classic", "consumer"), must=(("PRODUCE", 11), ("FETCH", 17), ("CONSUMER_GROUP_HEARTBEAT", 1))),

@@ -93,6 +93,28 @@ def any_numbers() -> int:
     return connection.close()
 
 
+def newer() -> int:
+    """A broker answers ApiVersions of any version (KIP-511), and goes on."""
+    answers = 0
+    for version in (6, 29, 30, 64, 256, 2**15 - 1):
+        connection = Connection()
+        connection.send(api_versions(version, 1))
+        connection.receive()
+        connection.send(api_versions(0, 2))
+        connection.receive()
+        answers += connection.close()
+    return answers
+
+
+def nulls() -> int:
+    """Any negative count is null to a broker."""
+    connection = Connection()
+    for correlation_id, count in enumerate((-1, -2, -(2**31)), 1):
+        connection.send(request(METADATA, 4, correlation_id, "raw", struct.pack(">i", count) + b"\x00"))
+        connection.receive()
+    return connection.close()
+
+
 def refused() -> int:
     """Versions that the broker does not have: it closes, and answers nothing."""
     answers = 0
@@ -108,5 +130,5 @@ def refused() -> int:
     return answers
 
 
-ANSWERS = names() + many_at_once() + in_bytes() + any_numbers() + refused()
+ANSWERS = names() + many_at_once() + in_bytes() + any_numbers() + newer() + nulls() + refused()
 print(json.dumps({"produced": ANSWERS, "consumed": ANSWERS}))
