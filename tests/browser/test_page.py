@@ -20,7 +20,7 @@ from conftest import CHROMIUM, CHROMIUM_FLAGS, ROOT
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 WEB = ROOT / "web"
-NODE = shutil.which("node") or (str(path) if (path := ROOT / "build/node/bin/node").is_file() else None)
+NODE = shutil.which("node")
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.timeout(900),

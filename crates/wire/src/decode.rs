@@ -33,7 +33,7 @@ pub fn decode(
     tape: &mut Tape,
 ) -> Outcome {
     tape.nodes.clear();
-    tape.odd_null = false;
+    tape.odd_null = None;
     let version = body_version(api_key, version, direction, view, at);
     match apis::plans(api_key, direction).and_then(|plans| plans.get(version)) {
         Some(plan) => run(plan, view, at, tape, true),
@@ -79,7 +79,7 @@ pub(crate) fn run(plan: &Plan, view: &View, at: u32, tape: &mut Tape, whole: boo
         decoder.fields(0)
     };
     let (at, field) = (decoder.cursor.at, decoder.field);
-    match read {
+    let outcome = match read {
         Ok(()) if whole && decoder.cursor.remaining() > 0 => Outcome::Malformed {
             at,
             field: f::NONE,
@@ -89,7 +89,12 @@ pub(crate) fn run(plan: &Plan, view: &View, at: u32, tape: &mut Tape, whole: boo
         Err(Fault::End) => Outcome::Truncated { at, field },
         Err(Fault::Hole) => Outcome::Gap { at, field },
         Err(Fault::Bad(why)) => Outcome::Malformed { at, field, why },
+    };
+    // Noise has such a null sooner than a fault, and what follows is noise as well.
+    if let (Outcome::Malformed { .. }, Some(sense)) = (&outcome, tape.odd_null) {
+        tape.nodes.truncate(sense);
     }
+    outcome
 }
 
 struct Decoder<'p, 'v, 't> {
@@ -97,7 +102,7 @@ struct Decoder<'p, 'v, 't> {
     view: View<'v>,
     plan: &'p Plan,
     nodes: &'t mut Vec<Node>,
-    odd_null: &'t mut bool,
+    odd_null: &'t mut Option<usize>,
     /// Being read.
     field: FieldId,
 }
@@ -220,7 +225,7 @@ impl<'p> Decoder<'p, '_, '_> {
                     // Kafka's readers look at the sign alone.
                     let marker = self.cursor.i8()?;
                     if marker < 0 {
-                        *self.odd_null |= marker != -1;
+                        self.note_null(i32::from(marker));
                         self.push(at, Value::Null);
                         return Ok(());
                     }
@@ -296,6 +301,13 @@ impl<'p> Decoder<'p, '_, '_> {
         Ok(())
     }
 
+    /// A null that was told by this number.
+    fn note_null(&mut self, number: i32) {
+        if number != -1 {
+            self.odd_null.get_or_insert(self.nodes.len());
+        }
+    }
+
     /// A length or count in the encoding of the field; `None` for null, which any negative number is to Kafka's readers.
     #[inline]
     fn length(&mut self, op: &Op, short: bool) -> Result<Option<u32>, Fault> {
@@ -311,7 +323,7 @@ impl<'p> Decoder<'p, '_, '_> {
             Ok(n) => Ok(Some(n)),
             Err(_) if !op.nullable => Err(Fault::Bad("null where no null is allowed")),
             Err(_) => {
-                *self.odd_null |= signed != -1;
+                self.note_null(signed);
                 Ok(None)
             }
         }

@@ -271,7 +271,7 @@ pub(crate) fn request(bytes: &[u8], place: Place, tape: &mut Tape) -> Proof {
         tape,
     );
     // A negative number is null to Kafka's readers, and half of all noise.
-    if tape.odd_null && !(place.opening && named) {
+    if tape.odd_null.is_some() && !(place.opening && named) {
         return Proof::No;
     }
     let end = 4 + view.declared as usize;
@@ -376,7 +376,7 @@ pub(crate) fn response(
     let outcome = decode(key, version, Direction::Response, &view, at, tape);
     match outcome {
         Outcome::UnknownVersion if place.aligned => Proof::Likely,
-        _ if tape.odd_null => Proof::No,
+        _ if tape.odd_null.is_some() => Proof::No,
         Outcome::Complete if whole => {
             if response_makes_sense(tape) {
                 Proof::Yes

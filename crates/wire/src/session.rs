@@ -446,7 +446,7 @@ impl Session {
         matches!(
             outcome,
             Outcome::Complete | Outcome::Truncated { .. } | Outcome::Gap { .. }
-        ) && !self.tape.odd_null
+        ) && self.tape.odd_null.is_none()
     }
 
     fn lose_step(&mut self, h: usize, time_ns: i64, why: &'static str, emit: &mut dyn FnMut(Item)) {

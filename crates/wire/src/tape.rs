@@ -67,8 +67,8 @@ pub struct Node {
 #[derive(Clone, Debug, Default)]
 pub struct Tape {
     pub nodes: Vec<Node>,
-    /// A null is there as no serializer writes it: with another negative number than -1.
-    pub odd_null: bool,
+    /// How many nodes stand before the first null that no serializer writes: one told by another negative number than -1.
+    pub odd_null: Option<usize>,
 }
 
 impl Tape {

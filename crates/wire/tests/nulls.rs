@@ -83,7 +83,7 @@ fn any_negative_number_is_null() {
         let (outcome, tape) = read(key, version, Request, &body);
         assert_eq!(outcome, Outcome::Complete, "{key} {version} {body:x?}");
         assert!(is_null(&tape, field), "{key} {version} {body:x?}");
-        assert_eq!(tape.odd_null, odd, "{key} {version} {body:x?}");
+        assert_eq!(tape.odd_null.is_some(), odd, "{key} {version} {body:x?}");
     }
 }
 
@@ -118,5 +118,21 @@ fn what_may_not_be_null_is_a_fault_at_any_negative_number() {
             matches!(outcome, Outcome::Malformed { why, .. } if why == "null where no null is allowed"),
             "{key} {version} {body:x?}: {outcome:?}"
         );
+    }
+}
+
+#[test]
+fn what_stands_behind_an_odd_null_of_a_malformed_message_is_not_told() {
+    const HEARTBEAT: i16 = 12;
+    for (instance, told) in [(&b"\xff\xff"[..], true), (b"\xff\xfe", false)] {
+        let body = [&b"\0\x01g\0\0\0\x07\0\x01m"[..], instance, b"behind"].concat();
+        let (outcome, tape) = read(HEARTBEAT, 3, Request, &body);
+        assert!(matches!(outcome, Outcome::Malformed { .. }), "{outcome:?}");
+        assert!(
+            tape.nodes
+                .iter()
+                .any(|n| fields::name(n.field) == "memberId")
+        );
+        assert_eq!(is_null(&tape, "groupInstanceId"), told, "{instance:x?}");
     }
 }

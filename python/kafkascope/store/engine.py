@@ -163,13 +163,13 @@ class DuckDBEngine:
 
     @contextlib.contextmanager
     def _watched(self, cursor: duckdb.DuckDBPyConnection, timeout_s: float, turn: turns.Turn) -> Iterator[None]:
-        """Interrupt what runs at its limit of time, or when it has to give way."""
+        """Interrupt what runs at its limit of time, when it has to give way, or when the store is closed."""
         ended, until = threading.Event(), time.monotonic() + timeout_s
 
         def watch() -> None:
             # An interruption between two statements is lost, so it is said until it is heard.
             while not ended.wait(max(0.01, min(_WATCH_EVERY_S, until - time.monotonic()))):
-                if time.monotonic() >= until or self._turns.should_give_way(turn):
+                if self._closed or time.monotonic() >= until or self._turns.should_give_way(turn):
                     cursor.interrupt()
 
         watcher = threading.Thread(target=watch, name="kafkascope-query-limit", daemon=True)
@@ -243,7 +243,9 @@ class DuckDBEngine:
             for cursor in self._cursors:
                 cursor.interrupt()
             self._idle.wait_for(lambda: not self._cursors, _LAST_WORDS_S)
-        self._connection.close()
+        # A query that has not heard it by now ends with the process.
+        with contextlib.suppress(duckdb.Error):
+            self._connection.close()
         shutil.rmtree(self._temporary, ignore_errors=True)
 
 
