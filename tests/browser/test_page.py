@@ -20,7 +20,7 @@ from conftest import CHROMIUM, CHROMIUM_FLAGS, ROOT
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 WEB = ROOT / "web"
-NODE = shutil.which("node")
+NODE = shutil.which("node") or shutil.which("node", path=str(ROOT / ".venv/bin"))
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.timeout(900),

@@ -129,6 +129,9 @@ export interface Agent {
   lastSeenS?: number;
 }
 
+/** The source of a server that answers from files. */
+export const RECORDED = "packet captures";
+
 export interface Status {
   version: string;
   source: string;

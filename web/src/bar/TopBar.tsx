@@ -1,5 +1,5 @@
 /** The bar above everything: script, arguments, time, runs, coverage, theme. */
-import type { ErrorBody, Status, Variable } from "../api";
+import { RECORDED, type ErrorBody, type Status, type Variable } from "../api";
 import { effective, isTime } from "../model/args";
 import { usePage } from "../model/context";
 import type { LiveState } from "../model/live";
@@ -44,7 +44,7 @@ export function TopBar(props: Props) {
       </a>
       <ScriptPicker script={props.script ?? ""} edited={props.edited} />
       <div className="right">
-        {props.running && <LiveControls live={props.live} intervalMs={props.intervalMs} onRun={props.onRun} onPause={props.onPause} />}
+        {props.running && <LiveControls live={props.live} recorded={props.status?.source === RECORDED} intervalMs={props.intervalMs} onRun={props.onRun} onPause={props.onPause} />}
         <Coverage status={props.status} failure={props.failure} />
         <span className="tools">
           {props.script !== null && <button type="button" className="icon-button" data-testid="editor-toggle" aria-pressed={props.open.editor} title="editor  (e)" aria-label="editor" onClick={() => { props.onToggle("editor"); }}><Icon name="code" /></button>}
