@@ -8,8 +8,10 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,15 @@ def up() -> Iterator[tuple[subprocess.Popen[str], str]]:
         process.communicate()
 
 
+def children(process: subprocess.Popen[str]) -> list[str]:
+    return subprocess.run(["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True, check=True).stdout.split()
+
+
+def cpu_s(pid: str) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def post(url: str, body: dict[str, object]) -> dict[str, object]:
     request = urllib.request.Request(url + "/api/run", json.dumps(body).encode(), {"Content-Type": "application/json"})
     with urllib.request.urlopen(request) as answer:
@@ -50,14 +61,30 @@ def test_a_capture_on_the_page(up: tuple[subprocess.Popen[str], str]) -> None:
 
 def test_nothing_outlives_it(up: tuple[subprocess.Popen[str], str]) -> None:
     process, _ = up
-    children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True, check=True).stdout.split()
-    assert len(children) == 1
+    pids = children(process)
+    assert len(pids) == 1
     process.send_signal(signal.SIGKILL)
     process.wait(60)
     until = time.monotonic() + 60
-    while any(os.path.exists(f"/proc/{pid}") for pid in children) and time.monotonic() < until:
+    while any(os.path.exists(f"/proc/{pid}") for pid in pids) and time.monotonic() < until:
         time.sleep(0.05)
-    assert not any(os.path.exists(f"/proc/{pid}") for pid in children)
+    assert not any(os.path.exists(f"/proc/{pid}") for pid in pids)
+
+
+def test_who_waits_for_an_answer_is_told_when_it_ends(up: tuple[subprocess.Popen[str], str]) -> None:
+    process, url = up
+    endless = "import px\ndf = px.DataFrame('kafka_events.beta', start_time='-3650d')\ndf.k = 1\n" + "df = df[['k']].merge(df[['k']], how='inner', left_on='k', right_on='k', suffixes=['', '_r'])\n" * 4
+    (server,) = children(process)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(post, url, {"pxl": endless + "px.display(df.agg(n=('k', px.count)))"})
+        before, until = cpu_s(server), time.monotonic() + 60
+        while cpu_s(server) < before + 1 and time.monotonic() < until:
+            time.sleep(0.1)
+        assert not waiting.done()
+        process.send_signal(signal.SIGINT)
+        error = waiting.exception()
+    assert isinstance(error, urllib.error.HTTPError) and "the store was closed while the query ran" in error.read().decode()
+    assert process.stderr is not None and "Traceback" not in process.stderr.read()
 
 
 def test_a_file_that_is_no_capture() -> None:

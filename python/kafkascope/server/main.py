@@ -110,7 +110,7 @@ def serve(config: Config, fd: int, ingest: Ingest, api: Api | None, *, data: str
         service = Service(store.engine(), library, analysis=analysis, store_stats=store.stats, source=source, now_ns=now_ns,
                           limits=pxl.Limits(timeout_s=config["server.query_timeout"], max_rows=config["server.max_rows"]), link=link)  # fmt: skip
         app = create_app(service, allowed_hosts=config["server.allow_host"], token=config["server.token"] or None, selection=selection)
-        asyncio.run(_serve(app, socket.socket(fileno=fd), ready))
+        asyncio.run(_serve(app, socket.socket(fileno=fd), ready, service.engine.end_queries))
 
 
 def cluster_api(config: Config) -> Api | None:
@@ -157,10 +157,10 @@ def _fail(message: str, hint: str = "") -> NoReturn:
     sys.exit(1)
 
 
-async def _serve(app: object, listener: socket.socket, ready: Callable[[], None]) -> None:
+async def _serve(app: object, listener: socket.socket, ready: Callable[[], None], end_queries: Callable[[], None]) -> None:
     import uvicorn
 
-    config = uvicorn.Config(app, log_level="warning", access_log=False, ws="websockets-sansio", ws_max_size=4 << 20, timeout_graceful_shutdown=2,  # type: ignore[arg-type]
+    config = uvicorn.Config(app, log_level="warning", access_log=False, ws="websockets-sansio", ws_max_size=4 << 20, timeout_graceful_shutdown=5,  # type: ignore[arg-type]
                             server_header=False)  # fmt: skip
 
     class Server(uvicorn.Server):
@@ -182,6 +182,8 @@ async def _serve(app: object, listener: socket.socket, ready: Callable[[], None]
     def end() -> None:
         server.should_exit = True
         ending.set()
+        # Whoever still waits for an answer is told, instead of being cut off when the time for that is over.
+        end_queries()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, end)

@@ -236,12 +236,17 @@ class DuckDBEngine:
         if _TOPIC_NAMES_VIEW in sql:
             cursor.register(_TOPIC_NAMES_VIEW.strip('"'), self._store.newest["kafka_topic_names"].table())
 
-    def close(self) -> None:
-        """Stop answering; queries under way are interrupted, because a connection that is in use cannot be closed."""
-        with self._idle:
+    def end_queries(self) -> None:
+        """Answer nothing from now on: queries under way are interrupted, those that come are refused."""
+        with self._lock:
             self._closed = True
             for cursor in self._cursors:
                 cursor.interrupt()
+
+    def close(self) -> None:
+        """Stop answering, and wait for those under way a while, because a connection that is in use cannot be closed."""
+        self.end_queries()
+        with self._idle:
             self._idle.wait_for(lambda: not self._cursors, _LAST_WORDS_S)
         # A query that has not heard it by now ends with the process.
         with contextlib.suppress(duckdb.Error):
