@@ -337,9 +337,7 @@ def _measure(fn: str, x: str, kind: DataType, result: DataType) -> tuple[str, st
     if fn == "min":
         return f"min({x})", _LARGEST[kind]
     if fn == "max":
-        # The engine takes NaN for the greatest number; it is greater than none, and is what is left of nothing else.
-        numbers = f"coalesce(max({x}) FILTER (NOT isnan({x})), max({x}))"
-        return numbers if kind is DataType.FLOAT64 else f"max({x})", _SMALLEST[kind]
+        return f"max({x})", _SMALLEST[kind]
     if fn == "any":
         return f"any_value({x})", DEFAULTS[kind]
     numbers = f" FILTER (NOT isnan({x}))" if kind is DataType.FLOAT64 else ""
