@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from kafkascope.metadata.proc import Proc
+
 CAPTURE = Path(__file__).resolve().parents[2] / "captures" / "kafka-3.9.pcap.gz"
 
 
@@ -39,8 +41,9 @@ def children(process: subprocess.Popen[str]) -> list[str]:
 
 
 def cpu_s(pid: str) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    used = Proc().stat(int(pid))
+    assert used is not None
+    return (used.utime_ns + used.ktime_ns) / 1e9
 
 
 def post(url: str, body: dict[str, object]) -> dict[str, object]:

@@ -70,14 +70,14 @@ def try_rules(file: str | None, captures: tuple[str, ...], send: bool, output: s
     from kafkascope.cli.capture import load_captures
     from kafkascope.server.analysis import Analysis
 
-    store, first_ns, last_ns, notes = load_captures(captures)
+    loaded = load_captures(captures)
     try:
-        analysis = Analysis(store, captured=(first_ns, last_ns), rules=rules)
+        analysis = Analysis(loaded.store, captured=(loaded.first_ns, loaded.last_ns), rules=rules)
         found = analysis.described_alerts()
     finally:
-        store.close()
+        loaded.store.close()
     out.write([_table("events", _EVENTS, [_event(entry) for entry in found["recent"][::-1]])], output)
-    for note in notes:
+    for note in loaded.notes:
         click.echo(f"px: {note}", err=True)
 
 

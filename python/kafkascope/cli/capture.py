@@ -20,30 +20,29 @@ def run_on_captures(files: Sequence[str], library: Any, request: dict[str, Any],
     from kafkascope.server.errors import ApiError
     from kafkascope.server.service import Service
 
-    store, first_ns, last_ns, notes = load_captures(files)
+    loaded = load_captures(files)
     try:
         if any(v.get("name") == "start_time" for v in (vis or {}).get("variables") or []):
-            whole = f"-{(last_ns - first_ns) // 1_000_000_000 + 2}s"
+            whole = f"-{(loaded.last_ns - loaded.first_ns) // 1_000_000_000 + 2}s"
             request["args"].setdefault("start_time", whole)
-        analysis = Analysis(store, captured=(first_ns, last_ns))
-        service = Service(store.engine(), library, now_ns=lambda: last_ns + 1, analysis=analysis)
+        analysis = Analysis(loaded.store, captured=(loaded.first_ns, loaded.last_ns))
+        service = Service(loaded.store.engine(), library, now_ns=lambda: loaded.last_ns + 1, analysis=analysis)
         try:
             results = service.results(request)
         except ApiError as error:
             where = f"line {error.line}, column {error.column}: " if error.line is not None else ""
             raise CommandError(where + error.message, error.hint, WRONG_USE if error.kind in ("argument", "not_found") else FAILED) from error
-        return [_table(result) for result in results], notes
+        return [_table(result) for result in results], loaded.notes
     finally:
-        store.close()
+        loaded.store.close()
 
 
-def load_captures(files: Sequence[str]) -> tuple[Any, int, int, list[str]]:
-    """A store in memory with the rows of ``files``; the times of their first and last packet; notes for the user."""
+def load_captures(files: Sequence[str]) -> Loaded:
+    """``agent.captures.load``, with failures as a command's."""
     with _reading(files):
         from kafkascope.agent import captures
 
-        loaded = captures.load(files)
-    return loaded.store, loaded.first_ns, loaded.last_ns, loaded.notes
+        return captures.load(files)
 
 
 def is_piped(files: Sequence[str]) -> bool:

@@ -211,13 +211,13 @@ def _of_captures(captures: tuple[str, ...], names: str) -> tuple[list[Any], int,
         selection = Selection(names=tuple(name for name in names.split(",") if name))
     except ValueError as error:
         raise CommandError(f"--names: {error}", "", WRONG_USE) from error
-    store, first_ns, last_ns, notes = load_captures(captures)
+    loaded = load_captures(captures)
     try:
-        analysis = Analysis(store, captured=(first_ns, last_ns))
-        snapshot = analysis.snapshot(last_ns)
+        analysis = Analysis(loaded.store, captured=(loaded.first_ns, loaded.last_ns))
+        snapshot = analysis.snapshot(loaded.last_ns)
         families = kafka.families(analysis.monitor, snapshot, selection)
     finally:
-        store.close()
-    for note in notes:
+        loaded.store.close()
+    for note in loaded.notes:
         click.echo(f"px: {note}", err=True)
-    return families, first_ns, last_ns
+    return families, loaded.first_ns, loaded.last_ns

@@ -104,9 +104,9 @@ def export(config: Config, table: str, file: str, form: str | None, start: str |
     if captures:
         from kafkascope.cli.capture import load_captures
 
-        kept, _, last_ns, notes = load_captures(captures)
-        now_ns = last_ns + 1
-        for note in notes:
+        loaded = load_captures(captures)
+        kept, now_ns = loaded.store, loaded.last_ns + 1
+        for note in loaded.notes:
             click.echo(f"px: {note}", err=True)
     else:
         kept, now_ns = _open(_folder(config), read_only=True), time.time_ns()

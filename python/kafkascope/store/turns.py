@@ -48,6 +48,11 @@ class Expected:
     known: bool = False
 
     @property
+    def has_ended(self) -> bool:
+        """Whether it ended by itself at some time."""
+        return self.known and self.trust is Trust.ENDS
+
+    @property
     def long(self) -> bool:
         """Whether it needs a turn for queries that run long."""
         return self.trust is not Trust.ENDS or self.seconds > QUANTUM_S
@@ -55,7 +60,7 @@ class Expected:
     @property
     def allowed_s(self) -> float:
         """How long it may run while others wait."""
-        return max(QUANTUM_S, _ALLOWANCE * self.seconds) if self.trust is Trust.ENDS and self.known else QUANTUM_S
+        return max(QUANTUM_S, _ALLOWANCE * self.seconds) if self.has_ended else QUANTUM_S
 
     @property
     def order(self) -> tuple[int, float]:
@@ -160,8 +165,8 @@ class Turns:
         """Remember what a query took that ended by itself."""
         with self._changed:
             known = self._expectation(query)
-            shortest = known.seconds if known.known and known.trust is Trust.ENDS else turn.ran_s
-            self._remember(query, Expected(Trust.ENDS, min(shortest, turn.ran_s), True))
+            shortest = min(known.seconds, turn.ran_s) if known.has_ended else turn.ran_s
+            self._remember(query, Expected(Trust.ENDS, shortest, True))
 
     def gave_way(self, query: bytes, turn: Turn) -> None:
         """Remember what a query took at least."""
@@ -175,7 +180,7 @@ class Turns:
         with self._changed:
             known = self._expectation(query)
             # One that ended by itself at another time may do so again.
-            kept = Trust.ENDS if known.known and known.trust is Trust.ENDS else max(trust, known.trust)
+            kept = Trust.ENDS if known.has_ended else max(trust, known.trust)
             self._remember(query, Expected(kept, max(known.seconds, turn.ran_s), True))
 
     def _remember(self, query: bytes, expected: Expected) -> None:

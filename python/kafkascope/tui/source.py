@@ -95,18 +95,15 @@ class CaptureSource:
         from kafkascope.server.analysis import Analysis
         from kafkascope.server.service import MAX_ROWS, RUN_TIMEOUT_S, Service
 
-        self.notes: Sequence[str]
-        if loaded is None:
-            self._store, self._first_ns, self._last_ns, self.notes = load_captures(files)
-        else:
-            self._store, self._first_ns, self._last_ns, self.notes = loaded.store, loaded.first_ns, loaded.last_ns, loaded.notes
+        self._loaded = loaded or load_captures(files)
+        self.notes: Sequence[str] = self._loaded.notes
         self.label = ", ".join(file.rsplit("/", 1)[-1] for file in files)
         limits = Limits(timeout_s=RUN_TIMEOUT_S, max_rows=max_rows or MAX_ROWS)
-        analysis = Analysis(self._store, captured=(self._first_ns, self._last_ns))
-        self._service = Service(self._store.engine(), library, limits=limits, now_ns=lambda: self._last_ns + 1, analysis=analysis)
+        analysis = Analysis(self._loaded.store, captured=(self._loaded.first_ns, self._loaded.last_ns))
+        self._service = Service(self._loaded.store.engine(), library, limits=limits, now_ns=self.now_ns, analysis=analysis)
 
     def scripts(self) -> list[dict[str, Any]]:
-        whole = f"-{(self._last_ns - self._first_ns) // 1_000_000_000 + 2}s"
+        whole = f"-{(self._loaded.last_ns - self._loaded.first_ns) // 1_000_000_000 + 2}s"
         found = self._service.scripts()
         for variable in (v for script in found for v in script["variables"] if v["name"] == "start_time"):
             # A default such as -5m is meant for the present; of a capture, people want the whole.
@@ -122,11 +119,11 @@ class CaptureSource:
     def entities(self, kind: str, query: str) -> list[str]:
         return [e["name"] for e in self._call(self._service.entities, kind, query, 50)]
 
-    def now_ns(self) -> int | None:
-        return self._last_ns + 1
+    def now_ns(self) -> int:
+        return self._loaded.last_ns + 1
 
     def close(self) -> None:
-        self._store.close()
+        self._loaded.store.close()
 
     @staticmethod
     def _call(function: Any, *args: Any) -> Any:
