@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.flight as flight
 import pytest
 
+from kafkascope.agent.link import Destination, FlightLink
 from kafkascope.agent.ship import Shipper
 from kafkascope.metadata import rows
 from kafkascope.store import Store
@@ -29,6 +30,13 @@ def eventually(found):
 
 def batch(count=10, start=1000):
     return rows.build("kafka_produce", [{"time_": start + i, "topic": "order"} for i in range(count)])
+
+
+@pytest.fixture(params=["memory", "flight"], autouse=True)
+def way(request, monkeypatch):
+    """The two ways to a store on the same host; to another host there is one."""
+    if request.param == "flight":
+        monkeypatch.setattr(Destination, "connect", lambda self, **_: FlightLink(self))
 
 
 @pytest.fixture

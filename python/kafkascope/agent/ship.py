@@ -3,49 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import random
 import threading
 import time
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.flight as flight
 
 from kafkascope.agent.buffer import DiskBuffer, Waiting
 from kafkascope.agent.clock import ClockOffset
+from kafkascope.agent.link import Destination, Item, Link, MemoryLink
 from kafkascope.tokens import Token
 
 #: Batches on the way at once.
 _WINDOW = 32
 _IDLE_STREAM_S = 2.0
 _BACK_OFF_S = (0.1, 5.0)
-#: A server that vanished without a word is noticed, and an address where nobody answers is given up, in seconds.
-_CHANNEL = [("grpc.keepalive_time_ms", 20_000), ("grpc.keepalive_timeout_ms", 10_000), ("grpc.min_reconnect_backoff_ms", 3_000)]
 #: Topic names that wait to be taken; a server tells them again to an agent that starts anew.
 _LEARNED = 100_000
-
-
-@dataclass(slots=True)
-class _Item:
-    table: str
-    batch: pa.RecordBatch
-    bytes: int
-    session: str
-    sequence: int
-    #: It came from the disk and is still there.
-    on_disk: bool = False
-
-
-@dataclass(slots=True)
-class _Stream:
-    writer: Any
-    reader: Any
-    used: float
 
 
 class Shipper:
@@ -56,23 +34,21 @@ class Shipper:
 
     def __init__(self, address: str, *, token: Token | str | None = None, root_certificate: bytes | None = None, max_bytes: int = 64 << 20,
                  buffer: DiskBuffer | None = None, asid: int = 0, log: Callable[[str], None] = lambda _: None) -> None:
-        self._location = address if address.startswith("grpc") else f"grpc+unix://{address}"
-        self._token = Token(token) if isinstance(token, str) else token
-        self._root = root_certificate
+        self._destination = Destination(address, Token(token) if isinstance(token, str) else token, root_certificate, asid)
+        self._link: Link | None = None
+        #: The way that is tried first when there is no link.
+        self._by_memory = True
         self._max_bytes = max_bytes
         self._buffer = buffer
         self._buffer_problem = ""
         self._log = log
-        self._asid = asid
         self.session = uuid.uuid4().hex
-        self._queue: deque[_Item] = deque()
-        self._unacknowledged: deque[_Item] = deque()
+        self._queue: deque[Item] = deque()
+        self._unacknowledged: deque[Item] = deque()
         self._queued_bytes = 0
         self._sequences: dict[str, int] = {}
         self._condition = threading.Condition()
         self._closing = False
-        self._client: Any = None
-        self._streams: dict[str, _Stream] = {}
         self._learned: list[tuple[str, str]] = []
         self.clock = ClockOffset()
         self.connected = False
@@ -112,7 +88,7 @@ class Shipper:
     def _place(self, table: str, batch: pa.RecordBatch, size: int, sequence: int) -> bool:
         """Into memory; behind what is on disk, on disk, so that a table's batches stay in order."""
         if not self._buffer and self._queued_bytes + size <= self._max_bytes:
-            self._queue.append(_Item(table, batch, size, self.session, sequence))
+            self._queue.append(Item(table, batch, size, self.session, sequence))
             self._queued_bytes += size
             return True
         return self._to_disk(Waiting(table, batch, self.session, sequence))
@@ -188,7 +164,7 @@ class Shipper:
                 self._buffer.close()
             return sum(item.batch.num_rows for item in left)
 
-    def _keep(self, items: list[_Item]) -> list[_Item]:
+    def _keep(self, items: list[Item]) -> list[Item]:
         """Put what is in memory before what is on disk, as it is older; what could not be kept."""
         assert self._buffer is not None
         try:
@@ -217,10 +193,7 @@ class Shipper:
                     if not self._closing:
                         self._condition.wait_for(lambda: self._closing, back_off * random.uniform(0.5, 1.0))
                 back_off = min(back_off * 2, _BACK_OFF_S[1])
-        self._close_streams()
-        if self._client is not None:
-            with contextlib.suppress(Exception):
-                self._client.close()
+        self._close_link()
 
     def _exchange(self) -> None:
         """Send a window of batches and wait for their acknowledgements."""
@@ -229,24 +202,16 @@ class Shipper:
             while self._queue and len(self._unacknowledged) < _WINDOW:
                 self._unacknowledged.append(self._queue.popleft())
             window = list(self._unacknowledged)
-        self._close_streams(idle_s=_IDLE_STREAM_S)
+        if self._link is None:
+            self._link = self._destination.connect(by_memory=self._by_memory)
+        self._link.rest(_IDLE_STREAM_S)
         sent_ns = time.time_ns()
-        for item in window:
-            stream = self._stream(item)
-            tag = json.dumps({"session": item.session, "asid": self._asid, "sequence": item.sequence}).encode()
-            stream.writer.write_with_metadata(item.batch, pa.py_buffer(tag))
-        for item in window:
-            raw = self._streams[item.table].reader.read()
-            if raw is None:
-                # Why it ended is told when the stream is closed.
-                self._streams.pop(item.table).writer.close()
-                raise pa.ArrowIOError("the store ended the stream")
-            answer = json.loads(raw.to_pybytes())
+        for item, answer in zip(window, self._link.exchange(window), strict=True):
             if item is window[0]:
                 self.clock.heard(sent_ns, int(answer.get("now", 0)), time.time_ns())
             self._acknowledged(item, answer)
 
-    def _acknowledged(self, item: _Item, answer: dict[str, Any]) -> None:
+    def _acknowledged(self, item: Item, answer: dict[str, Any]) -> None:
         self.server_run, self.watched = answer.get("run", ""), bool(answer.get("watched", True))
         if not self.connected:
             self.connected, self.problem = True, ""
@@ -272,7 +237,7 @@ class Shipper:
             except OSError as error:
                 raise OSError(f"the buffer on disk cannot be read: {error}") from error
             if item is not None:
-                self._queue.append(_Item(item.table, item.batch, item.batch.nbytes, item.session, item.sequence, True))
+                self._queue.append(Item(item.table, item.batch, item.batch.nbytes, item.session, item.sequence, True))
                 self._queued_bytes += item.batch.nbytes
         self._forget()
 
@@ -280,27 +245,6 @@ class Shipper:
         """What came from disk has arrived: its files may go."""
         if self._buffer is not None and not self._queue and not self._unacknowledged:
             self._buffer.forget()
-
-    def _stream(self, item: _Item) -> _Stream:
-        stream = self._streams.get(item.table)
-        if stream is None:
-            token = self._token.text if self._token is not None else ""
-            options = flight.FlightCallOptions(headers=[(b"authorization", f"Bearer {token}".encode())] if token else [])
-            if self._client is None:
-                extra = {"tls_root_certs": self._root} if self._root is not None else {}
-                self._client = flight.connect(self._location, generic_options=_CHANNEL, **extra)
-            writer, reader = self._client.do_put(flight.FlightDescriptor.for_path(item.table), item.batch.schema, options)
-            stream = self._streams[item.table] = _Stream(writer, reader, 0.0)
-        stream.used = time.monotonic()
-        return stream
-
-    def _close_streams(self, idle_s: float | None = None) -> None:
-        now = time.monotonic()
-        for table, stream in list(self._streams.items()):
-            if idle_s is None or now - stream.used > idle_s:
-                del self._streams[table]
-                with contextlib.suppress(pa.ArrowException, OSError):
-                    stream.writer.close()
 
     def _disconnect(self, error: BaseException) -> None:
         problem = _words(error)
@@ -311,11 +255,14 @@ class Shipper:
         self.problem = problem
         self.connected = False
         self.reconnects += 1
-        self._close_streams()
-        client, self._client = self._client, None
-        if client is not None:
-            with contextlib.suppress(Exception):
-                client.close()
+        # A store that takes nothing by one way may by the other.
+        self._by_memory = not isinstance(self._link, MemoryLink)
+        self._close_link()
+
+    def _close_link(self) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            link.close()
 
 
 def _words(error: BaseException) -> str:
