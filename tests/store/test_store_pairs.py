@@ -32,6 +32,18 @@ def test_after_the_brokers_side_was_seen_the_clients_rows_are_left_out():
     assert pairs.left_out == 2
 
 
+@pytest.mark.parametrize("aside", [0, 3, 256])
+def test_what_a_single_agent_told_in_the_last_seconds_counts_when_a_second_one_comes(aside, monkeypatch):
+    monkeypatch.setattr("kafkascope.store.pairs._ASIDE", aside)
+    pairs = Pairs()
+    brokers = [("10.0.2.9", port) for port in range(8)]
+    for now, broker in enumerate(brokers):
+        assert pairs.once(batch(produced("broker", broker=broker)), float(now), agent=1).num_rows == 1
+    found = pairs.once(batch(*(produced("client", OTHER, broker) for broker in brokers)), 8.0, agent=2)
+    assert found.column("broker_port").to_pylist() == [0, 1, 2], "told more than five seconds ago"
+    assert not pairs._aside
+
+
 def test_a_broker_that_nobody_watches_is_told_by_its_clients():
     pairs = Pairs()
     for now in range(10):

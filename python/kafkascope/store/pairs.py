@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +23,8 @@ import pyarrow.compute as pc
 #: For this long the broker's side counts as seen. Shorter than any agent's restart, longer than the delay between two agents' batches.
 COVER_S = 5.0
 _CONNECTIONS = 200_000
+#: Batches of the last seconds whose ends nobody has asked for yet.
+_ASIDE = 256
 _CLIENT = "client"
 
 
@@ -103,6 +105,10 @@ def _columns(batch: Any) -> _Columns | None:
     return next((columns for columns in (_EVENTS, _TYPED) if columns.side in names and columns.target in names), None)
 
 
+def _from_client(batch: Any, columns: _Columns) -> Any:
+    return pc.equal(batch.column(columns.side), columns.client_side)
+
+
 @dataclass(frozen=True, slots=True)
 class _Rows:
     """A batch, whether the client's side told each of its rows, and both ends of each: ``address port``, null where it says nothing between hosts."""
@@ -114,7 +120,7 @@ class _Rows:
 
     @classmethod
     def of(cls, batch: Any, columns: _Columns) -> _Rows:
-        from_client = pc.equal(batch.column(columns.side), columns.client_side)
+        from_client = _from_client(batch, columns)
         first, second = _key(batch, *columns.ends[:2]), _key(batch, *columns.ends[2:])
         if columns is _TYPED:
             return cls(batch, from_client, first, second)
@@ -158,6 +164,7 @@ class Pairs:
         self._brokers = _Recent()
         self._tellers = _Tellers()
         self._upids: OrderedDict[str, str] = OrderedDict()
+        self._aside: deque[tuple[float, Any, _Columns]] = deque()
         self.left_out = 0
 
     def once(self, batch: Any, now_s: float | None = None, *, table: str = "", agent: int = 0) -> Any:
@@ -167,10 +174,14 @@ class Pairs:
         if columns is None:
             return batch
         now = time.monotonic() if now_s is None else now_s
-        ends = _Ends.of(batch, columns)
         with self._lock:
-            self._connections.see(ends.clients_of_brokers, now)
-            self._brokers.see(ends.brokers_of_brokers, now)
+            if not self._tellers.several and not self._upids and not pc.any(_from_client(batch, columns)).as_py():
+                self._put_aside(batch, columns, now)
+                return batch
+            while self._aside:
+                self._see_oldest()
+            ends = _Ends.of(batch, columns)
+            self._see(ends, now)
             if not self._concerns(ends):
                 return batch
             rows = self._without_clients(_Rows.of(batch, columns), columns, now)
@@ -179,8 +190,24 @@ class Pairs:
             self.left_out += batch.num_rows - rows.batch.num_rows
             return self._fill(rows, columns.target)
 
+    def _put_aside(self, batch: Any, columns: _Columns, now: float) -> None:
+        """A single agent beside its brokers tells each exchange once, and whole. Which connections these were need not be found out before somebody else tells of one, too."""
+        self._aside.append((now, batch.select([columns.side, *columns.ends]), columns))
+        while now - self._aside[0][0] > COVER_S:
+            self._aside.popleft()
+        if len(self._aside) > _ASIDE:
+            self._see_oldest()
+
+    def _see_oldest(self) -> None:
+        before, batch, columns = self._aside.popleft()
+        self._see(_Ends.of(batch, columns), before)
+
+    def _see(self, ends: _Ends, now: float) -> None:
+        self._connections.see(ends.clients_of_brokers, now)
+        self._brokers.see(ends.brokers_of_brokers, now)
+
     def _concerns(self, ends: _Ends) -> bool:
-        """Whether there can be anything to leave out or to fill in: one agent beside its brokers tells each exchange once, and whole."""
+        """Whether there can be anything to leave out or to fill in."""
         return self._tellers.several or bool(ends.clients_of_clients) or any(key in self._upids for key in ends.clients_of_brokers)
 
     def _without_clients(self, rows: _Rows, columns: _Columns, now: float) -> _Rows:
