@@ -50,6 +50,8 @@ class Window:
         os.fchmod(self._file, 0o600)
         self._memory: memoryview | None = None
         self._size = 0
+        #: Bytes that there is memory for; a write beyond, where there is none left, would end this process.
+        self._reserved = 0
 
     def offer(self, connection: socket.socket) -> None:
         """Pass the file to the other end."""
@@ -78,14 +80,18 @@ class Window:
 
     def _of(self, size: int) -> memoryview:
         """At least so much memory, and not for good much more."""
-        if self._memory is None or size > self._size or self._size > _KEPT >= size:
-            self._memory = None
-            self._size = max(1 << (size - 1).bit_length(), _LEAST)
-            try:
+        try:
+            if self._memory is None or size > self._size or self._size > _KEPT >= size:
+                self._memory = None
+                self._size = max(1 << (size - 1).bit_length(), _LEAST)
                 os.ftruncate(self._file, self._size)
+                self._reserved = min(self._reserved, self._size)
                 self._memory = memoryview(mmap.mmap(self._file, self._size))
-            except (OSError, ValueError) as error:
-                raise SharedMemoryError(f"no {self._size} bytes of memory to hand over: {error}") from error
+            if size > self._reserved:
+                os.posix_fallocate(self._file, self._reserved, size - self._reserved)
+                self._reserved = size
+        except (OSError, ValueError) as error:
+            raise SharedMemoryError(f"no {self._size} bytes of memory to hand over: {error}") from error
         return self._memory
 
 

@@ -104,6 +104,12 @@ def test_the_file_grows_with_a_window_and_is_not_kept_large(ends):
     assert sizes == [1, 4, 8, 64, 16, 16]
 
 
+def test_only_what_is_needed_takes_memory(ends):
+    ends.window.write([bulky(5)])
+    assert ends.size() == 8 * MIB
+    assert 5 * MIB < os.fstat(ends.file).st_blocks * 512 < 6 * MIB
+
+
 def test_the_reader_can_neither_write_nor_shorten_the_file(ends):
     assert fcntl.fcntl(ends.file, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
     with pytest.raises(OSError):
@@ -158,9 +164,10 @@ def test_a_host_without_memory_files_is_no_hindrance(store, server, address, mon
     assert stored(store) == 10
 
 
-def test_a_window_that_cannot_be_written_goes_over_flight_and_is_there_once(store, server, address, monkeypatch):
+@pytest.mark.parametrize("call", ["ftruncate", "posix_fallocate"])
+def test_a_window_that_there_is_no_memory_for_goes_over_flight_and_is_there_once(call, store, server, address, monkeypatch):
     said = []
-    monkeypatch.setattr(os, "ftruncate", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(os, call, lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     shipper = Shipper(address, log=said.append)
     for number in range(3):
         shipper.submit("kafka_produce", produced(10, number))

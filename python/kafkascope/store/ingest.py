@@ -40,7 +40,6 @@ class IngestServer:
             self._path = Path(address)
             location = f"grpc+unix://{self._path.absolute()}"
             self._make_way(self._path)
-            _beside(self._path).unlink(missing_ok=True)
         elif not token and not _loopback(address):
             raise StoreError(f"{address} is reachable from other hosts and no token is set", "set KAFKASCOPE_AGENT_TOKEN or --agent-token-file, or listen on 127.0.0.1")
         elif certificate is None and not _loopback(address):
@@ -52,6 +51,7 @@ class IngestServer:
         old_umask = os.umask(0o177)
         try:
             if self._path is not None:
+                _beside(self._path).unlink(missing_ok=True)
                 self._memory = SharedMemoryServer(_beside(self._path), self._intake, token)
             self._server = _Server(self._intake, location, token, certificate)
         except (pa.ArrowException, OSError, ValueError) as error:
