@@ -34,7 +34,7 @@ class Incarnations:
         self._ids = {(cluster, topic): topic_id for (_, topic), topic_id in self._ids.items()}
 
     def take(self, keys: list[Ints], tables: tuple[dict[str, Any], ...]) -> list[Topic]:
-        """Topics that these rows (``incoming.columns``, with ``c`` and ``id``) show created again; rows of their former selves are marked to be dropped.
+        """Topics that these rows (``incoming.columns``, with ``c``, ``ids`` and ``id``) show created again; rows of their former selves are marked to be dropped.
 
         ``keys`` numbers the topic of each row.
         """
@@ -56,13 +56,12 @@ class Incarnations:
     def _first_seen(self, keys: list[Ints], tables: tuple[dict[str, Any], ...]) -> dict[tuple[int, int, str], int]:
         since: dict[tuple[int, int, str], int] = {}
         for key, table in zip(keys, tables, strict=True):
-            encoded = table["id"].dictionary_encode()
-            table["texts"] = encoded.dictionary.to_pylist()
-            table["code"] = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-            packed = (table["c"] << 2 * _CODE_BITS) | (key << _CODE_BITS) | table["code"]
+            if not any(table["ids"]):
+                continue
+            packed = (table["c"] << 2 * _CODE_BITS) | (key << _CODE_BITS) | table["id"]
             mask = (1 << _CODE_BITS) - 1
             for found, first in zip(*first_times(packed, table["ts"]), strict=True):
-                text = table["texts"][found & mask]
+                text = table["ids"][found & mask]
                 if text:
                     name = (found >> 2 * _CODE_BITS, (found >> _CODE_BITS) & mask, text)
                     since[name] = min(first, since.get(name, first))
@@ -76,6 +75,6 @@ class Incarnations:
                 if not mine.any():
                     continue
                 current = self._ids[cluster, topic]
-                old = np.isin(table["code"], [i for i, text in enumerate(table["texts"]) if text and text != current])
-                unnamed = np.isin(table["code"], [i for i, text in enumerate(table["texts"]) if not text]) & (table["ts"] < begun.get((cluster, topic), 0))
+                old = np.isin(table["id"], [i for i, text in enumerate(table["ids"]) if text and text != current])
+                unnamed = np.isin(table["id"], [i for i, text in enumerate(table["ids"]) if not text]) & (table["ts"] < begun.get((cluster, topic), 0))
                 table["drop"] |= mine & (old | unnamed)

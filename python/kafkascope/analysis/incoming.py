@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,34 +12,41 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kafkascope.analysis import lag
-from kafkascope.analysis.ranges import rightmost
+from kafkascope.analysis.numpy_columns import ints
+from kafkascope.analysis.offset_run import rightmost
 from kafkascope.analysis.windows import NONE
 
 Ints = npt.NDArray[np.int64]
 
 
 class Sightings:
-    """The end of each log as it was known at a moment within the rows at hand."""
+    """The end of each log as it was known at a moment within the rows at hand: few are ever asked for, which are put in order then."""
 
     def __init__(self, slot: Ints, end: Ints, at: Ints, before: Ints) -> None:
-        order = np.lexsort((end, at, slot))
-        self._slot, self._end, self._at, self._before = slot[order], end[order].copy(), at[order], before
-        step = 1
-        while step < len(self._slot):
-            same = self._slot[step:] == self._slot[:-step]
-            self._end[step:] = np.where(same, np.maximum(self._end[step:], self._end[:-step]), self._end[step:])
-            step *= 2
+        self._slot, self._end, self._at, self._before = slot, end, at, before
 
     def at(self, slot: Ints, time: Ints) -> Ints:
         """The end at a moment, -1 when none was known."""
         before = np.full(len(slot), NONE)
         inside = slot < len(self._before)
         before[inside] = self._before[slot[inside]]
-        if len(self._slot) == 0:
+        slots, ends, times = self._highest(np.flatnonzero(np.isin(self._slot, slot)))
+        if len(slots) == 0:
             return before
-        low, high = np.searchsorted(self._slot, slot, "left"), np.searchsorted(self._slot, slot, "right")
-        found = rightmost(self._at, low, high, time)
-        return np.where(found >= low, np.maximum(self._end[np.maximum(found, 0)], before), before)
+        low, high = np.searchsorted(slots, slot, "left"), np.searchsorted(slots, slot, "right")
+        found = rightmost(times, low, high, time)
+        return np.where(found >= low, np.maximum(ends[np.maximum(found, 0)], before), before)
+
+    def _highest(self, rows: Ints) -> tuple[Ints, Ints, Ints]:
+        """These rows by slot and time, each with the highest end until then."""
+        rows = rows[np.lexsort((self._end[rows], self._at[rows], self._slot[rows]))]
+        slot, end, at = self._slot[rows], self._end[rows], self._at[rows]
+        step = 1
+        while step < len(slot):
+            same = slot[step:] == slot[:-step]
+            end[step:] = np.where(same, np.maximum(end[step:], end[:-step]), end[step:])
+            step *= 2
+        return slot, end, at
 
 
 def part_key(cluster: Any, topic: Any, partition: Any) -> Any:
@@ -53,24 +61,27 @@ def pair_key(part: Any, group: Any) -> Any:
 
 def first_times(packed: Ints, ts: Ints) -> tuple[list[int], list[int]]:
     """Each key once, with its earliest time."""
-    if len(packed) == 0:
-        return [], []
-    order = np.lexsort((ts, packed))
-    packed, ts = packed[order], ts[order]
-    starts = np.flatnonzero(np.append(True, packed[1:] != packed[:-1]))
-    return packed[starts].tolist(), ts[starts].tolist()
+    keys, inverse = np.unique(packed, return_inverse=True)
+    first = np.full(len(keys), np.iinfo(np.int64).max)
+    np.minimum.at(first, inverse, ts)
+    return keys.tolist(), first.tolist()
 
 
 def columns(table: pa.Table | None, kind: str) -> dict[str, Any]:
     """The columns of one input as numpy, an unknown number as -1; rows that say nothing are left out."""
-    schema = lag.INPUTS[kind]
-    given = pa.schema(list(schema.items())).empty_table() if table is None else table.select(list(schema)).combine_chunks()
-    columns: dict[str, Any] = {}
-    for name, type_ in schema.items():
-        column = given[name].combine_chunks()
-        if isinstance(column, pa.ChunkedArray):
-            column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
-        columns[name] = column if type_ != pa.int64() else column.fill_null(NONE).to_numpy(zero_copy_only=False).astype(np.int64)
+    if table is None or table.num_rows == 0:
+        return dict(_nothing(kind))
+    columns: dict[str, Any] = {name: ints(table[name], NONE) if type_ == pa.int64() else table[name] for name, type_ in lag.INPUTS[kind].items()}
+    return _with_times(columns, kind)
+
+
+@cache
+def _nothing(kind: str) -> dict[str, Any]:
+    columns: dict[str, Any] = {name: np.empty(0, np.int64) if type_ == pa.int64() else pa.array([], type_) for name, type_ in lag.INPUTS[kind].items()}
+    return _with_times(columns, kind)
+
+
+def _with_times(columns: dict[str, Any], kind: str) -> dict[str, Any]:
     time = columns["time_"]
     columns["ts"] = np.where(columns["response_time"] >= 0, columns["response_time"], time) if "response_time" in columns else time
     columns["drop"] = np.zeros(len(time), bool)

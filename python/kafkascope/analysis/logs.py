@@ -19,6 +19,7 @@ Floats = npt.NDArray[np.float64]
 
 NONE = windows.NONE
 SOURCES = ("", "high_watermark", "produce", "list_offsets")
+_BY_WATERMARK, _BY_PRODUCE, _BY_ASKING = 1, 2, 3
 
 #: Ranges at most; beyond, neighbours are joined and counted.
 MAX_RANGES = 1_000_000
@@ -42,13 +43,9 @@ class Logs:
 
     def place(self, table: dict[str, Any], key: Ints) -> Ints:
         """The slot of each row (of ``incoming.columns``, with ``c``), also as its column ``slot``; rows beyond the limit are marked to be dropped. ``key`` numbers its topic."""
-        slots = self.parts.find(part_key(table["c"], key, table["partition"]))
-        real = slots >= 0
-        self.parts.cluster[slots[real]] = table["c"][real]
-        self.parts.topic[slots[real]] = key[real]
-        self.parts.partition[slots[real]] = table["partition"][real]
+        slots = self.parts.find(part_key(table["c"], key, table["partition"]), cluster=table["c"], topic=key, partition=table["partition"])
         table["slot"] = slots
-        table["drop"] |= ~real
+        table["drop"] |= slots < 0
         return slots
 
     def take(self, fetch: dict[str, Any], produce: dict[str, Any], ends: dict[str, Any]) -> tuple[Sightings, Ints]:
@@ -56,18 +53,21 @@ class Logs:
         read = ~fetch["drop"]
         written = ~produce["drop"] & (produce["base_offset"] >= 0) & (produce["error_code"] <= 0)
         last = np.where(produce["last_offset"] >= 0, produce["last_offset"], produce["base_offset"] + np.maximum(produce["records"], 1) - 1)
-        self.appended.add(produce["slot"][written], produce["base_offset"][written], last[written], produce["ts"][written])
-        np.maximum.at(self.parts.produced_at, produce["slot"][written], produce["ts"][written])
+        log, last, written_at = produce["slot"][written], last[written], produce["ts"][written]
+        self.appended.add(log, produce["base_offset"][written], last, written_at)
+        np.maximum.at(self.parts.produced_at, log, written_at)
         given = read & (fetch["first_offset"] >= 0) & (fetch["last_offset"] >= 0) & (fetch["max_timestamp"] > 0)
         self.delivered.add(fetch["slot"][given], fetch["first_offset"][given], fetch["last_offset"][given], fetch["max_timestamp"][given])
         seen = read & (fetch["high_watermark"] >= 0)
         told = ~ends["drop"] & (ends["end_offset"] >= 0)
-        slot = np.concatenate([fetch["slot"][seen], produce["slot"][written], ends["slot"][told]])
-        end = np.concatenate([fetch["high_watermark"][seen], last[written] + 1, ends["end_offset"][told]])
-        at = np.concatenate([fetch["ts"][seen], produce["ts"][written], ends["ts"][told]])
-        source = np.concatenate([np.full(seen.sum(), 1), np.full(written.sum(), 2), np.full(told.sum(), 3)])
+        slot = np.concatenate([fetch["slot"][seen], log, ends["slot"][told]])
+        end = np.concatenate([fetch["high_watermark"][seen], last + 1, ends["end_offset"][told]])
+        at = np.concatenate([fetch["ts"][seen], written_at, ends["ts"][told]])
+        source = np.repeat([_BY_WATERMARK, _BY_PRODUCE, _BY_ASKING], [seen.sum(), len(log), told.sum()])
         sightings = Sightings(slot, end, at, self.parts.end.copy())
-        self.reached.add(slot, end, end, at)
+        # An end that a Produce tells is that of what it appended. An empty log reaches no offset.
+        beside = np.flatnonzero((source != _BY_PRODUCE) & (end > 0))
+        self.reached.add(slot[beside], end[beside] - 1, end[beside] - 1, at[beside])
         changed = self._log_ends(slot, end, at, source)
         stable = np.flatnonzero(read & (fetch["last_stable_offset"] >= 0))
         stable = stable[last_of_each(fetch["slot"][stable], fetch["ts"][stable], fetch["last_stable_offset"][stable])]
@@ -84,13 +84,14 @@ class Logs:
         if len(slot) == 0:
             return slot
         parts = self.parts
-        touched = np.unique(slot)
+        touched = np.flatnonzero(np.bincount(slot))
         before = parts.newest[touched].copy()
         np.maximum.at(parts.newest, slot, at)
         fresh = touched[before == 0]
-        parts.first_seen[fresh] = np.iinfo(np.int64).max
-        mine = np.isin(slot, fresh)
-        np.minimum.at(parts.first_seen, slot[mine], at[mine])
+        if len(fresh):
+            parts.first_seen[fresh] = np.iinfo(np.int64).max
+            mine = np.isin(slot, fresh)
+            np.minimum.at(parts.first_seen, slot[mine], at[mine])
         # Of what was said within the slack before the newest word, the greatest.
         within = at >= parts.newest[slot] - SLACK_NS
         slot, end, at, source = slot[within], end[within], at[within], source[within]

@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,9 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "kafka_topic_names": ("time_", "topic_id", "topic"),
 }  # fmt: skip
 TELLING = pa.array([*told.APIS, *transactions.APIS, *shares.APIS, *HEARTBEATS], pa.int64())
+
+# Arrow looks into the import system each time that it is given a number or a text instead.
+_ZERO, _NO_TEXT = pa.scalar(0, pa.int64()), pa.scalar("")
 
 #: Rows that wait for the next step; beyond, the oldest are dropped and counted.
 MAX_WAITING_ROWS = 2_000_000
@@ -99,7 +103,8 @@ class Monitor:
         batch = batch.select([name for name in columns if name in batch.schema.names])
         if table == "kafka_events.beta":
             counted = batch.select(list(EVENT_COLUMNS))
-            batch = batch.filter(pc.or_(pc.is_in(batch["req_cmd"], TELLING), pc.greater(pc.fill_null(batch["throttle_ms"], 0), 0)))
+            telling = pc.or_(pc.is_in(batch["req_cmd"], TELLING), pc.greater(pc.fill_null(batch["throttle_ms"], _ZERO), _ZERO))
+            batch = batch.filter(telling) if telling.true_count else batch.slice(0, 0)
         with self._lock:
             if table == "kafka_events.beta":
                 self._requests.append(counted)
@@ -123,11 +128,7 @@ class Monitor:
             self._waiting_rows = 0
         if requests:
             self.traffic.take_events(pa.Table.from_batches(requests))
-        relations = catalogue.load()
-        return {
-            name: pa.Table.from_batches(batches) if batches else pa.schema([relations[name].schema.field(c) for c in NEEDED[name]]).empty_table()
-            for name, batches in waiting.items()
-        }
+        return {name: pa.Table.from_batches(batches) if batches else _no_rows(name) for name, batches in waiting.items()}
 
     # ---- a step ----
 
@@ -188,8 +189,10 @@ class Monitor:
         named = dict(tables)
         for name, table in tables.items():
             if "cluster_id" in table.column_names and table.num_rows:
-                column = pc.if_else(pc.equal(table["cluster_id"], ""), only, table["cluster_id"])
-                named[name] = table.set_column(table.column_names.index("cluster_id"), "cluster_id", column)
+                unnamed = pc.equal(table["cluster_id"], _NO_TEXT)
+                if pc.any(unnamed).as_py():
+                    column = pc.if_else(unnamed, only, table["cluster_id"])
+                    named[name] = table.set_column(table.column_names.index("cluster_id"), "cluster_id", column)
         return named
 
     def snapshot(self, now_ns: int) -> Snapshot:
@@ -406,6 +409,12 @@ def rebalance_rows(done: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Rebalances as rows of ``kafka_rebalances``."""
     names = list(catalogue.load()["kafka_rebalances"].by_name)
     return _table("kafka_rebalances", [tuple(json.dumps(row["members"], separators=(",", ":")) if n == "members" else row[n] for n in names) for row in done])
+
+
+@cache
+def _no_rows(name: str) -> pa.Table:
+    schema = catalogue.load()[name].schema
+    return pa.schema([schema.field(column) for column in NEEDED[name]]).empty_table()
 
 
 def _of(events: pa.Table, api: pa.ChunkedArray, apis: Sequence[int]) -> pa.Table:

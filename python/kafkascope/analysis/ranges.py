@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 
+from kafkascope.analysis.offset_run import BEFORE, BEYOND, OffsetRun
+
 Ints = npt.NDArray[np.int64]
 
-#: Rows waiting to be merged into the sorted ones.
+#: Rows that wait to be put in order.
 _TAIL = 1 << 16
-
-
-def rightmost(values: Ints, low: Ints, high: Ints, wanted: Ints) -> Ints:
-    """Of each slice ``values[low:high]``, sorted, the last index whose value is not above ``wanted``; ``low - 1`` when there is none."""
-    low, high = low.copy(), high.copy()
-    if len(values):
-        # Whoever is up to date asks for the last.
-        low = np.where((low < high) & (values[high - 1] <= wanted), high, low)
-    while True:
-        open_ = low < high
-        if not open_.any():
-            return low - 1
-        middle = (low + high) // 2
-        below = values[np.minimum(middle, len(values) - 1)] <= wanted if len(values) else np.zeros(len(low), bool)
-        low = np.where(open_ & below, middle + 1, low)
-        high = np.where(open_ & ~below, middle, high)
+#: Of the ranges that may be held, the share of one run: what is put in order together, and copied when some of it goes.
+_RUNS = 8
 
 
 def last_of_each(keys: Ints, *order: Ints) -> Ints:
@@ -41,18 +31,20 @@ class OffsetRanges:
 
     At most ``limit`` ranges: beyond that neighbours of the same partition are joined, and their times are those of the earlier one;
     ``joined`` counts them.
+
+    They are held in a few runs, the oldest first: what comes is put in order with what came lately, and most of what is held stays where it is.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.joined = 0
-        self._rows = np.empty((4, 0), np.int64)
+        self._runs: list[OffsetRun] = []
         self._tail: list[Ints] = []
         self._waiting = 0
         self._looked_through_at = 0
 
     def __len__(self) -> int:
-        return self._rows.shape[1] + self._waiting
+        return sum(map(len, self._runs)) + self._waiting
 
     def add(self, partition: Ints, first: Ints, last: Ints, time: Ints) -> None:
         """More ranges, in any order."""
@@ -61,55 +53,81 @@ class OffsetRanges:
         self._tail.append(np.stack([partition, first, last, time]))
         self._waiting += len(partition)
         if self._waiting > _TAIL:
-            self._merge()
+            self._order()
 
     def find(self, partition: Ints, offset: Ints) -> tuple[Ints, Ints]:
         """The time of the range that holds each offset, and that of the first range beyond it; 0 where there is none."""
-        self._merge()
-        partitions, firsts, lasts, times = self._rows
-        if len(partitions) == 0:
-            return np.zeros_like(offset), np.zeros_like(offset)
-        low, high = np.searchsorted(partitions, partition, "left"), np.searchsorted(partitions, partition, "right")
-        at = rightmost(firsts, low, high, offset)
-        held = (at >= low) & (lasts[np.maximum(at, 0)] >= offset)
-        beyond = at + 1
-        there = beyond < high
-        return np.where(held, times[np.maximum(at, 0)], 0), np.where(there, times[np.minimum(beyond, len(times) - 1)], 0)
+        self._order()
+        first, last, time = (np.full(len(offset), none) for none in (BEFORE, BEFORE, BEYOND))
+        next_first, next_time = np.full(len(offset), BEYOND), np.full(len(offset), BEYOND)
+        for run in self._runs:
+            found = run.around(partition, offset)
+            nearer, same = found.first > first, found.first == first
+            last = np.where(nearer, found.last, np.where(same, np.maximum(found.last, last), last))
+            time = _of_the_nearer(nearer, same, found.time, time)
+            next_time = _of_the_nearer(found.next_first < next_first, found.next_first == next_first, found.next_time, next_time)
+            first, next_first = np.maximum(found.first, first), np.minimum(found.next_first, next_first)
+        return np.where(last >= offset, time, 0), np.where(next_first < BEYOND, next_time, 0)
+
+    def first_end(self, partition: Ints, offset: Ints) -> tuple[Ints, Ints]:
+        """Of the range that ends first at each offset or beyond it: its last offset and its time; ``BEYOND`` where there is none."""
+        self._order()
+        last, time = np.full(len(offset), BEYOND), np.full(len(offset), BEYOND)
+        for run in self._runs:
+            found, at = run.first_end(partition, offset)
+            time = _of_the_nearer(found < last, found == last, at, time)
+            last = np.minimum(found, last)
+        return last, time
 
     def forget(self, partitions: Ints) -> None:
         """Nothing more of these partitions."""
-        self._merge()
-        self._rows = self._rows[:, ~np.isin(self._rows[0], partitions)]
+        self._order()
+        self._keep(run.kept(~np.isin(run.rows[0], partitions)) for run in self._runs)
 
     def forget_below(self, needed: Ints, keep_after: int) -> None:
         """Drop ranges that end below ``needed[partition]`` and are older than ``keep_after``: everybody has them. Some stay a while: all are looked through when they have become a quarter more."""
         if len(self) < self._looked_through_at:
             return
-        self._merge()
-        partitions, _, lasts, times = self._rows
-        self._rows = self._rows[:, (lasts >= needed[partitions]) | (times >= keep_after)]
+        self._order()
+        self._keep(
+            run if run.oldest_ns >= keep_after else run.kept((run.rows[2] >= needed[run.rows[0]]) | (run.rows[3] >= keep_after)) for run in self._runs
+        )
         self._looked_through_at = min(len(self) + max(_TAIL, len(self) // 4), self.limit - _TAIL)
 
-    def _merge(self) -> None:
+    def _order(self) -> None:
+        """Take in what waits."""
         if not self._tail:
             return
-        new = _each_once(np.concatenate(self._tail, axis=1))
-        self._tail, self._waiting = [], 0
-        rows = self._rows
-        if rows.shape[1]:
-            # What came is little beside what is here, and most of it follows the last of its partition: sorting all again would cost more with every minute.
-            before = rightmost(rows[1], np.searchsorted(rows[0], new[0], "left"), np.searchsorted(rows[0], new[0], "right"), new[1])
-            again = (before >= 0) & (rows[0, before] == new[0]) & (rows[1, before] == new[1])
-            at = before[again]
-            rows[2, at] = np.maximum(rows[2, at], new[2, again])
-            rows[3, at] = np.minimum(rows[3, at], new[3, again])
-            new = _inserted(rows, before[~again] + 1, new[:, ~again])
-        while new.shape[1] > self.limit:
-            new = self._joined(new)
-        self._rows = new
+        pieces, self._tail, self._waiting = self._tail, [], 0
+        new = OffsetRun.of(*pieces)
+        # What is put in order again is never much older than itself: each range is so only as often as runs can double.
+        while self._runs and len(self._runs[-1]) <= 2 * len(new) and self._fit(self._runs[-1], new):
+            new = OffsetRun.of(self._runs.pop().rows, new.rows)
+        self._runs.append(new)
+        self._join()
+
+    def _fit(self, one: OffsetRun, other: OffsetRun) -> bool:
+        return len(one) + len(other) <= max(self.limit // _RUNS, 1)
+
+    def _keep(self, runs: Iterable[OffsetRun]) -> None:
+        """These runs are left; of two neighbours that fit into one there is one, so that there are few."""
+        self._runs, runs = [], list(runs)
+        for run in runs:
+            if self._runs and self._fit(self._runs[-1], run):
+                run = OffsetRun.of(self._runs.pop().rows, run.rows)
+            if len(run):
+                self._runs.append(run)
+
+    def _join(self) -> None:
+        """Every second range joined with the one before it when that is of the same partition, until there are few enough."""
+        if len(self) <= self.limit:
+            return
+        rows = OffsetRun.of(*(run.rows for run in self._runs)).rows
+        while rows.shape[1] > self.limit:
+            rows = self._joined(rows)
+        self._runs = [OffsetRun(rows)]
 
     def _joined(self, rows: Ints) -> Ints:
-        """Every second range joined with the one before it when that is of the same partition."""
         number = np.arange(rows.shape[1])
         start = np.append(True, rows[0][1:] != rows[0][:-1])
         place = number - np.maximum.accumulate(np.where(start, number, 0))
@@ -126,28 +144,16 @@ class OffsetRanges:
         return rows
 
 
-def _each_once(rows: Ints) -> Ints:
-    """Ranges by partition and first offset; of those that begin at one offset the earliest time, and the farthest last."""
-    rows = rows[:, np.lexsort((rows[1], rows[0]))]
-    starts = np.flatnonzero(np.append(True, (rows[0][1:] != rows[0][:-1]) | (rows[1][1:] != rows[1][:-1])))
-    return np.stack([rows[0, starts], rows[1, starts], np.maximum.reduceat(rows[2], starts), np.minimum.reduceat(rows[3], starts)])
-
-
-def _inserted(rows: Ints, places: Ints, new: Ints) -> Ints:
-    """``rows`` with each column of ``new`` before that of its place; places ascend. Copied in runs, which are as few as the partitions where all comes at the ends."""
-    starts = np.flatnonzero(np.append(True, places[1:] != places[:-1])[: len(places)]).tolist()
-    pieces, done = [], 0
-    for start, end in zip(starts, [*starts[1:], len(places)], strict=False):
-        place = int(places[start])
-        pieces += [rows[:, done:place], new[:, start:end]]
-        done = place
-    return np.concatenate([*pieces, rows[:, done:]], axis=1)
+def _of_the_nearer(nearer: npt.NDArray[np.bool_], same: npt.NDArray[np.bool_], found: Ints, time: Ints) -> Ints:
+    """The time that was found where that is nearer, where it is as near the earlier one."""
+    return np.where(nearer, found, np.where(same, np.minimum(found, time), time))
 
 
 def appended_at(appended: OffsetRanges, delivered: OffsetRanges, reached: OffsetRanges, partition: Ints, offset: Ints) -> tuple[Ints, npt.NDArray[np.object_]]:
     """When the record at each offset was appended, 0 when unknown, and how that is known (``lag_seconds_source``).
 
-    ``appended`` holds produced records, ``delivered`` those that somebody was given, with their batches' timestamps, ``reached`` the ends that were told.
+    ``appended`` holds produced records, ``delivered`` those that somebody was given, with their batches' timestamps, ``reached`` the last offsets
+    of the ends that were told otherwise.
     """
     produced, following = appended.find(partition, offset)
     since, source = produced.copy(), np.full(len(partition), "produce", object)
@@ -155,11 +161,12 @@ def appended_at(appended: OffsetRanges, delivered: OffsetRanges, reached: Offset
     if len(other):
         stamp, _ = delivered.find(partition[other], offset[other])
         # The first end beyond an offset is the first that had it.
-        _, reaching = reached.find(partition[other], offset[other])
+        written, written_at = appended.first_end(partition[other], offset[other])
+        told, told_at = reached.first_end(partition[other], offset[other])
+        reaching = _of_the_nearer(written < told, written == told, written_at, told_at)
         follow = following[other]
-        far = np.iinfo(np.int64).max
-        bound = np.minimum(np.where(follow > 0, follow, far), np.where(reaching > 0, reaching, far))
-        since[other] = np.where(stamp > 0, stamp, np.where(bound < far, bound, 0))
-        by_produce = (follow > 0) & ((reaching == 0) | (follow <= reaching))
-        source[other] = np.where(stamp > 0, "batch_timestamp", np.where(bound == far, "", np.where(by_produce, "next_produce", "end_offset")))
+        bound = np.minimum(np.where(follow > 0, follow, BEYOND), reaching)
+        since[other] = np.where(stamp > 0, stamp, np.where(bound < BEYOND, bound, 0))
+        by_produce = (follow > 0) & (follow <= reaching)
+        source[other] = np.where(stamp > 0, "batch_timestamp", np.where(bound == BEYOND, "", np.where(by_produce, "next_produce", "end_offset")))
     return since, source

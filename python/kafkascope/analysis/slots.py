@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from kafkascope.analysis.numpy_columns import encoded
+
 Ints = npt.NDArray[np.int64]
 
 
@@ -36,14 +38,8 @@ class Names:
 
     def numbers(self, column: pa.Array | pa.ChunkedArray) -> Ints:
         """The numbers of a column of strings; null is the empty string. Work grows with the different strings, not with the rows."""
-        array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-        if len(array) == 0:
-            return np.empty(0, np.int64)
-        encoded = array.fill_null("").dictionary_encode()
-        if isinstance(encoded, pa.ChunkedArray):
-            encoded = encoded.combine_chunks()
-        table = np.fromiter((self.number(text) for text in encoded.dictionary.to_pylist()), np.int64)
-        return table[encoded.indices.to_numpy(zero_copy_only=False)]
+        texts, codes = encoded(column)
+        return np.fromiter(map(self.number, texts), np.int64, len(texts))[codes]
 
     def column(self, numbers: Ints) -> pa.Array:
         """The strings of numbers."""
@@ -93,12 +89,17 @@ class Slots:
         """The slots in use."""
         return np.flatnonzero(self.key[: self.size] >= 0)
 
-    def find(self, keys: Ints) -> Ints:
-        """The slots of keys, made for those that are new."""
+    def find(self, keys: Ints, **of_keys: Ints) -> Ints:
+        """The slots of keys, made for those that are new; ``of_keys`` are columns that hold the same in all rows of a key."""
         if len(keys) == 0:
             return keys
         unique, inverse = np.unique(keys, return_inverse=True)
         slots = np.fromiter((self._slot(key) for key in unique.tolist()), np.int64, len(unique))
+        row = np.empty(len(unique), np.int64)
+        row[inverse] = np.arange(len(keys))
+        found = slots >= 0
+        for name, column in of_keys.items():
+            self.columns[name][slots[found]] = column[row[found]]
         return slots[inverse]
 
     def _slot(self, key: int) -> int:

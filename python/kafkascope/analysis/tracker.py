@@ -20,6 +20,7 @@ from kafkascope.analysis.history import LagHistory
 from kafkascope.analysis.incarnations import Incarnations
 from kafkascope.analysis.incoming import Sightings, columns, pair_key, part_key, split_at_deletions
 from kafkascope.analysis.logs import SOURCES, Logs
+from kafkascope.analysis.numpy_columns import encoded
 from kafkascope.analysis.pending import PendingCommits
 from kafkascope.analysis.ranges import last_of_each
 from kafkascope.analysis.share_progress import ShareProgress
@@ -156,7 +157,7 @@ class Tracker:
 
     def places(self, rows: pa.Table) -> Ints:
         """The slots of rows that were taken: of their cluster_id, topic, topic_id and partition; -1 where there is none any more."""
-        table = {name: rows[name].combine_chunks() for name in ("topic", "topic_id")}
+        table = {name: rows[name] for name in ("topic", "topic_id")}
         cluster = self.clusters.numbers(rows["cluster_id"])
         if len(self.clusters) == 2:
             cluster[:] = 1
@@ -165,14 +166,14 @@ class Tracker:
         return np.fromiter((self.parts.slot_of.get(key, -1) for key in unique.tolist()), np.int64, len(unique))[inverse]
 
     def _topic_keys(self, table: dict[str, Any]) -> Ints:
-        """The number of each row's topic: its name, or its id while the name is not known."""
+        """The number of each row's topic: its name, or its id while the name is not known. The ids themselves become the columns ``ids`` and ``id``, as ``encoded`` gives them."""
         by_name = self.topics.numbers(table["topic"])
-        ids = table["topic_id"]
-        table["id"] = ids.fill_null("")
+        table["ids"], table["id"] = encoded(table["topic_id"])
         nameless = np.flatnonzero(by_name == self.topics.number(""))
         if len(nameless):
-            picked = pa.array([self._names.get(i, i) for i in table["id"].take(pa.array(nameless)).to_pylist()], pa.string())
-            by_name[nameless] = self.topics.numbers(picked)
+            used, inverse = np.unique(table["id"][nameless], return_inverse=True)
+            names = (self._names.get(topic_id, topic_id) for topic_id in map(table["ids"].__getitem__, used.tolist()))
+            by_name[nameless] = np.fromiter(map(self.topics.number, names), np.int64, len(used))[inverse]
         return by_name
 
     def _reads(self, fetch: dict[str, Any]) -> None:
@@ -202,10 +203,7 @@ class Tracker:
         self.changed.update(fetch["slot"][rows].tolist())
 
     def _pairs(self, part: Ints, group: Ints) -> Ints:
-        pair = self.pairs.find(pair_key(part, group))
-        real = pair >= 0
-        self.pairs.group[pair[real]], self.pairs.at[pair[real]] = group[real], part[real]
-        return pair
+        return self.pairs.find(pair_key(part, group), group=group, at=part)
 
     def _commits(self, commits: dict[str, Any], in_transactions: bool) -> tuple[Ints, Ints, Ints, Ints]:
         """Commits that count now: pair, offset, time, time of the request. Those in a transaction wait for its end."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kafkascope.analysis.grouped import grouped
+from kafkascope.analysis.numpy_columns import combined, ints
 from kafkascope.analysis.ranges import OffsetRanges
 from kafkascope.analysis.tracker import Tracker
 from kafkascope.pxl.lower.names import KAFKA_ERRORS
@@ -24,6 +26,8 @@ OTHER = "(other)"
 
 #: Columns of ``kafka_events.beta`` that are counted.
 EVENT_COLUMNS = ("time_", "req_cmd_name", "client_id", "error_code", "latency", "throttle_ms")
+_DELIVERED = ["cluster_id", "topic", "topic_id", "partition", "group_id", "first_offset", "response_time"]
+_NO_TEXT = pa.scalar("")
 
 
 @dataclass(slots=True)
@@ -78,25 +82,35 @@ class Traffic:
         """Rows of ``kafka_events.beta`` with ``EVENT_COLUMNS``."""
         if events.num_rows == 0:
             return
-        failed = pc.greater(pc.fill_null(pc.not_equal(events["error_code"], 0), False).cast(pa.int8()), 0)
-        table = events.append_column("failed", failed.cast(pa.int64()))
-        for row in grouped(table, ["client_id", "req_cmd_name"], ("time_", "count"), ("failed", "sum"), ("throttle_ms", "sum")):
-            client = self.clients.get((row["client_id"], row["req_cmd_name"])) or self._client(row["client_id"], row["req_cmd_name"])
-            client.requests += row["time__count"]
-            client.errors += row["failed_sum"]
-            client.throttled_s += (row["throttle_ms_sum"] or 0) / 1000
-        wrong = table.filter(failed)
-        for row in grouped(wrong, ["req_cmd_name", "error_code"], ("time_", "count")):
-            key = (row["req_cmd_name"], KAFKA_ERRORS.get(row["error_code"], str(row["error_code"])))
-            self.errors[key] = self.errors.get(key, 0) + row["time__count"]
-        encoded = table["req_cmd_name"].combine_chunks().dictionary_encode()
-        codes = encoded.indices.to_numpy(zero_copy_only=False)
-        seconds = table["latency"].to_numpy() / 1e9
-        answered = table["error_code"].is_valid().to_numpy()
-        for code, api in enumerate(encoded.dictionary.to_pylist()):
-            mine = (codes == code) & answered
+        error, answered = ints(events["error_code"], 0), events["error_code"].is_valid().to_numpy()
+        failed = error != 0
+        throttled = ints(events["throttle_ms"], 0)
+        keys, of_key = combined(events["client_id"], events["req_cmd_name"])
+        sums = zip(keys, *(np.bincount(of_key, counted, len(keys)).tolist() for counted in (None, failed, throttled)), strict=True)
+        for (client_id, api), requests, errors, throttle_ms in sums:
+            client = self.clients.get((client_id, api)) or self._client(client_id, api)
+            client.requests += requests
+            client.errors += round(errors)
+            client.throttled_s += throttle_ms / 1000
+        apis = np.array([api for _, api in keys], object)
+        wrong = np.flatnonzero(failed)
+        for (api, code), count in Counter(zip(apis[of_key[wrong]], error[wrong].tolist(), strict=True)).items():
+            key = (api, KAFKA_ERRORS.get(code, str(code)))
+            self.errors[key] = self.errors.get(key, 0) + count
+        seconds = events["latency"].to_numpy() / 1e9
+        for api in dict.fromkeys(apis.tolist()):
+            mine = answered & (apis == api)[of_key]
             if mine.any():
                 _observe(self.requests.setdefault(api, Histogram()), seconds[mine])
+
+    def _by_topic(self, tracker: Tracker, table: pa.Table, rows: Ints) -> Iterator[tuple[Topic, int, int]]:
+        """The bytes and records of these rows, by topic."""
+        keys, of_key = combined(table["cluster_id"], table["topic"], table["topic_id"])
+        of_key = of_key[rows]
+        sizes, records = (np.bincount(of_key, ints(table[name], 0)[rows], len(keys)) for name in ("bytes", "records"))
+        for number in np.flatnonzero(np.bincount(of_key)).tolist():
+            cluster, topic, topic_id = keys[number]
+            yield self._topic(cluster or tracker.only_cluster, tracker.topic_name(topic, topic_id)), round(sizes[number]), round(records[number])
 
     def _client(self, client_id: str, api: str) -> Client:
         if len(self.clients) >= MAX_KEYS:
@@ -113,17 +127,14 @@ class Traffic:
 
     def take_rows(self, tracker: Tracker, produce: pa.Table, fetch: pa.Table) -> None:
         """Rows of ``kafka_produce`` and ``kafka_fetch``, after the tracker took them."""
-        good = produce.filter(pc.equal(pc.fill_null(produce["error_code"], 0), 0))
-        for row in grouped(good, ["cluster_id", "topic", "topic_id"], ("bytes", "sum"), ("records", "sum")):
-            topic = self._topic(row["cluster_id"] or tracker.only_cluster, tracker.topic_name(row["topic"], row["topic_id"]))
-            topic.produced_bytes += row["bytes_sum"] or 0
-            topic.produced_records += row["records_sum"] or 0
-        read = fetch.filter(pc.and_(pc.less(fetch["replica_id"], 0), pc.and_(pc.equal(fetch["error_code"], 0), pc.greater(fetch["bytes"], 0))))
-        for row in grouped(read, ["cluster_id", "topic", "topic_id"], ("bytes", "sum"), ("records", "sum")):
-            topic = self._topic(row["cluster_id"] or tracker.only_cluster, tracker.topic_name(row["topic"], row["topic_id"]))
-            topic.consumed_bytes += row["bytes_sum"] or 0
-            topic.consumed_records += row["records_sum"] or 0
-        self._take_deliveries(tracker, read)
+        for topic, size, records in self._by_topic(tracker, produce, np.flatnonzero(ints(produce["error_code"], 0) == 0)):
+            topic.produced_bytes += size
+            topic.produced_records += records
+        read = np.flatnonzero((ints(fetch["replica_id"], 0) < 0) & (ints(fetch["error_code"], -1) == 0) & (ints(fetch["bytes"], 0) > 0))
+        for topic, size, records in self._by_topic(tracker, fetch, read):
+            topic.consumed_bytes += size
+            topic.consumed_records += records
+        self._take_deliveries(tracker, fetch, read)
 
     def forget(self, cluster_id: str, group_id: str, topic: str) -> None:
         """A group, or a topic, that was deleted: an empty name means all of them."""
@@ -132,11 +143,13 @@ class Traffic:
         for key in [k for k in self.delivery if k[0] == cluster_id and topic in {k[1], ""} and group_id in {k[2], ""}]:
             del self.delivery[key]
 
-    def _take_deliveries(self, tracker: Tracker, read: pa.Table) -> None:
+    def _take_deliveries(self, tracker: Tracker, fetch: pa.Table, rows: Ints) -> None:
         """From the answer to the Produce that brought a batch's first record to the answer of the Fetch that delivered it."""
-        read = read.filter(pc.and_(pc.is_valid(read["first_offset"]), pc.and_(pc.is_valid(read["response_time"]), pc.not_equal(read["group_id"], ""))))
-        if read.num_rows == 0:
+        told = pc.and_(pc.is_valid(fetch["first_offset"]), pc.and_(pc.is_valid(fetch["response_time"]), pc.not_equal(fetch["group_id"], _NO_TEXT)))
+        rows = rows[told.to_numpy()[rows]]
+        if len(rows) == 0:
             return
+        read = fetch.select(_DELIVERED).take(pa.array(rows))
         slots, first, at = tracker.places(read), read["first_offset"].to_numpy(), read["response_time"].to_numpy()
         appended = _found(tracker.logs.appended, slots, first)
         rows = np.flatnonzero(appended > 0)
