@@ -121,3 +121,55 @@ def test_the_doctor_says_what_to_do() -> None:
     for check in checks:
         assert check["name"] and check["found"]
         assert check["status"] == "ok" or check["hint"], check
+
+
+# A conversation of one request and its answer between two ports, ended by a reset so that both are free at once: PORTS CLIENT_ID BODY
+SPEAKER = """
+import socket, struct, sys
+listens, connects = (int(port) for port in sys.argv[1:3])
+name, body = sys.argv[3].encode(), bytes.fromhex(sys.argv[4])
+server, client = socket.create_server(("127.0.0.1", listens)), socket.socket()
+client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+client.bind(("127.0.0.1", connects))
+client.connect(server.getsockname())
+answers, _ = server.accept()
+request = struct.pack(">hhih", 12, 0, 1, len(name)) + name + body
+client.sendall(struct.pack(">i", len(request)) + request)
+answers.recv(1000)
+answers.sendall(struct.pack(">iih", 6, 1, 0))
+client.recv(1000)
+print(server.getsockname()[1], client.getsockname()[1])
+client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+client.close()
+"""
+HEARTBEAT = "0001670000000100016d"
+NO_HEARTBEAT = "00ff"
+
+
+def speak(ports: tuple[str, str], client_id: str, body: str) -> tuple[str, str]:
+    said = subprocess.run([sys.executable, "-c", SPEAKER, *ports, client_id, body], capture_output=True, text=True, check=True)
+    listens, connects = said.stdout.split()
+    return listens, connects
+
+
+@pytest.mark.live
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_ports_that_spoke_something_else_before_may_speak_kafka() -> None:
+    """What looks like a request from its header and is none is left alone by the kernel side from then on."""
+    pipeline = core.LivePipeline("ebpf")
+    ids: list[str] = []
+
+    def poll() -> None:
+        if (batch := pipeline.poll(100).get("kafka_events.beta")) is not None:
+            ids.extend(row["client_id"] for row in pa.record_batch(batch).to_pylist())
+
+    other, kafka = f"other-{os.getpid()}", f"kafka-{os.getpid()}"
+    ports = speak(("0", "0"), other, NO_HEARTBEAT)
+    poll()
+    assert speak(ports, kafka, HEARTBEAT) == ports
+    until = time.monotonic() + 20
+    while kafka not in ids and time.monotonic() < until:
+        poll()
+    pipeline.close()
+    assert kafka in ids
+    assert other not in ids
