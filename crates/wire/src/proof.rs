@@ -36,6 +36,15 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// That of the message behind one which proves nothing alone.
+    fn behind(self) -> Place {
+        Place {
+            opening: false,
+            second: true,
+            ..self
+        }
+    }
+
     /// What a candidate is whose bytes are not all there: open while more may come.
     fn unread(self) -> Proof {
         if self.hole > 0 || self.last {
@@ -278,7 +287,16 @@ pub(crate) fn request(bytes: &[u8], place: Place, tape: &mut Tape) -> Proof {
     match outcome {
         Outcome::UnknownVersion if place.opening => Proof::Yes,
         Outcome::Complete if whole && !request_makes_sense(header.api_key, tape, &view) => {
-            Proof::No
+            let next = &bytes[end..];
+            match header.client_id {
+                _ if !place.opening => Proof::No,
+                // Who opens a connection may ask what its broker refuses.
+                None => Proof::Yes,
+                Some(_) if named => Proof::Yes,
+                // Small numbers read as such a request too, but not twice.
+                Some(_) if next.is_empty() => open,
+                Some(_) => request(next, place.behind(), tape),
+            }
         }
         // Small numbers with many zeros read as a Produce request of version 0, but not as record batches, too.
         Outcome::Complete
@@ -306,8 +324,11 @@ pub(crate) fn request(bytes: &[u8], place: Place, tape: &mut Tape) -> Proof {
         }
         Outcome::Complete | Outcome::Truncated { .. } => {
             let reads_on = (bytes.len() as u64).saturating_add(place.hole) <= end as u64;
-            if place.hole > 0 && !reads_on || !request_makes_sense(header.api_key, tape, &view) {
+            if place.hole > 0 && !reads_on {
                 return Proof::No;
+            }
+            if !request_makes_sense(header.api_key, tape, &view) {
+                return if place.opening { open } else { Proof::No };
             }
             if (named || place.opening || place.aligned) && has_batch(tape, &view) {
                 return Proof::Likely;

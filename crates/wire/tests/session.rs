@@ -130,6 +130,43 @@ fn a_connection_opens_with_any_version_of_api_versions() {
 }
 
 #[test]
+fn a_connection_opens_with_what_its_broker_refuses() {
+    let unnamed = |request: Vec<u8>| {
+        let mut body = request[4..].to_vec();
+        // The client id "x" becomes null.
+        body.splice(8..11, [0xff, 0xff]);
+        frame(&body)
+    };
+    let no_group = [0, 1, b'g', 0xff, 0xff, 0xff, 0xf0, 0, 1, b'm'];
+    for (key, version, body) in [
+        (0, 3, &b"\xff\xff\0\x4d\xff\xff\xff\xfe\0\0\0\0"[..]),
+        (0, 0, b"\0\x01\0\0\x03\xe8\0\0\0\x01\0\x03a b\0\0\0\0"),
+        (
+            1,
+            7,
+            b"\0\0\0\x02\0\0\0\x0a\0\0\0\x02\0\0\0\x08\0\0\0\0\x08\xff\xff\xff\xfe\0\0\0\0\0\0\0\0",
+        ),
+        (12, 0, &no_group),
+    ] {
+        let first = |client| request(key, version, 1, client, body);
+        for opening in [first("me"), first("x"), unnamed(first("x")), first("")] {
+            for split in [1, 9, 14, opening.len() - 1, opening.len()] {
+                let mut log = Log::default();
+                let mut s = Session::new(Some(true), true);
+                s.data(true, 10, &opening[..split], &mut log.sink());
+                s.data(true, 11, &opening[split..], &mut log.sink());
+                s.data(false, 20, &response(1, b"\0\x2a"), &mut log.sink());
+                s.data(true, 30, &heartbeat(2, ""), &mut log.sink());
+                s.data(false, 40, &heartbeat_response(2), &mut log.sink());
+                s.close(50, &mut log.sink());
+                let both = [(key, 1, true, true), (12, 2, true, true)];
+                assert_eq!(log.pairs(), both, "{opening:x?}, split at {split}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_role_is_found_on_either_side() {
     let (up, down) = conversation();
     let mut log = Log::default();
