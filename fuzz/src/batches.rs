@@ -34,11 +34,7 @@ fn walk(view: &View, size: u32, captured: u32) {
         start: 0,
         captured,
     };
-    let node = Node {
-        field: 0,
-        at: 0,
-        value,
-    };
+    let node = Node::new(0, 0, value);
     let mut batches = Batches::new(view, &node);
     let mut at = 0u64;
     for batch in batches.by_ref() {

@@ -138,11 +138,8 @@ impl<'p> Decoder<'p, '_, '_> {
                 return Err(PAST_END);
             }
             let Some((_, op)) = known.iter().find(|(t, _)| *t == tag) else {
-                self.nodes.push(Node {
-                    field: f::NONE,
-                    at,
-                    value: Value::UnknownTag { tag, size },
-                });
+                self.nodes
+                    .push(Node::new(f::NONE, at, Value::UnknownTag { tag, size }));
                 self.cursor.skip(size)?;
                 continue;
             };
@@ -184,11 +181,7 @@ impl<'p> Decoder<'p, '_, '_> {
 
     #[inline]
     fn push(&mut self, at: u32, value: Value) {
-        self.nodes.push(Node {
-            field: self.field,
-            at,
-            value,
-        });
+        self.nodes.push(Node::new(self.field, at, value));
     }
 
     #[inline]
@@ -238,18 +231,20 @@ impl<'p> Decoder<'p, '_, '_> {
     }
 
     fn structure(&mut self, field: FieldId, at: u32, index: u16) -> Result<(), Fault> {
-        self.nodes.push(Node {
-            field,
-            at,
-            value: Value::Struct,
-        });
+        let begin = self.nodes.len();
+        self.nodes.push(Node::new(field, at, Value::Struct));
         self.fields(index)?;
-        self.nodes.push(Node {
-            field,
-            at: self.cursor.at,
-            value: Value::End,
-        });
+        self.end(field, begin);
         Ok(())
+    }
+
+    /// Ends the array or struct that begins with this node.
+    #[inline]
+    fn end(&mut self, field: FieldId, begin: usize) {
+        let span = self.nodes.len() - begin;
+        self.nodes
+            .push(Node::new(field, self.cursor.at, Value::End));
+        self.nodes[begin].span = u16::try_from(span).unwrap_or(0);
     }
 
     fn array(&mut self, op: &Op, at: u32) -> Result<(), Fault> {
@@ -262,6 +257,7 @@ impl<'p> Decoder<'p, '_, '_> {
         if u64::from(n) * u64::from(element.min_size) > u64::from(self.cursor.remaining()) {
             return Err(Fault::Bad("more elements than the message has room for"));
         }
+        let begin = self.nodes.len();
         self.push(at, Value::Array { n });
         if element.op.ty == Type::Struct {
             for _ in 0..n {
@@ -273,11 +269,7 @@ impl<'p> Decoder<'p, '_, '_> {
                 self.op(&element.op)?;
             }
         }
-        self.nodes.push(Node {
-            field: op.field,
-            at: self.cursor.at,
-            value: Value::End,
-        });
+        self.end(op.field, begin);
         Ok(())
     }
 

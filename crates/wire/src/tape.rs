@@ -54,14 +54,35 @@ pub enum Value {
     },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Node {
     /// Elements of an array carry the array's field, `End` carries what it ends.
     pub field: FieldId,
     /// Offset in the message (`View` coordinates) where the field begins; for `Records` where its
     /// content begins.
     pub at: u32,
+    /// Of an array or a struct: nodes up to its `End`, that included, so that readers pass over them at once; 0 where they have to
+    /// walk, since it has no end or more nodes than are counted.
+    pub span: u16,
     pub value: Value,
+}
+
+/// By what was read: a node of a tape that was cut is the same as that of the whole one, and its span is not.
+impl PartialEq for Node {
+    fn eq(&self, other: &Node) -> bool {
+        (self.field, self.at, self.value) == (other.field, other.at, other.value)
+    }
+}
+
+impl Node {
+    pub fn new(field: FieldId, at: u32, value: Value) -> Node {
+        Node {
+            field,
+            at,
+            span: 0,
+            value,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -222,6 +243,21 @@ impl<'t> Iterator for Fields<'t> {
             self.rest = rest;
             return Some(Field { node, inner: &[] });
         }
+        // a tape that was cut may end before
+        if let Some(end) = usize::from(node.span).checked_sub(1)
+            && let Some((inner, behind)) = rest.split_at_checked(end)
+            && let Some((_, behind)) = behind.split_first()
+        {
+            self.rest = behind;
+            return Some(Field { node, inner });
+        }
+        self.walk(node, rest)
+    }
+}
+
+impl<'t> Fields<'t> {
+    /// An array or a struct of which only its `End` tells where it ends.
+    fn walk(&mut self, node: &'t Node, rest: &'t [Node]) -> Option<Field<'t>> {
         let mut depth = 1;
         for (i, inside) in rest.iter().enumerate() {
             match inside.value {
@@ -247,11 +283,7 @@ mod tests {
     use super::*;
 
     fn node(field: FieldId, value: Value) -> Node {
-        Node {
-            field,
-            at: 0,
-            value,
-        }
+        Node::new(field, 0, value)
     }
 
     fn topics() -> Tape {
@@ -290,6 +322,40 @@ mod tests {
             [1, 2]
         );
         assert_eq!(tape.walk().last().map(|(depth, _)| depth), Some(0));
+    }
+
+    /// The spans that a decoder writes.
+    fn with_spans(mut tape: Tape) -> Tape {
+        let mut open = Vec::new();
+        for i in 0..tape.nodes.len() {
+            match tape.nodes[i].value {
+                Value::Array { .. } | Value::Struct => open.push(i),
+                Value::End => {
+                    let begin: usize = open.pop().expect("an End ends something");
+                    tape.nodes[begin].span = (i - begin) as u16;
+                }
+                _ => {}
+            }
+        }
+        tape
+    }
+
+    #[test]
+    fn spans_lead_where_walking_does_also_in_a_cut_tape() {
+        let (walked, spanned) = (topics(), with_spans(topics()));
+        for n in 0..=walked.nodes.len() {
+            let fields = |tape: &Tape| {
+                let nodes = Object::new(&tape.nodes[..n]);
+                let all = |object: Object| -> Vec<(Node, Vec<Node>)> {
+                    object
+                        .fields()
+                        .map(|f| (*f.node, f.inner.to_vec()))
+                        .collect()
+                };
+                (all(nodes), nodes.items(2).map(all).collect::<Vec<_>>())
+            };
+            assert_eq!(fields(&walked), fields(&spanned), "{n} nodes");
+        }
     }
 
     #[test]

@@ -68,14 +68,7 @@ fn walk(view: &View) -> (Vec<Batch>, bool) {
         start: 0,
         captured,
     };
-    let mut batches = Batches::new(
-        view,
-        &Node {
-            field: 1,
-            at: 0,
-            value,
-        },
-    );
+    let mut batches = Batches::new(view, &Node::new(1, 0, value));
     let found = batches.by_ref().collect();
     (found, batches.is_incomplete())
 }

@@ -28,13 +28,7 @@ impl Message {
     }
 
     fn value(&mut self, field: u16, json: &Json) {
-        let push = |m: &mut Message, value| {
-            m.tape.nodes.push(Node {
-                field,
-                at: 0,
-                value,
-            })
-        };
+        let push = |m: &mut Message, value| m.tape.nodes.push(Node::new(field, 0, value));
         match json {
             Json::Null => push(self, Value::Null),
             Json::Bool(b) => push(self, Value::Bool(*b)),
