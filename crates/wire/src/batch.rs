@@ -82,6 +82,16 @@ const LOG_OVERHEAD: u32 = 12;
 /// Of magic 2, up to the first record.
 const HEADER: u32 = 61;
 
+/// The bytes of the next number; zeros behind the end, which no caller reaches.
+#[inline]
+fn next<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
+    let Some((number, behind)) = rest.split_first_chunk() else {
+        return [0; N];
+    };
+    *rest = behind;
+    *number
+}
+
 /// The batches of a records field, as far as their headers were captured.
 pub struct Batches<'v> {
     cursor: Cursor<'v>,
@@ -113,10 +123,11 @@ impl<'v> Batches<'v> {
         let start = self.cursor.at;
         self.cursor.limit = self.end;
         let c = &mut self.cursor;
-        let base_offset = c.i64().ok()?;
-        let length = u32::try_from(c.i32().ok()?).ok()?;
-        let epoch_or_crc = c.i32().ok()?;
-        let magic = c.i8().ok()?;
+        let mut head: &[u8] = &c.array::<17>().ok()?;
+        let base_offset = i64::from_be_bytes(next(&mut head));
+        let length = u32::try_from(i32::from_be_bytes(next(&mut head))).ok()?;
+        let epoch_or_crc = i32::from_be_bytes(next(&mut head));
+        let magic = i8::from_be_bytes(next(&mut head));
         let size = LOG_OVERHEAD.checked_add(length)?;
         // What a control batch says of its record's lengths does not lead beyond it.
         c.limit = self.end.min(start.saturating_add(size));
@@ -143,14 +154,15 @@ impl<'v> Batches<'v> {
     ) -> Option<Batch> {
         let c = &mut self.cursor;
         c.skip(4).ok()?;
-        let attributes = c.i16().ok()?;
-        let last_delta = c.i32().ok()?;
-        let base_timestamp = c.i64().ok()?;
-        let max_timestamp = c.i64().ok()?;
-        let producer_id = c.i64().ok()?;
-        let producer_epoch = c.i16().ok()?;
-        let base_sequence = c.i32().ok()?;
-        let records = u32::try_from(c.i32().ok()?).ok()?;
+        let mut head: &[u8] = &c.array::<40>().ok()?;
+        let attributes = i16::from_be_bytes(next(&mut head));
+        let last_delta = i32::from_be_bytes(next(&mut head));
+        let base_timestamp = i64::from_be_bytes(next(&mut head));
+        let max_timestamp = i64::from_be_bytes(next(&mut head));
+        let producer_id = i64::from_be_bytes(next(&mut head));
+        let producer_epoch = i16::from_be_bytes(next(&mut head));
+        let base_sequence = i32::from_be_bytes(next(&mut head));
+        let records = u32::try_from(i32::from_be_bytes(next(&mut head))).ok()?;
         let control = attributes & 0x20 != 0;
         Some(Batch {
             at: 0,

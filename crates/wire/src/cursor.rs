@@ -29,6 +29,7 @@ pub(crate) struct Cursor<'v> {
 }
 
 impl<'v> Cursor<'v> {
+    #[inline]
     pub(crate) fn new(view: &View<'v>, at: u32) -> Cursor<'v> {
         let run = view
             .holes
@@ -107,8 +108,22 @@ impl<'v> Cursor<'v> {
     /// An unsigned varint of at most 32 bits.
     #[inline]
     pub(crate) fn uvarint(&mut self) -> Result<u32, Fault> {
+        // lengths and counts are small
+        if self.pos < self.run_end
+            && self.at < self.limit
+            && let Some(&byte) = self.data.get(self.pos)
+            && byte < 0x80
+        {
+            self.pos += 1;
+            self.at += 1;
+            return Ok(u32::from(byte));
+        }
+        self.long_uvarint()
+    }
+
+    fn long_uvarint(&mut self) -> Result<u32, Fault> {
         let mut value = 0u64;
-        for shift in (0..35).step_by(7) {
+        for shift in [0, 7, 14, 21, 28] {
             let byte = self.array::<1>()?[0];
             value |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
