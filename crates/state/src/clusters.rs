@@ -30,6 +30,27 @@ struct Entry {
     node_id: Option<i32>,
 }
 
+/// What tells of clusters and brokers.
+enum Telling {
+    /// A broker list.
+    List,
+    /// What the client expects of the broker (KIP-1242).
+    Expected,
+    /// The cluster id in a request.
+    Asked,
+}
+
+impl Telling {
+    fn of(api_key: i16) -> Option<Telling> {
+        match api_key {
+            3 | 60 => Some(Telling::List),
+            18 => Some(Telling::Expected),
+            1 | 52..=54 | 59 | 62 | 80..=82 => Some(Telling::Asked),
+            _ => None,
+        }
+    }
+}
+
 pub(crate) struct Clusters {
     /// Union-find: a root is its own parent.
     parents: Vec<u32>,
@@ -83,94 +104,79 @@ impl Clusters {
 
     /// The cluster of a broker; a new one for an endpoint never seen.
     pub fn cluster(&mut self, broker: &Host) -> ClusterRef {
+        self.place(broker).0
+    }
+
+    /// The cluster of a broker, and the node that its endpoint is.
+    fn place(&mut self, broker: &Host) -> (ClusterRef, Option<i32>) {
         let key = self.broker_key(broker);
         let here = match self.endpoints.get(&key) {
-            Some(entry) => entry.cluster,
+            Some(entry) => *entry,
             None => {
                 let behind = broker
                     .process
                     .and_then(|p| self.processes.get(&p).map(|e| e.cluster));
                 let cluster = behind.unwrap_or_else(|| self.fresh());
-                self.endpoints.entry(key, || Entry {
+                *self.endpoints.entry(key, || Entry {
                     cluster,
                     node_id: None,
-                });
-                cluster
+                })
             }
         };
-        match broker.process {
-            Some(process) => {
-                let behind = self
-                    .processes
-                    .entry(process, || Entry {
-                        cluster: here,
-                        node_id: None,
-                    })
-                    .cluster;
-                self.union(behind, here)
-            }
-            None => self.root(here),
-        }
+        let Some(process) = broker.process else {
+            return (self.root(here.cluster), here.node_id);
+        };
+        let entry = self.processes.entry(process, || Entry {
+            cluster: here.cluster,
+            node_id: None,
+        });
+        // a listener that no client was told of is the same node as the process's others
+        entry.node_id = here.node_id.or(entry.node_id);
+        let behind = *entry;
+        (self.union(behind.cluster, here.cluster), behind.node_id)
     }
 
     pub fn broker(&mut self, broker: &Host) -> Broker {
-        let cluster = self.cluster(broker);
-        let here = self
-            .endpoints
-            .peek(&self.broker_key(broker))
-            .and_then(|e| e.node_id);
-        // a listener that no client was told of is the same node as the process's others
-        let behind = broker.process.and_then(|p| self.processes.get(&p));
-        let node_id = match (here, behind) {
-            (Some(node), Some(entry)) => *entry.node_id.insert(node),
-            (Some(node), None) => node,
-            (
-                None,
-                Some(Entry {
-                    node_id: Some(node),
-                    ..
-                }),
-            ) => *node,
-            (None, _) => {
-                return Broker {
-                    cluster_id: self.id(cluster),
-                    node_id: None,
-                };
-            }
-        };
+        let (cluster, node_id) = self.place(broker);
         Broker {
             cluster_id: self.id(cluster),
-            node_id: Some(node_id),
+            node_id,
         }
     }
 
     /// Takes cluster ids and broker lists out of a call; true when the broker is now better known.
     pub fn learn(&mut self, call: &Call) -> bool {
-        let before = self.broker(&call.ends.broker);
-        match call.api_key {
-            3 | 60 => {
+        let broker = &call.ends.broker;
+        // most calls tell nothing, and what is known already takes looking up
+        let Some(telling) = Telling::of(call.api_key) else {
+            return false;
+        };
+        let before = self.broker(broker);
+        match telling {
+            Telling::List => {
                 if let Some(body) = call.response {
                     self.learn_list(call, &body);
                 }
             }
-            // what the client expects of the broker (KIP-1242) holds when the broker did not refuse
-            18 => {
+            // holds when the broker did not refuse
+            Telling::Expected => {
                 if let (Some(body), 0, true) = (call.request, call.error(), call.response.is_some())
                 {
-                    self.name(&call.ends.broker, &body.text(f::CLUSTER_ID));
+                    self.name(broker, &body.text(f::CLUSTER_ID));
                     if let Some(node) = body.root().int(f::NODE_ID).filter(|n| *n >= 0) {
-                        self.set_node(self.broker_key(&call.ends.broker), node as i32);
+                        self.set_node(self.broker_key(broker), node as i32);
                     }
                 }
             }
-            1 | 52..=54 | 59 | 62 | 80..=82 if before.cluster_id.is_empty() => {
-                if let (Some(body), 0) = (call.request, call.error()) {
-                    self.name(&call.ends.broker, &body.text(f::CLUSTER_ID));
+            Telling::Asked => {
+                if before.cluster_id.is_empty()
+                    && let (Some(body), 0) = (call.request, call.error())
+                {
+                    self.name(broker, &body.text(f::CLUSTER_ID));
                 }
             }
-            _ => return false,
         }
-        self.broker(&call.ends.broker) != before
+        self.broker(broker) != before
     }
 
     /// Metadata's and DescribeCluster's broker lists.

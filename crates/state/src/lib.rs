@@ -148,7 +148,7 @@ impl State {
             self.groups.rekey(root);
         }
         self.topics
-            .learn(call, &self.clusters.id(cluster), &mut lesson.names);
+            .learn(call, || self.clusters.id(cluster), &mut lesson.names);
         self.readers
             .learn(call, cluster, &self.topics, &mut lesson.late_groups);
         let deduced = self

@@ -126,41 +126,53 @@ impl Readers {
             return false;
         };
         let root = request.root();
-        let group = request.text(f::GROUP_ID);
-        let member = request.text(f::MEMBER_ID);
+        // functions: most calls have neither
+        let group = || request.text(f::GROUP_ID);
         // a new member is given its id
-        let given = call
-            .response
-            .map(|r| r.text(f::MEMBER_ID))
-            .filter(|id| !id.is_empty())
-            .unwrap_or(member);
-        let member = given.as_ref();
+        let member = || {
+            call.response
+                .map(|r| r.text(f::MEMBER_ID))
+                .filter(|id| !id.is_empty())
+                .unwrap_or_else(|| request.text(f::MEMBER_ID))
+        };
         match call.api_key {
-            11 => self.seen(call, cluster, &group, member, subscribed_topics(&request)),
+            11 => self.seen(
+                call,
+                cluster,
+                &group(),
+                &member(),
+                subscribed_topics(&request),
+            ),
             14 => {
                 let topics = call.response.map(|r| names(assigned_topics(&r)));
-                self.seen(call, cluster, &group, member, topics.unwrap_or_default())
+                self.seen(
+                    call,
+                    cluster,
+                    &group(),
+                    &member(),
+                    topics.unwrap_or_default(),
+                )
             }
-            12 => self.seen(call, cluster, &group, member, Vec::new()),
+            12 => self.seen(call, cluster, &group(), &member(), Vec::new()),
             13 if root.get(f::MEMBERS).is_some() => {
                 for m in root.items(f::MEMBERS) {
                     let member = request.str(&m, f::MEMBER_ID).unwrap_or_default();
-                    self.left(call, cluster, &group, &member);
+                    self.left(call, cluster, &group(), &member);
                 }
                 false
             }
-            13 => self.left(call, cluster, &group, member),
+            13 => self.left(call, cluster, &group(), &member()),
             68 | 88 if root.int(f::MEMBER_EPOCH).is_some_and(|e| e < 0) => {
-                self.left(call, cluster, &group, member)
+                self.left(call, cluster, &group(), &member())
             }
             68 => {
                 let topics = heartbeat_topics(call, &request);
-                self.seen(call, cluster, &group, member, topics)
+                self.seen(call, cluster, &group(), &member(), topics)
             }
-            88 => self.seen(call, cluster, &group, member, source_topics(&request)),
+            88 => self.seen(call, cluster, &group(), &member(), source_topics(&request)),
             8 | 28 => {
                 let topics = topics_of(&request, root.items(f::TOPICS));
-                self.seen(call, cluster, &group, member, topics)
+                self.seen(call, cluster, &group(), &member(), topics)
             }
             9 if root.get(f::GROUPS).is_some() => {
                 let mut new = false;
@@ -174,7 +186,7 @@ impl Readers {
             }
             9 => {
                 let topics = topics_of(&request, root.items(f::TOPICS));
-                self.seen(call, cluster, &group, "", topics)
+                self.seen(call, cluster, &group(), "", topics)
             }
             _ => false,
         }
