@@ -70,6 +70,12 @@ fn write_table(
         out,
         "    const TABLE: usize = {index};\n    fn write(&self, columns: &mut [Column]) {{"
     )?;
+    // one check instead of one for each column
+    writeln!(
+        out,
+        "        let columns: &mut [Column; {}] = columns.try_into().expect(\"a batch has its table's columns\");",
+        columns.len()
+    )?;
     for (i, (column, kind)) in columns.iter().enumerate() {
         let value = if kind.ends_with('?') {
             format!("self.{}", field(column))

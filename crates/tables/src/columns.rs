@@ -53,19 +53,20 @@ impl Column {
         }
     }
 
-    /// Without values, with room for as many as this has: a column that grows from nothing is copied
-    /// as often as its length doubles.
+    /// Without values, with room for some more than this has: a column that grows from nothing is copied
+    /// as often as its length doubles, and one that has just too little room once more.
     fn again(&self) -> Self {
+        let room = |len: usize| len + len / 4;
         let data = match &self.data {
-            Data::Bool(bits) => Data::Bool(Vec::with_capacity(bits.len())),
-            Data::Int(values) => Data::Int(Vec::with_capacity(values.len())),
-            Data::Float(values) => Data::Float(Vec::with_capacity(values.len())),
+            Data::Bool(bits) => Data::Bool(Vec::with_capacity(room(bits.len()))),
+            Data::Int(values) => Data::Int(Vec::with_capacity(room(values.len()))),
+            Data::Float(values) => Data::Float(Vec::with_capacity(room(values.len()))),
             Data::Str { offsets, bytes } => {
-                let mut begun = Vec::with_capacity(offsets.len());
+                let mut begun = Vec::with_capacity(room(offsets.len()));
                 begun.push(0);
                 Data::Str {
                     offsets: begun,
-                    bytes: Vec::with_capacity(bytes.len()),
+                    bytes: Vec::with_capacity(room(bytes.len())),
                 }
             }
         };

@@ -4,7 +4,7 @@ use kafkascope_state::{State, TopicKey};
 use kafkascope_wire::fields::f;
 
 use crate::{
-    Map,
+    answers::Answers,
     columns::Batches,
     rows::KafkaCommits,
     seen::{Seen, typed_row},
@@ -38,15 +38,15 @@ pub(crate) fn write(seen: &Seen, state: &State, out: &mut Batches) {
                 topic_id: &text.id,
                 partition: index,
                 offset: offset,
-                error_code: errors.get(&(key.clone(), index)).copied(),
+                error_code: errors.get(&key, index).copied(),
                 response_time: seen.response_ns(),
             }));
         }
     }
 }
 
-fn errors(seen: &Seen) -> Map<(TopicKey, i64), i64> {
-    let mut errors = Map::default();
+fn errors(seen: &Seen) -> Answers<i64> {
+    let mut errors = Answers::None;
     let Some(response) = seen.call.response else {
         return errors;
     };
@@ -59,7 +59,7 @@ fn errors(seen: &Seen) -> Map<(TopicKey, i64), i64> {
                 partition.int(f::PARTITION_INDEX),
                 partition.int(f::ERROR_CODE),
             ) {
-                errors.insert((key.clone(), index), error);
+                errors.insert(key.clone(), index, error);
             }
         }
     }

@@ -198,11 +198,18 @@ impl Connections {
 
     /// Lets a connection's session do something, then turns what it yields into rows.
     fn session(&mut self, id: ConnId, act: impl FnOnce(&mut Session, &mut dyn FnMut(Item))) {
+        let Some(conn) = self.conns.get_mut(&id) else {
+            return;
+        };
+        act(&mut conn.session, &mut |item| self.items.push(item));
+        // half of all pieces are requests, which yield nothing yet
+        if self.items.is_empty() {
+            return;
+        }
         let Some(mut conn) = self.conns.remove(&id) else {
             return;
         };
         let mut items = std::mem::take(&mut self.items);
-        act(&mut conn.session, &mut |item| items.push(item));
         for item in items.drain(..) {
             self.item(id, &mut conn, item);
         }

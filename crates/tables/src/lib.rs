@@ -1,5 +1,6 @@
 //! The tables' columns, the rows that calls become, and the pipeline that joins the stages.
 
+mod answers;
 pub mod arrow;
 pub mod body;
 pub mod catalogue;

@@ -4,7 +4,7 @@ use kafkascope_state::{State, TopicKey};
 use kafkascope_wire::{fields::f, tape::Object};
 
 use crate::{
-    Map,
+    answers::Answers,
     columns::Batches,
     firsts::First,
     records::{Records, millis},
@@ -36,7 +36,7 @@ pub(crate) fn write(seen: &Seen, state: &State, out: &mut Batches) {
             let Some(records) = Records::of(&partition, &request.view, seen.request_outcome) else {
                 continue;
             };
-            let answer = answers.get(&(key.clone(), index));
+            let answer = answers.get(&key, index);
             let error_code = answer.and_then(|a| a.int(f::ERROR_CODE));
             let base_offset = answer
                 .and_then(|a| a.int(f::BASE_OFFSET))
@@ -70,8 +70,8 @@ pub(crate) fn write(seen: &Seen, state: &State, out: &mut Batches) {
     }
 }
 
-fn answers<'t>(seen: &Seen<'t>) -> Map<(TopicKey, i64), Object<'t>> {
-    let mut answers = Map::default();
+fn answers<'t>(seen: &Seen<'t>) -> Answers<Object<'t>> {
+    let mut answers = Answers::None;
     let Some(response) = seen.call.response else {
         return answers;
     };
@@ -81,7 +81,7 @@ fn answers<'t>(seen: &Seen<'t>) -> Map<(TopicKey, i64), Object<'t>> {
         };
         for partition in topic.items(f::PARTITION_RESPONSES) {
             if let Some(index) = partition.int(f::INDEX) {
-                answers.insert((key.clone(), index), partition);
+                answers.insert(key.clone(), index, partition);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Topics as columns show them, and `kafka_topic_names`.
 
-use std::fmt::Write;
+use std::{fmt::Write, sync::Arc};
 
 use kafkascope_state::{Assignment, LearnedName, State, TopicKey, uuid_text};
 
@@ -9,7 +9,7 @@ use crate::{body::write_string, columns::Batches, rows::KafkaTopicNames};
 /// A topic's name where it is known, its id where that is on the wire.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TopicText {
-    pub name: String,
+    pub name: Arc<str>,
     pub id: String,
 }
 
@@ -17,14 +17,11 @@ impl TopicText {
     pub fn of(key: &TopicKey, state: &State) -> Self {
         match key {
             TopicKey::Name(name) => TopicText {
-                name: name.to_string(),
+                name: name.clone(),
                 id: String::new(),
             },
             TopicKey::Id(id) => TopicText {
-                name: state
-                    .topic_name(id)
-                    .map(|n| n.to_string())
-                    .unwrap_or_default(),
+                name: state.topic_name(id).cloned().unwrap_or_default(),
                 id: uuid_text(id),
             },
         }

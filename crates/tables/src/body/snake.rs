@@ -112,6 +112,13 @@ pub fn write(
     true
 }
 
+/// A key as it stands in JSON behind another value: as one text, since bodies are mostly keys.
+macro_rules! key {
+    ($name:literal) => {
+        concat!(",\"", $name, "\":")
+    };
+}
+
 struct Shape<'w, 'v> {
     out: &'w mut String,
     api_key: i16,
@@ -173,11 +180,10 @@ impl Shape<'_, '_> {
         }
     }
 
+    /// One of `key!`.
     fn key(&mut self, key: &str) {
-        self.separate();
-        self.out.push('"');
-        self.out.push_str(key);
-        self.out.push_str("\":");
+        let begin = usize::from(std::mem::replace(&mut self.empty, false));
+        self.out.push_str(&key[begin..]);
     }
 
     fn int(&mut self, key: &str, object: Object, field: FieldId, absent: i64) {
@@ -201,7 +207,7 @@ impl Shape<'_, '_> {
 
     /// The name on the wire, or the one that belongs to the id; the id itself follows where there is one.
     fn topic(&mut self, object: Object, field: FieldId) {
-        self.key("name");
+        self.key(key!("name"));
         let id = object.uuid(f::TOPIC_ID).filter(|id| *id != [0; 16]);
         match (object.str(self.view, field), id) {
             (Some(name), _) => json::write_string(self.out, &name),
@@ -214,7 +220,7 @@ impl Shape<'_, '_> {
 
     fn topic_id(&mut self, object: Object) {
         if let Some(id) = object.uuid(f::TOPIC_ID) {
-            self.key("topic_id");
+            self.key(key!("topic_id"));
             json::write_uuid(self.out, &id);
         }
     }
@@ -234,7 +240,7 @@ impl Shape<'_, '_> {
     }
 
     fn records(&mut self, object: Object) {
-        self.key("message_set");
+        self.key(key!("message_set"));
         let size = match object.value(f::RECORDS) {
             Some(Value::Records { size, .. }) => size,
             _ => 0,
@@ -245,13 +251,13 @@ impl Shape<'_, '_> {
     }
 
     fn produce_request(&mut self, root: Object) {
-        self.str("transactional_id", root, f::TRANSACTIONAL_ID);
-        self.int("acks", root, f::ACKS, 0);
-        self.int("timeout_ms", root, f::TIMEOUT_MS, 0);
-        self.items("topics", root, f::TOPIC_DATA, |w, topic| {
+        self.str(key!("transactional_id"), root, f::TRANSACTIONAL_ID);
+        self.int(key!("acks"), root, f::ACKS, 0);
+        self.int(key!("timeout_ms"), root, f::TIMEOUT_MS, 0);
+        self.items(key!("topics"), root, f::TOPIC_DATA, |w, topic| {
             w.topic(topic, f::NAME);
-            w.items("partitions", topic, f::PARTITION_DATA, |w, p| {
-                w.int("index", p, f::INDEX, -1);
+            w.items(key!("partitions"), topic, f::PARTITION_DATA, |w, p| {
+                w.int(key!("index"), p, f::INDEX, -1);
                 w.records(p);
             });
             w.topic_id(topic);
@@ -259,52 +265,52 @@ impl Shape<'_, '_> {
     }
 
     fn produce_response(&mut self, root: Object) {
-        self.items("topics", root, f::RESPONSES, |w, topic| {
+        self.items(key!("topics"), root, f::RESPONSES, |w, topic| {
             w.topic(topic, f::NAME);
-            w.items("partitions", topic, f::PARTITION_RESPONSES, |w, p| {
-                w.int("index", p, f::INDEX, -1);
-                w.int("error_code", p, f::ERROR_CODE, 0);
-                w.int("base_offset", p, f::BASE_OFFSET, -1);
-                w.int("log_append_time_ms", p, f::LOG_APPEND_TIME_MS, -1);
-                w.int("log_start_offset", p, f::LOG_START_OFFSET, -1);
-                w.items("record_errors", p, f::RECORD_ERRORS, |w, e| {
-                    w.int("batch_index", e, f::BATCH_INDEX, -1);
-                    w.str("error_message", e, f::BATCH_INDEX_ERROR_MESSAGE);
+            w.items(key!("partitions"), topic, f::PARTITION_RESPONSES, |w, p| {
+                w.int(key!("index"), p, f::INDEX, -1);
+                w.int(key!("error_code"), p, f::ERROR_CODE, 0);
+                w.int(key!("base_offset"), p, f::BASE_OFFSET, -1);
+                w.int(key!("log_append_time_ms"), p, f::LOG_APPEND_TIME_MS, -1);
+                w.int(key!("log_start_offset"), p, f::LOG_START_OFFSET, -1);
+                w.items(key!("record_errors"), p, f::RECORD_ERRORS, |w, e| {
+                    w.int(key!("batch_index"), e, f::BATCH_INDEX, -1);
+                    w.str(key!("error_message"), e, f::BATCH_INDEX_ERROR_MESSAGE);
                 });
-                w.str("error_message", p, f::ERROR_MESSAGE);
+                w.str(key!("error_message"), p, f::ERROR_MESSAGE);
                 w.rest(p, PRODUCED);
             });
             w.topic_id(topic);
         });
-        self.int("throttle_time_ms", root, f::THROTTLE_TIME_MS, 0);
+        self.int(key!("throttle_time_ms"), root, f::THROTTLE_TIME_MS, 0);
         self.rest(root, &[f::RESPONSES, f::THROTTLE_TIME_MS]);
     }
 
     fn fetch_request(&mut self, root: Object) {
         let replica = root.object(f::REPLICA_STATE).unwrap_or(root);
-        self.int("replica_id", replica, f::REPLICA_ID, -1);
-        self.int("session_id", root, f::SESSION_ID, 0);
-        self.int("session_epoch", root, f::SESSION_EPOCH, -1);
-        self.items("topics", root, f::TOPICS, |w, topic| {
+        self.int(key!("replica_id"), replica, f::REPLICA_ID, -1);
+        self.int(key!("session_id"), root, f::SESSION_ID, 0);
+        self.int(key!("session_epoch"), root, f::SESSION_EPOCH, -1);
+        self.items(key!("topics"), root, f::TOPICS, |w, topic| {
             w.topic(topic, f::TOPIC);
-            w.items("partitions", topic, f::PARTITIONS, |w, p| {
-                w.int("index", p, f::PARTITION, -1);
-                w.int("current_leader_epoch", p, f::CURRENT_LEADER_EPOCH, -1);
-                w.int("fetch_offset", p, f::FETCH_OFFSET, -1);
-                w.int("last_fetched_epoch", p, f::LAST_FETCHED_EPOCH, -1);
-                w.int("log_start_offset", p, f::LOG_START_OFFSET, -1);
-                w.int("partition_max_bytes", p, f::PARTITION_MAX_BYTES, 0);
+            w.items(key!("partitions"), topic, f::PARTITIONS, |w, p| {
+                w.int(key!("index"), p, f::PARTITION, -1);
+                w.int(key!("current_leader_epoch"), p, f::CURRENT_LEADER_EPOCH, -1);
+                w.int(key!("fetch_offset"), p, f::FETCH_OFFSET, -1);
+                w.int(key!("last_fetched_epoch"), p, f::LAST_FETCHED_EPOCH, -1);
+                w.int(key!("log_start_offset"), p, f::LOG_START_OFFSET, -1);
+                w.int(key!("partition_max_bytes"), p, f::PARTITION_MAX_BYTES, 0);
                 w.rest(p, ASKED);
             });
             w.topic_id(topic);
         });
         self.items(
-            "forgotten_topics",
+            key!("forgotten_topics"),
             root,
             f::FORGOTTEN_TOPICS_DATA,
             |w, topic| {
                 w.topic(topic, f::TOPIC);
-                w.array("partitions_indices", |w| {
+                w.array(key!("partitions_indices"), |w| {
                     for p in topic.elements(f::PARTITIONS).filter_map(|p| p.int()) {
                         w.separate();
                         json::write_int(w.out, p);
@@ -313,32 +319,37 @@ impl Shape<'_, '_> {
                 w.topic_id(topic);
             },
         );
-        self.str("rack_id", root, f::RACK_ID);
+        self.str(key!("rack_id"), root, f::RACK_ID);
         self.rest(root, FETCH);
     }
 
     fn fetch_response(&mut self, root: Object) {
-        self.int("throttle_time_ms", root, f::THROTTLE_TIME_MS, 0);
-        self.int("error_code", root, f::ERROR_CODE, 0);
-        self.int("session_id", root, f::SESSION_ID, 0);
-        self.items("topics", root, f::RESPONSES, |w, topic| {
+        self.int(key!("throttle_time_ms"), root, f::THROTTLE_TIME_MS, 0);
+        self.int(key!("error_code"), root, f::ERROR_CODE, 0);
+        self.int(key!("session_id"), root, f::SESSION_ID, 0);
+        self.items(key!("topics"), root, f::RESPONSES, |w, topic| {
             w.topic(topic, f::TOPIC);
-            w.items("partitions", topic, f::PARTITIONS, |w, p| {
-                w.int("index", p, f::PARTITION_INDEX, -1);
-                w.int("error_code", p, f::ERROR_CODE, 0);
-                w.int("high_watermark", p, f::HIGH_WATERMARK, -1);
-                w.int("last_stable_offset", p, f::LAST_STABLE_OFFSET, -1);
-                w.int("log_start_offset", p, f::LOG_START_OFFSET, -1);
+            w.items(key!("partitions"), topic, f::PARTITIONS, |w, p| {
+                w.int(key!("index"), p, f::PARTITION_INDEX, -1);
+                w.int(key!("error_code"), p, f::ERROR_CODE, 0);
+                w.int(key!("high_watermark"), p, f::HIGH_WATERMARK, -1);
+                w.int(key!("last_stable_offset"), p, f::LAST_STABLE_OFFSET, -1);
+                w.int(key!("log_start_offset"), p, f::LOG_START_OFFSET, -1);
                 w.items(
-                    "aborted_transactions",
+                    key!("aborted_transactions"),
                     p,
                     f::ABORTED_TRANSACTIONS,
                     |w, t| {
-                        w.int("producer_id", t, f::PRODUCER_ID, -1);
-                        w.int("first_offset", t, f::FIRST_OFFSET, -1);
+                        w.int(key!("producer_id"), t, f::PRODUCER_ID, -1);
+                        w.int(key!("first_offset"), t, f::FIRST_OFFSET, -1);
                     },
                 );
-                w.int("preferred_read_replica", p, f::PREFERRED_READ_REPLICA, -1);
+                w.int(
+                    key!("preferred_read_replica"),
+                    p,
+                    f::PREFERRED_READ_REPLICA,
+                    -1,
+                );
                 w.records(p);
                 w.rest(p, FETCHED);
             });
@@ -356,8 +367,8 @@ impl Shape<'_, '_> {
     }
 
     fn metadata_request(&mut self, root: Object) {
-        self.items("topics", root, f::TOPICS, |w, topic| {
-            w.key("topic_id");
+        self.items(key!("topics"), root, f::TOPICS, |w, topic| {
+            w.key(key!("topic_id"));
             match topic.uuid(f::TOPIC_ID).filter(|id| *id != [0; 16]) {
                 Some(id) => json::write_uuid(w.out, &id),
                 None => w.out.push_str("\"\""),
@@ -365,71 +376,76 @@ impl Shape<'_, '_> {
             w.topic(topic, f::NAME);
         });
         self.bool(
-            "allow_auto_topic_creation",
+            key!("allow_auto_topic_creation"),
             root,
             f::ALLOW_AUTO_TOPIC_CREATION,
         );
         self.bool(
-            "include_cluster_authorized_operations",
+            key!("include_cluster_authorized_operations"),
             root,
             f::INCLUDE_CLUSTER_AUTHORIZED_OPERATIONS,
         );
         self.bool(
-            "include_topic_authorized_operations",
+            key!("include_topic_authorized_operations"),
             root,
             f::INCLUDE_TOPIC_AUTHORIZED_OPERATIONS,
         );
     }
 
     fn join_request(&mut self, root: Object) {
-        self.str("group_id", root, f::GROUP_ID);
-        self.int("session_timeout_ms", root, f::SESSION_TIMEOUT_MS, -1);
-        self.int("rebalance_timeout_ms", root, f::REBALANCE_TIMEOUT_MS, -1);
-        self.str("member_id", root, f::MEMBER_ID);
-        self.str("group_instance_id", root, f::GROUP_INSTANCE_ID);
-        self.str("protocol_type", root, f::PROTOCOL_TYPE);
-        self.items("protocols", root, f::PROTOCOLS, |w, p| {
-            w.str("protocol", p, f::NAME);
+        self.str(key!("group_id"), root, f::GROUP_ID);
+        self.int(key!("session_timeout_ms"), root, f::SESSION_TIMEOUT_MS, -1);
+        self.int(
+            key!("rebalance_timeout_ms"),
+            root,
+            f::REBALANCE_TIMEOUT_MS,
+            -1,
+        );
+        self.str(key!("member_id"), root, f::MEMBER_ID);
+        self.str(key!("group_instance_id"), root, f::GROUP_INSTANCE_ID);
+        self.str(key!("protocol_type"), root, f::PROTOCOL_TYPE);
+        self.items(key!("protocols"), root, f::PROTOCOLS, |w, p| {
+            w.str(key!("protocol"), p, f::NAME);
             w.rest(p, &[f::NAME]);
         });
         self.rest(root, JOIN);
     }
 
     fn join_response(&mut self, root: Object) {
-        self.int("throttle_time_ms", root, f::THROTTLE_TIME_MS, 0);
-        self.int("error_code", root, f::ERROR_CODE, 0);
-        self.int("generation_id", root, f::GENERATION_ID, -1);
-        self.str("protocol_type", root, f::PROTOCOL_TYPE);
-        self.str("protocol_name", root, f::PROTOCOL_NAME);
-        self.str("leader", root, f::LEADER);
-        self.str("member_id", root, f::MEMBER_ID);
-        self.items("members", root, f::MEMBERS, |w, m| {
-            w.str("member_id", m, f::MEMBER_ID);
-            w.str("group_instance_id", m, f::GROUP_INSTANCE_ID);
+        self.int(key!("throttle_time_ms"), root, f::THROTTLE_TIME_MS, 0);
+        self.int(key!("error_code"), root, f::ERROR_CODE, 0);
+        self.int(key!("generation_id"), root, f::GENERATION_ID, -1);
+        self.str(key!("protocol_type"), root, f::PROTOCOL_TYPE);
+        self.str(key!("protocol_name"), root, f::PROTOCOL_NAME);
+        self.str(key!("leader"), root, f::LEADER);
+        self.str(key!("member_id"), root, f::MEMBER_ID);
+        self.items(key!("members"), root, f::MEMBERS, |w, m| {
+            w.str(key!("member_id"), m, f::MEMBER_ID);
+            w.str(key!("group_instance_id"), m, f::GROUP_INSTANCE_ID);
             w.rest(m, &[f::MEMBER_ID, f::GROUP_INSTANCE_ID]);
         });
         self.rest(root, JOINED);
     }
 
     fn sync_request(&mut self, root: Object) {
-        self.str("group_id", root, f::GROUP_ID);
-        self.int("generation_id", root, f::GENERATION_ID, -1);
-        self.str("member_id", root, f::MEMBER_ID);
-        self.str("group_instance_id", root, f::GROUP_INSTANCE_ID);
-        self.str("protocol_type", root, f::PROTOCOL_TYPE);
-        self.str("protocol_name", root, f::PROTOCOL_NAME);
-        self.items("assignments", root, f::ASSIGNMENTS, |w, m| {
-            w.str("member_id", m, f::MEMBER_ID);
+        self.str(key!("group_id"), root, f::GROUP_ID);
+        self.int(key!("generation_id"), root, f::GENERATION_ID, -1);
+        self.str(key!("member_id"), root, f::MEMBER_ID);
+        self.str(key!("group_instance_id"), root, f::GROUP_INSTANCE_ID);
+        self.str(key!("protocol_type"), root, f::PROTOCOL_TYPE);
+        self.str(key!("protocol_name"), root, f::PROTOCOL_NAME);
+        self.items(key!("assignments"), root, f::ASSIGNMENTS, |w, m| {
+            w.str(key!("member_id"), m, f::MEMBER_ID);
             w.rest(m, &[f::MEMBER_ID]);
         });
         self.rest(root, SYNC);
     }
 
     fn sync_response(&mut self, root: Object) {
-        self.int("throttle_time_ms", root, f::THROTTLE_TIME_MS, 0);
-        self.int("error_code", root, f::ERROR_CODE, 0);
-        self.str("protocol_type", root, f::PROTOCOL_TYPE);
-        self.str("protocol_name", root, f::PROTOCOL_NAME);
+        self.int(key!("throttle_time_ms"), root, f::THROTTLE_TIME_MS, 0);
+        self.int(key!("error_code"), root, f::ERROR_CODE, 0);
+        self.str(key!("protocol_type"), root, f::PROTOCOL_TYPE);
+        self.str(key!("protocol_name"), root, f::PROTOCOL_NAME);
         self.rest(root, SYNCED);
     }
 }
