@@ -42,6 +42,12 @@ impl Pairs {
         Some((found.api_key, found.api_version))
     }
 
+    /// Correlation id and time of the request that came last of those that wait.
+    pub(crate) fn newest(&self) -> Option<(i32, i64)> {
+        let exchange = self.pending.back()?;
+        Some((exchange.correlation_id, exchange.request.as_ref()?.first_ns))
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.pending.is_empty()
     }

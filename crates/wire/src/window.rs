@@ -77,8 +77,11 @@ impl Window {
         self.open.clear();
     }
 
-    pub(crate) fn last_ns(&self) -> i64 {
-        self.pieces.back().map_or(i64::MIN, |p| p.1)
+    /// Whether these bytes stand anywhere in the newest pieces, those from `since_ns` on.
+    pub(crate) fn has_since(&self, since_ns: i64, number: [u8; 4]) -> bool {
+        let newest = self.pieces.iter().rev();
+        let first = newest.take_while(|p| p.1 >= since_ns).last();
+        first.is_some_and(|p| self.bytes[p.0..].windows(4).any(|w| w == number))
     }
 
     pub(crate) fn add_open(&mut self, at: usize) {
@@ -110,6 +113,25 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_is_looked_for_in_what_is_new() {
+        let mut window = Window::default();
+        window.push(1, &[0, 0, 0, 7, 9]);
+        window.push(5, &[0, 0]);
+        window.push(6, &[0, 8]);
+        for (since_ns, number, found) in [
+            (1, 7, true),
+            (2, 7, false),
+            (5, 8, true),
+            (6, 8, false),
+            (7, 8, false),
+            (1, 6, false),
+        ] {
+            let has = window.has_since(since_ns, i32::to_be_bytes(number));
+            assert_eq!(has, found, "{number} since {since_ns}");
+        }
+    }
 
     #[test]
     fn pieces_keep_their_times_when_the_front_goes() {
