@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from kafkascope.analysis import rebalance_epochs, rebalances
 from kafkascope.analysis.grouped import grouped
+from kafkascope.analysis.numpy_columns import NO_TEXT, ZERO, combined, ints
 from kafkascope.analysis.rebalance_state import Group, Row
 
 SECOND = 1_000_000_000
@@ -155,7 +157,13 @@ class Memberships:
 
     def take_traffic(self, commits: pa.Table, fetch: pa.Table) -> None:
         """Rows of ``kafka_commits`` and ``kafka_fetch``: they tell who uses a group without members, and who reads."""
-        done = commits.filter(pc.and_(pc.not_equal(commits["group_id"], ""), pc.is_in(pc.fill_null(commits["error_code"], 0), pa.array([0]))))
+        self._take_commits(commits)
+        self._take_reads(fetch)
+
+    def _take_commits(self, commits: pa.Table) -> None:
+        if commits.num_rows == 0:
+            return
+        done = commits.filter(pc.and_(pc.not_equal(commits["group_id"], NO_TEXT), pc.equal(pc.fill_null(commits["error_code"], ZERO), ZERO)))
         for row in grouped(done, ["cluster_id", "group_id", "member_id", "client_id", "client_addr"], ("time_", "max"), ("generation", "max")):
             info = self.of(row["cluster_id"], row["group_id"])
             info.last_ns = max(info.last_ns, row["time__max"])
@@ -164,11 +172,17 @@ class Memberships:
             elif row["generation_max"] < 0 and not info.kind:
                 # Offsets committed from outside of any membership, as a consumer that assigns itself does.
                 info.kind = "simple"
-        read = fetch.filter(pc.and_(pc.not_equal(fetch["group_id"], ""), pc.less(fetch["replica_id"], 0)))
-        for row in grouped(read, ["cluster_id", "group_id", "client_id", "client_addr"], ("time_", "max")):
-            info = self.of(row["cluster_id"], row["group_id"])
-            info.last_ns = max(info.last_ns, row["time__max"])
-            self._heard(info, f"{row['client_id']} {row['client_addr']}", row["time__max"], info.readers)
+
+    def _take_reads(self, fetch: pa.Table) -> None:
+        readers, of_reader = combined(*(fetch[name] for name in ("cluster_id", "group_id", "client_id", "client_addr")))
+        last = np.zeros(len(readers), np.int64)
+        consumers = ints(fetch["replica_id"], 0) < 0
+        np.maximum.at(last, of_reader[consumers], ints(fetch["time_"], 0)[consumers])
+        for (cluster_id, group_id, client_id, client_addr), at_ns in zip(readers, last.tolist(), strict=True):
+            if group_id and at_ns:
+                info = self.of(cluster_id, group_id)
+                info.last_ns = max(info.last_ns, at_ns)
+                self._heard(info, f"{client_id} {client_addr}", at_ns, info.readers)
 
     def _heard(self, info: Info, who: str, at_ns: int, into: dict[str, int] | None = None) -> None:
         into = info.heard if into is None else into

@@ -23,6 +23,7 @@ from kafkascope.analysis import judge, lag, share_samples, shares, told, transac
 from kafkascope.analysis.findings.finding import Finding
 from kafkascope.analysis.grouped import grouped
 from kafkascope.analysis.membership import HEARTBEATS, Memberships
+from kafkascope.analysis.numpy_columns import NO_TEXT, ZERO
 from kafkascope.analysis.tracker import SECOND, Tracker
 from kafkascope.analysis.traffic import EVENT_COLUMNS, Traffic
 from kafkascope.analysis.verdict import Status, Verdict
@@ -41,9 +42,6 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "kafka_topic_names": ("time_", "topic_id", "topic"),
 }  # fmt: skip
 TELLING = pa.array([*told.APIS, *transactions.APIS, *shares.APIS, *HEARTBEATS], pa.int64())
-
-# Arrow looks into the import system each time that it is given a number or a text instead.
-_ZERO, _NO_TEXT = pa.scalar(0, pa.int64()), pa.scalar("")
 
 #: Rows that wait for the next step; beyond, the oldest are dropped and counted.
 MAX_WAITING_ROWS = 2_000_000
@@ -103,7 +101,7 @@ class Monitor:
         batch = batch.select([name for name in columns if name in batch.schema.names])
         if table == "kafka_events.beta":
             counted = batch.select(list(EVENT_COLUMNS))
-            telling = pc.or_(pc.is_in(batch["req_cmd"], TELLING), pc.greater(pc.fill_null(batch["throttle_ms"], _ZERO), _ZERO))
+            telling = pc.or_(pc.is_in(batch["req_cmd"], TELLING), pc.greater(pc.fill_null(batch["throttle_ms"], ZERO), ZERO))
             batch = batch.filter(telling) if telling.true_count else batch.slice(0, 0)
         with self._lock:
             if table == "kafka_events.beta":
@@ -173,7 +171,7 @@ class Monitor:
                 self.memberships.forget(row["cluster_id"], row["group_id"])
         self.watch.take_fetch(fetch)
         self.watch.transactions.take(produce, ended)
-        self.watch.take_throttled(events.filter(pc.greater(pc.fill_null(events["throttle_ms"], 0), 0)))
+        self.watch.take_throttled(events.filter(pc.greater(events["throttle_ms"], ZERO)))
 
     def know_clusters(self, tables: Mapping[str, pa.Table]) -> None:
         """The clusters in rows that are still to come: of a recording they are known from the start."""
@@ -189,7 +187,7 @@ class Monitor:
         named = dict(tables)
         for name, table in tables.items():
             if "cluster_id" in table.column_names and table.num_rows:
-                unnamed = pc.equal(table["cluster_id"], _NO_TEXT)
+                unnamed = pc.equal(table["cluster_id"], NO_TEXT)
                 if pc.any(unnamed).as_py():
                     column = pc.if_else(unnamed, only, table["cluster_id"])
                     named[name] = table.set_column(table.column_names.index("cluster_id"), "cluster_id", column)
@@ -418,10 +416,11 @@ def _no_rows(name: str) -> pa.Table:
 
 
 def _of(events: pa.Table, api: pa.ChunkedArray, apis: Sequence[int]) -> pa.Table:
-    return events.filter(pc.is_in(api, pa.array(apis, pa.int64())))
+    return events.filter(pc.is_in(api, pa.array(apis, pa.int64()))) if events.num_rows else events
 
 
 def _table(name: str, rows: Sequence[tuple[Any, ...]]) -> pa.Table:
     schema = catalogue.load()[name].schema
-    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
-    return pa.table([pa.array(list(c), f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
+    if not rows:
+        return schema.empty_table()
+    return pa.table([pa.array(list(c), f.type) for c, f in zip(zip(*rows, strict=True), schema, strict=True)], schema=schema)

@@ -9,6 +9,9 @@ import pyarrow.compute as pc
 
 Ints = npt.NDArray[np.int64]
 
+#: What columns are compared with. Of a number or a text of Python's Arrow asks the import system each time whether it is a time zone.
+ZERO, NO_TEXT = pa.scalar(0, pa.int64()), pa.scalar("")
+
 
 def ints(column: pa.ChunkedArray, null: int) -> Ints:
     """The numbers of a column, null as this one. Not to be written to."""

@@ -64,7 +64,7 @@ class OffsetRun:
         return int(self.rows[3].min(initial=BEYOND))
 
     def kept(self, keep: npt.NDArray[np.bool_]) -> OffsetRun:
-        """Those of the ranges."""
+        """The ranges of which ``keep`` is true."""
         return self if keep.all() else OffsetRun(self.rows.take(np.flatnonzero(keep), axis=1))
 
     def around(self, partition: Ints, offset: Ints) -> Around:

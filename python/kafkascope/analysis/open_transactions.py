@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kafkascope.analysis.grouped import grouped
+from kafkascope.analysis.numpy_columns import ZERO
 
 MAX_TRANSACTIONS = 10_000
 _PLACE = ("cluster_id", "transactional_id", "topic", "topic_id", "partition", "client_id")
@@ -35,7 +36,7 @@ class OpenTransactions:
                 last_end[cluster_id, row["transactional_id"]] = row["time__max"]
         for key, end_ns in last_end.items():
             self._keep(key, {place: tuple(w for w in writes if w.time_ns > end_ns) for place, writes in self._open.get(key, {}).items()})
-        written = produce.filter(pc.and_(pc.is_valid(produce["transactional_id"]), pc.greater_equal(pc.fill_null(produce["base_offset"], -1), 0)))
+        written = produce.filter(pc.and_(pc.is_valid(produce["transactional_id"]), pc.greater_equal(produce["base_offset"], ZERO)))
         for row in grouped(_after(written, last_end), _PLACE, ("base_offset", "min"), ("time_", "min")):
             transaction = self._open.setdefault((row["cluster_id"], row["transactional_id"]), {})
             place = (row["topic"] or row["topic_id"], row["partition"])

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kafkascope.analysis.numpy_columns import combined, ints
+from kafkascope.analysis.numpy_columns import NO_TEXT, combined, ints
 from kafkascope.analysis.ranges import OffsetRanges
 from kafkascope.analysis.tracker import Tracker
 from kafkascope.pxl.lower.names import KAFKA_ERRORS
@@ -27,7 +27,6 @@ OTHER = "(other)"
 #: Columns of ``kafka_events.beta`` that are counted.
 EVENT_COLUMNS = ("time_", "req_cmd_name", "client_id", "error_code", "latency", "throttle_ms")
 _DELIVERED = ["cluster_id", "topic", "topic_id", "partition", "group_id", "first_offset", "response_time"]
-_NO_TEXT = pa.scalar("")
 
 
 @dataclass(slots=True)
@@ -145,7 +144,7 @@ class Traffic:
 
     def _take_deliveries(self, tracker: Tracker, fetch: pa.Table, rows: Ints) -> None:
         """From the answer to the Produce that brought a batch's first record to the answer of the Fetch that delivered it."""
-        told = pc.and_(pc.is_valid(fetch["first_offset"]), pc.and_(pc.is_valid(fetch["response_time"]), pc.not_equal(fetch["group_id"], _NO_TEXT)))
+        told = pc.and_(pc.is_valid(fetch["first_offset"]), pc.and_(pc.is_valid(fetch["response_time"]), pc.not_equal(fetch["group_id"], NO_TEXT)))
         rows = rows[told.to_numpy()[rows]]
         if len(rows) == 0:
             return

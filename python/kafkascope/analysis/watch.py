@@ -25,6 +25,7 @@ from kafkascope.analysis.findings import (
 from kafkascope.analysis.findings.finding import SECOND, Finding
 from kafkascope.analysis.grouped import grouped
 from kafkascope.analysis.membership import Memberships
+from kafkascope.analysis.numpy_columns import ZERO
 from kafkascope.analysis.open_transactions import OpenTransactions
 from kafkascope.analysis.tracker import Tracker
 
@@ -62,18 +63,19 @@ class Watch:
 
     def take_fetch(self, fetch: pa.Table) -> None:
         """Rows of ``kafka_fetch``."""
-        consumers = fetch.filter(pc.and_(pc.less(fetch["replica_id"], 0), pc.is_valid(fetch["response_time"])))
-        failed = consumers.filter(pc.not_equal(consumers["error_code"], 0))
+        answered = pc.and_(pc.less(fetch["replica_id"], ZERO), pc.is_valid(fetch["response_time"]))
         if self._failing:
-            good = consumers.filter(pc.equal(consumers["error_code"], 0))
-            clients = {client for _, _, client, _, _ in self._failing}
-            good = good.filter(pc.is_in(good["client_id"], pa.array(list(clients), pa.string())))
-            for row in grouped(good, ["cluster_id", "client_addr", "client_id", "topic", "topic_id", "partition"], ("response_time", "max")):
+            clients = pa.array(list({client for _, _, client, _, _ in self._failing}), pa.string())
+            good = pc.and_(pc.and_(answered, pc.equal(fetch["error_code"], ZERO)), pc.is_in(fetch["client_id"], clients))
+            for row in grouped(fetch.filter(good), ["cluster_id", "client_addr", "client_id", "topic", "topic_id", "partition"], ("response_time", "max")):
                 known = self._failing.get(_failing_key(row))
                 if known is not None and known.last <= row["response_time_max"]:
                     del self._failing[_failing_key(row)]
+        failed = pc.and_(answered, pc.not_equal(fetch["error_code"], ZERO))
+        if not pc.any(failed).as_py():
+            return
         columns = ["cluster_id", "client_addr", "client_id", "group_id", "topic", "topic_id", "partition", "error_code", "response_time"]
-        for row in failed.select(columns).sort_by("response_time").to_pylist():
+        for row in fetch.select(columns).filter(failed).sort_by("response_time").to_pylist():
             entry = self._failing.get(_failing_key(row))
             if entry is None:
                 if len(self._failing) >= _MAX_FAILING:

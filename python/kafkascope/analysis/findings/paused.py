@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from kafkascope.analysis.findings.finding import SECOND, Finding, span, times
+from kafkascope.analysis.numpy_columns import ints
 
 KIND = "paused"
 
 #: A client that has records it has not worked off asks for no more; it must come back within this (Kafka's default of max.poll.interval.ms).
 WORKING_NS = 300 * SECOND
+#: An offset that is not known, where it must not be less than another.
+_UNKNOWN = int(np.iinfo(np.int64).max)
 
 
 def find(partitions: pa.Table, *, now_ns: int, after_ns: int = 30 * SECOND, reading_ns: int = 10 * SECOND) -> list[Finding]:
@@ -20,14 +23,13 @@ def find(partitions: pa.Table, *, now_ns: int, after_ns: int = 30 * SECOND, read
     the partition and does not read at all looks the same from here; the sentence says what was seen. A slow consumer is not a paused one:
     who has committed less than was delivered still works, for ``WORKING_NS``.
     """
-    at = partitions["position_at"].fill_null(0)
-    waiting = pc.and_(pc.greater(partitions["read_lag"].fill_null(0), 0), pc.and_(pc.greater(at, 0), pc.less(at, now_ns - after_ns)))
-    works = pc.and_(pc.less(partitions["committed"], partitions["position"]).fill_null(False), pc.greater_equal(at, now_ns - WORKING_NS))
-    waiting = pc.and_(waiting, pc.invert(works))
-    found = partitions.filter(waiting).select(["cluster_id", "group_id", "topic", "partition", "position_at", "read_lag"]).to_pylist()
-    if not found:
+    at = ints(partitions["position_at"], 0)
+    works = (ints(partitions["committed"], _UNKNOWN) < ints(partitions["position"], -1)) & (at >= now_ns - WORKING_NS)
+    waiting = (ints(partitions["read_lag"], 0) > 0) & (at > 0) & (at < now_ns - after_ns) & ~works
+    if not waiting.any():
         return []
-    reading = partitions.filter(pc.greater_equal(at, now_ns - reading_ns))
+    found = partitions.select(["cluster_id", "group_id", "topic", "partition", "position_at", "read_lag"]).filter(pa.array(waiting)).to_pylist()
+    reading = partitions.filter(pa.array(at >= now_ns - reading_ns))
     readers = set(zip(reading["cluster_id"].to_pylist(), reading["group_id"].to_pylist(), strict=True))
     found = [row for row in found if (row["cluster_id"], row["group_id"]) in readers]
     return [
