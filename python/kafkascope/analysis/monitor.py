@@ -98,7 +98,8 @@ class Monitor:
         columns = NEEDED.get(table)
         if columns is None or batch.num_rows == 0:
             return
-        batch = batch.select([name for name in columns if name in batch.schema.names])
+        present = frozenset(batch.schema.names)
+        batch = batch.select([name for name in columns if name in present])
         if table == "kafka_events.beta":
             counted = batch.select(list(EVENT_COLUMNS))
             telling = pc.or_(pc.is_in(batch["req_cmd"], TELLING), pc.greater(pc.fill_null(batch["throttle_ms"], ZERO), ZERO))
