@@ -17,7 +17,7 @@ pub struct ClusterRef(u32);
 pub(crate) type BrokerKey = (u32, SocketAddr);
 
 /// What is known of the broker at one end.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Broker {
     /// Empty while unknown.
     pub cluster_id: Arc<str>,
@@ -104,11 +104,28 @@ impl Clusters {
 
     /// The cluster of a broker; a new one for an endpoint never seen.
     pub fn cluster(&mut self, broker: &Host) -> ClusterRef {
-        self.place(broker).0
+        self.find(broker).0
+    }
+
+    pub fn broker(&mut self, broker: &Host) -> Broker {
+        self.place(broker).1
+    }
+
+    /// Both of the above, for whoever needs both: finding a broker takes several look-ups.
+    pub fn place(&mut self, broker: &Host) -> (ClusterRef, Broker) {
+        let (cluster, node_id) = self.find(broker);
+        let cluster_id = self.id(cluster);
+        (
+            cluster,
+            Broker {
+                cluster_id,
+                node_id,
+            },
+        )
     }
 
     /// The cluster of a broker, and the node that its endpoint is.
-    fn place(&mut self, broker: &Host) -> (ClusterRef, Option<i32>) {
+    fn find(&mut self, broker: &Host) -> (ClusterRef, Option<i32>) {
         let key = self.broker_key(broker);
         let here = match self.endpoints.get(&key) {
             Some(entry) => *entry,
@@ -134,14 +151,6 @@ impl Clusters {
         entry.node_id = here.node_id.or(entry.node_id);
         let behind = *entry;
         (self.union(behind.cluster, here.cluster), behind.node_id)
-    }
-
-    pub fn broker(&mut self, broker: &Host) -> Broker {
-        let (cluster, node_id) = self.place(broker);
-        Broker {
-            cluster_id: self.id(cluster),
-            node_id,
-        }
     }
 
     /// Takes cluster ids and broker lists out of a call; true when the broker is now better known.

@@ -86,6 +86,8 @@ impl Stats {
 /// What a call taught, for the rows about it.
 #[derive(Clone, Debug, Default)]
 pub struct Lesson {
+    /// What is known of the broker by now.
+    pub broker: Broker,
     /// Topic names that are new, or whose cluster is now known.
     pub names: Vec<LearnedName>,
     pub group_events: Vec<GroupEvent>,
@@ -141,24 +143,24 @@ impl State {
             ..Lesson::default()
         };
         lesson.ends_changed |= self.clients.learn(call);
-        let cluster = self.clusters.cluster(&call.ends.broker);
+        let cluster;
+        (cluster, lesson.broker) = self.clusters.place(&call.ends.broker);
         if self.clusters.take_merged() {
             let root = |c| self.clusters.root(c);
             self.readers.rekey(root);
             self.groups.rekey(root);
         }
         self.topics
-            .learn(call, || self.clusters.id(cluster), &mut lesson.names);
+            .learn(call, &lesson.broker.cluster_id, &mut lesson.names);
         self.readers
             .learn(call, cluster, &self.topics, &mut lesson.late_groups);
         let deduced = self
             .groups
             .learn(call, cluster, &self.topics, &mut lesson.group_events);
         if let Some((id, name)) = deduced {
-            let cluster_id = self.clusters.id(cluster);
-            let source = "deduced";
+            let (cluster_id, source) = (&lesson.broker.cluster_id, "deduced");
             self.topics
-                .add(id, &name, &cluster_id, source, &mut lesson.names);
+                .add(id, &name, cluster_id, source, &mut lesson.names);
         }
         lesson.fetch = self
             .sessions

@@ -127,13 +127,8 @@ impl Topics {
         }
     }
 
-    /// Takes the pairs of name and id out of a call; `cluster_id` is asked for each, which most calls have none of.
-    pub fn learn(
-        &mut self,
-        call: &Call,
-        cluster_id: impl Fn() -> Arc<str>,
-        new: &mut Vec<LearnedName>,
-    ) {
+    /// Takes the pairs of name and id out of a call.
+    pub fn learn(&mut self, call: &Call, cluster_id: &Arc<str>, new: &mut Vec<LearnedName>) {
         // before KRaft the controller tells the brokers in requests, everybody else is told in responses
         let body = match call.api_key {
             4 | 6 => call.request,
@@ -143,7 +138,7 @@ impl Topics {
         let root = body.root();
         let mut pair = |topic: Object, name, source| {
             if let (Some(id), Some(name)) = (topic.uuid(f::TOPIC_ID), body.str(&topic, name)) {
-                self.add(id, &name, &cluster_id(), source, new);
+                self.add(id, &name, cluster_id, source, new);
             }
         };
         match call.api_key {

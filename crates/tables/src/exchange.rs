@@ -41,15 +41,14 @@ impl Connections {
             response: body(exchange.response.as_ref(), &response_tape, response),
         };
         let lesson = self.state.learn(&call);
-        let broker = self.state.broker(&conn.ends.broker);
         let seen = Seen {
             exchange,
             call,
             ends: &conn.text,
             request_outcome: request.map(|r| r.outcome),
             response_outcome: response.map(|r| r.outcome),
-            cluster_id: broker.cluster_id,
-            node_id: broker.node_id,
+            cluster_id: lesson.broker.cluster_id.clone(),
+            node_id: lesson.broker.node_id,
             software: self
                 .state
                 .software(&conn.ends, id, exchange.client_id.as_deref())

@@ -35,7 +35,14 @@ impl<'a> View<'a> {
     /// A string of this message; bytes that are not UTF-8 become U+FFFD.
     pub fn str(&self, value: Value) -> Option<Cow<'a, str>> {
         match value {
-            Value::Str { start, len } => Some(String::from_utf8_lossy(self.slice(start, len)?)),
+            Value::Str { start, len } => {
+                let bytes = self.slice(start, len)?;
+                // nearly all are, and asking for that alone is quicker
+                Some(match std::str::from_utf8(bytes) {
+                    Ok(text) => Cow::Borrowed(text),
+                    Err(_) => String::from_utf8_lossy(bytes),
+                })
+            }
             _ => None,
         }
     }
