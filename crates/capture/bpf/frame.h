@@ -3,16 +3,22 @@
 #ifndef FRAME_H
 #define FRAME_H
 
+INL void asked(struct sock_state *ss, __u32 corr, int for_records)
+{
+	ss->corr = corr;
+	if (for_records)
+		ss->fetches[ss->fetch_at++ & 15] = corr;
+}
+
 /* How much of a message is kept: record contents are not, everything else is. */
 INL __u32 limit_of(struct sock_state *ss, struct dir_state *d, const __u8 *p, int request)
 {
-	d->records = 0;
+	d->records = d->asks = 0;
 	d->resume = 0;
 	if (request) {
 		__u32 key = p[4] << 8 | p[5];
-		ss->corr = be32(p + 8);
-		if (key == FETCH || key == SHARE_FETCH)
-			ss->fetches[ss->fetch_at++ & 15] = ss->corr;
+		d->asks = key == FETCH || key == SHARE_FETCH;
+		asked(ss, be32(p + 8), d->asks);
 		if (key != PRODUCE)
 			return cfg_other_cap;
 		d->records = 1;
@@ -72,7 +78,7 @@ ONCE int step(struct sock_state *ss, struct src *s, struct ev *e, __u32 pos, __u
 		return -1;
 	__u32 n = n_tx & 0x3fffffff, tx = n_tx >> 31, blind = n_tx >> 30 & 1;
 	struct dir_state *d = tx ? &ss->d[1] : &ss->d[0];
-	__u32 left = n - pos, held = 0, lead = s->lead > pos ? s->lead - pos : 0;
+	__u32 left = n - pos, held = 0, first = 0, lead = s->lead > pos ? s->lead - pos : 0;
 	e->h.kind = K_NONE;
 	e->h.cap = 0;
 	d->wait = 0;
@@ -82,22 +88,28 @@ ONCE int step(struct sock_state *ss, struct src *s, struct ev *e, __u32 pos, __u
 		held = d->held;
 		if (held > HELD)
 			held = HELD;
-		__u32 want = held < need ? need - held : 0;
+		__u32 least = held < need ? need - held : 0, want = lead ? least : WINDOW + BATCH_HEADER;
+		if (least > left)
+			least = left;
 		if (want > left)
 			want = left;
-		if (want > HELD)
-			want = HELD;
-		__builtin_memcpy(e->d, d->head, HELD);
-		if (blind || (want && take(s, e, pos, want, held) != (int)want)) {
+		if (held)
+			__builtin_memcpy(e->d, d->head, HELD);
+		int got = blind ? -1 : take(s, e, pos, want, held);
+		/* A message may begin at the end of the memory that can be read. */
+		if (!blind && got < (int)least && want > least)
+			got = take(s, e, pos, least, held);
+		if (got < (int)least) {
 			d->sync = 0;
 			return -1;
 		}
-		__u32 have = held + want, size = be32(e->d);
+		first = got;
+		__u32 have = held + first, size = be32(e->d);
 		/* An empty SASL token has nothing to wait for. */
 		if (have < need && (have < 4 || size >= need - 4)) {
 			__builtin_memcpy(d->head, e->d, HELD);
 			d->held = have;
-			return want;
+			return first;
 		}
 		if (size < need - 4 || size > MESSAGE_MAX) {
 			d->sync = 0;
@@ -123,7 +135,7 @@ ONCE int step(struct sock_state *ss, struct src *s, struct ev *e, __u32 pos, __u
 			__u32 want = WINDOW + BATCH_HEADER, head;
 			if (want > use)
 				want = use;
-			int got = take(s, e, pos, want, held);
+			int got = first >= want ? (int)want : take(s, e, pos, want, held);
 			e->z = 0;
 			head = got > 0 ? find_batch(e, got + held, body + held, hop) : 0;
 			if (head > held && head <= want + held) {
@@ -155,7 +167,7 @@ ONCE int step(struct sock_state *ss, struct src *s, struct ev *e, __u32 pos, __u
 			keep = CHUNK;
 			use = CHUNK;
 		}
-		int got = take(s, e, pos, keep, held);
+		int got = first >= keep ? (int)keep : take(s, e, pos, keep, held);
 		if (got < 0)
 			got = 0;
 		if (got && got < keep)

@@ -12,6 +12,7 @@
 #include "place.h"
 #include "pids.h"
 #include "pairs.h"
+#include "lead.h"
 #include "payload.h"
 #include "lifetime.h"
 #include "syscalls.h"
@@ -52,7 +53,10 @@ INL int sock_length(struct sock *sk, int ret, int tx)
 	if (!tp)
 		return 0;
 	struct progress p = { tp->write_seq, tp->copied_seq, tp->rcv_nxt, sk->__sk_common.skc_state, sk->sk_shutdown };
-	payload(sk, ss, &call, &p, ret, tx, c);
+	__u32 first = first_seq(&p, ret, tx);
+	if (!tx && receives(call.nr) && led(ss, first, ret))
+		return 0;
+	payload(sk, ss, &call, first, ret, tx, c);
 	return tx && ss->closing ? closed(ss, payload_scratch(), c) : 0;
 }
 

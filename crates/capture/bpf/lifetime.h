@@ -11,8 +11,9 @@ INL void opened(struct sock *sk, struct sock_state *ss, int role)
 	ss->opened = bpf_ktime_get_ns();
 	READ(ss->d[1].next, ((struct tcp_sock *)sk)->write_seq);
 	addresses(sk, &ss->id);
-	/* An earlier connection between the same addresses and ports may have spoken something else. */
+	/* An earlier connection between the same addresses and ports may have spoken something else, or told of its bytes. */
 	bpf_map_delete_elem(&rejected, &ss->id.t);
+	bpf_map_delete_elem(&ends, &ss->id.t);
 }
 
 /* The socket has given its port back by now: what it was is in the state. */

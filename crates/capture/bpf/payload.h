@@ -100,7 +100,7 @@ ONCE int follow(struct sock_state *ss, struct src *s, struct ev *e, __u32 n_tx, 
 	return 1;
 }
 
-INL int payload(struct sock *sk, struct sock_state *ss, const struct call *call, const struct progress *p, __u32 n, int tx,
+INL int payload(struct sock *sk, struct sock_state *ss, const struct call *call, __u32 first, __u32 n, int tx,
 		struct stat *c)
 {
 	struct src s;
@@ -112,7 +112,7 @@ INL int payload(struct sock *sk, struct sock_state *ss, const struct call *call,
 	int blind = src_of(call, &s, tx);
 	if (blind)
 		c->no_buffer++;
-	e->base = first_seq(p, n, tx);
+	e->base = first;
 	if (!ss->id.has && !ss->looked_up)
 		older(sk, ss);
 	place(d, e->base, n);
@@ -132,7 +132,7 @@ INL int payload(struct sock *sk, struct sock_state *ss, const struct call *call,
 	__u32 pid = ss->id.pid;
 	if (who(sk, ss))
 		return 0;
-	if (ss->payloads < 4 || (ss->payloads & 15) == 7) {
+	if (due(ss)) {
 		if (bpf_map_lookup_elem(&rejected, &ss->id.t)) {
 			ss->verdict = V_NOT;
 			c->not_kafka++;
@@ -155,8 +155,12 @@ INL int payload(struct sock *sk, struct sock_state *ss, const struct call *call,
 	d->wait = 0;
 	__u32 from = e->base - d->held;
 	/* The first record of each end tells that it is here, and who it is. */
-	if (ss->paired && !tx && d->sync && d->count && pid == ss->id.pid)
-		s.lead = told_of(ss, from, e->base, n);
+	struct told *t = tx ? 0 : told_of(ss->other);
+	if (t) {
+		if (d->sync && d->count && pid == ss->id.pid)
+			s.lead = lead_of(t, from, e->base, n);
+		has_read(t, e->base + n);
+	}
 	if (!d->sync && !blind)
 		resync(ss, &s, e, n, tx);
 	__u32 n_tx = (n & 0x3fffffff) | (__u32)tx << 31 | (blind ? 1u << 30 : 0);
@@ -164,8 +168,8 @@ INL int payload(struct sock *sk, struct sock_state *ss, const struct call *call,
 		if (!follow(ss, &s, e, n_tx, c))
 			break;
 	__u32 pos = s.pos;
-	if (ss->paired && tx)
-		told(ss, from, e->base + n - d->held, pos >= n && !s.bad);
+	if (ss->other && tx)
+		tell(ss, from, e->base + n - d->held, pos >= n && !s.bad);
 	if (pos >= n)
 		return 0;
 	if (d->sync) {

@@ -17,6 +17,12 @@ struct src {
 };
 struct call { __u64 nr, a2, a3; };
 
+/* Into one's own memory. */
+INL int receives(__u64 nr)
+{
+	return nr == NR_read || nr == NR_readv || nr == NR_recvfrom || nr == NR_recvmsg;
+}
+
 /* Non-zero when the bytes are in no memory that can be read. */
 INL int src_of(const struct call *r, struct src *s, int tx)
 {

@@ -7,7 +7,7 @@
 volatile const __u32 cfg_records_cap = 8 << 20; /* bytes kept of a message that carries records */
 volatile const __u32 cfg_hop = 4096;          /* of a batch larger than this only the header is kept; 0: whole */
 volatile const __u32 cfg_other_cap = 8 << 20; /* bytes kept of any other message */
-volatile const __u32 cfg_wake = 1 << 20;      /* wake the reader when this many bytes wait */
+volatile const __u32 cfg_wake = 1 << 20;      /* wake the reader when this many bytes wait; a power of two */
 volatile const __u32 cfg_records = 0;         /* records of a processor in 2^WINDOW_BITS ns at most; 0: no limit */
 volatile const __u32 cfg_pid_ns = 0;          /* inode of the pid namespace whose ids are told; 0: the kernel's own ids */
 
@@ -21,7 +21,9 @@ volatile __u32 running SEC(".bss");
 #define TLS_HEADS 8              /* records of an older connection whose first bytes are told, so that user space can judge */
 #define TLS_RECORD (16384 + 2048) /* bytes in one at most, RFC 5246 6.2.3 */
 #define WINDOW_BITS 27
+#define WAKES 64 /* how often a processor looks whether so many bytes wait, while it tells as many */
 #define TLS_BYTES (1u << 20)
+#define TICKETS 16384 /* ends of connections that tell each other what they told, a power of two */
 #define TLS_NS 1000000000ull
 
 enum { V_UNKNOWN, V_KAFKA, V_NOT, V_TLS };
@@ -53,31 +55,38 @@ struct ids {
 	__u8 has, z[3];
 	struct tuple t;
 };
+/* Of a direction and of a socket, what following by the other end's lengths needs comes first: it lies in one cache line. */
 struct dir_state {
-	__u32 off, msg, lim; /* place in, length of, and bytes to keep of the message under way */
-	__u32 resume;        /* place up to which record contents are left out */
-	__u32 next;          /* sequence number expected */
-	__u32 skipped;       /* bytes since the last record */
-	__u32 count;         /* records made */
-	__u64 told;
-	__u16 tries;
+	__u32 off, msg; /* place in and length of the message under way */
+	__u32 next;     /* sequence number expected */
+	__u32 skipped;  /* bytes since the last record */
+	__u32 count;    /* records made */
 	__u8 held, sync, seen, wait, lost, records;
 	__u8 unread; /* bytes that could not be read since the last record */
-	__u8 z[7];
+	__u8 asks;   /* the message is a request for records */
+	__u32 lim;    /* bytes to keep of the message under way */
+	__u32 resume; /* place up to which record contents are left out */
+	__u16 tries;
+	__u8 z[6];
+	__u64 told;
 	__u8 head[HELD];
 };
 struct sock_state {
-	__u8 verdict, role, blind, looked_up, open_told, fetch_at, paired, closing;
+	__u8 verdict, role, blind, looked_up, open_told, fetch_at, closing, z;
 	__u32 payloads, corr;
-	__u32 tgid, z; /* the kernel's id of the process at work */
+	__u32 tgid;          /* the kernel's id of the process at work */
+	__u32 ticket, other; /* places in `told` of this end and of the other one on this host, see pairs.h */
+	struct dir_state d[2]; /* received, sent */
 	__u64 opened;
 	struct ids id;
-	struct dir_state d[2]; /* received, sent */
-	__u32 fetches[16];     /* correlation ids of requests whose response carries records */
+	__u32 fetches[16]; /* correlation ids of requests whose response carries records */
 };
 /* What one end has told of the bytes it sent, for the other end on this host: those in [from, to) need no second
- * copy, but for [gap, gap_end) that it could not read. Sequence numbers. */
-struct told { __u32 from, to, gap, gap_end, read, valid; };
+ * copy, but for [gap, gap_end) that it could not read. Sequence numbers.
+ * Of the last message that went whole in one call, two words that each begin with its sequence number, so that a
+ * reader sees whether they belong together: its length with bit 31 for a request for records, and the correlation id. */
+struct told { __u32 ticket, from, to, gap, gap_end, read, valid, z; __u64 message, corr, zz[2]; };
+_Static_assert(sizeof(struct told) == 64, "a cache line");
 struct stat { __u64 calls, judged, records, bytes, lost, not_kafka, no_buffer, no_state, overrun, paired, limited, mptcp, window, used; };
 
 struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 1 << 24); } ring SEC(".maps");
@@ -90,7 +99,10 @@ struct { __uint(type, BPF_MAP_TYPE_SK_STORAGE); __uint(map_flags, BPF_F_NO_PREAL
 struct { __uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 65536); __type(key, __u64); __type(value, struct sock_state); } sockets_lru SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 16384); __type(key, struct tuple); __type(value, __u32); } roles SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 16384); __type(key, struct tuple); __type(value, __u32); } rejected SEC(".maps");
-struct { __uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 16384); __type(key, struct tuple); __type(value, struct told); } ends SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 16384); __type(key, struct tuple); __type(value, __u32); } ends SEC(".maps");
+/* Nobody maps it into memory: such a map begins with a page, and so its values with a cache line. */
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(map_flags, BPF_F_MMAPABLE); __uint(max_entries, TICKETS); __type(key, __u32); __type(value, struct told); } told SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, __u32); __type(value, __u32); } tickets SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_LRU_HASH); __uint(max_entries, 16384); __type(key, __u32); __type(value, __u32); } users SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_HASH); __uint(max_entries, 1024); __type(key, __u32); __type(value, __u8); } excluded SEC(".maps");
 
@@ -200,7 +212,10 @@ ONCE int emit(struct ev *e, __u32 cap, struct stat *c)
 	barrier_var(size);
 	if (size > sizeof(struct hdr) + CHUNK + HELD)
 		return -1;
-	__u64 flags = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > cfg_wake ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	/* A reader that has much to read needs no interrupt for each record more. */
+	__u64 flags = BPF_RB_NO_WAKEUP;
+	if ((c->bytes ^ (c->bytes + size)) >= cfg_wake / WAKES && bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) > cfg_wake)
+		flags = BPF_RB_FORCE_WAKEUP;
 	if (bpf_ringbuf_output(&ring, &e->h, size, flags)) {
 		c->lost++;
 		return -1;

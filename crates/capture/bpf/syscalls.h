@@ -81,7 +81,10 @@ INL int on_sys_exit(struct pt_regs *r, __s64 ret)
 	READ(p.rcv_nxt, tp->rcv_nxt);
 	READ(p.state, sk->__sk_common.skc_state);
 	READ(p.shut, sk->sk_shutdown);
-	payload(sk, ss, &call, &p, ret, tx, c);
+	__u32 first = first_seq(&p, ret, tx);
+	if (!tx && led(ss, first, ret)) /* all calls that come here and receive do so to memory */
+		return 0;
+	payload(sk, ss, &call, first, ret, tx, c);
 	if (!tx || !ss->closing)
 		return 0;
 	closed(ss, payload_scratch(), c);

@@ -1,7 +1,7 @@
 """Speaks Kafka's framing over one TCP connection, the way the named case does, and says what went over it.
 
 Prints one line of JSON: the two ports and both streams in hexadecimal digits. A case that begins before the
-capture prints "ready" and waits for a line first."""
+capture prints "ready" and waits for a line first. "later <case>" is that case on a connection whose ends know each other."""
 
 import ctypes
 import itertools
@@ -224,17 +224,18 @@ def unread_by_the_sender(talk, write):
     plain(talk)
 
 
-def splice(talk):
-    def write(message):
-        out, into = os.pipe()
-        os.write(into, message)
-        left = len(message)
-        while left:
-            left -= os.splice(out, talk.client.fileno(), left)
-        os.close(out)
-        os.close(into)
+def spliced(sock, message):
+    out, into = os.pipe()
+    os.write(into, message)
+    left = len(message)
+    while left:
+        left -= os.splice(out, sock.fileno(), left)
+    os.close(out)
+    os.close(into)
 
-    unread_by_the_sender(talk, write)
+
+def splice(talk):
+    unread_by_the_sender(talk, lambda message: spliced(talk.client, message))
 
 
 def sendmmsg(talk):
@@ -427,6 +428,29 @@ def older_tls(talk):
         talk.answer(b"\x17\x03\x03\x01\x00" + b"s" * 256)
 
 
+def behind(talk):
+    """A receiver that comes later than the sender: several messages in several calls, several in one, one in two, and
+    one whose rest is read with a message that the sender could not read."""
+    plain(talk)
+    plain(talk)
+    for calls, last in (
+        ([METADATA, METADATA, PRODUCE], b""),
+        ([METADATA + PRODUCE, METADATA], b""),
+        ([METADATA + PRODUCE[:2], PRODUCE[2:]], b""),
+        ([METADATA], PRODUCE),
+        ([METADATA], PRODUCE),
+    ):
+        for call in calls:
+            talk.client.sendall(call)
+        exactly(talk.server, 4)
+        spliced(talk.client, last)
+        message = b"".join([*calls, last])
+        exactly(talk.server, len(message) - 4)
+        talk.sent += message
+        talk.answer(ANSWER, 4)
+    plain(talk)
+
+
 def flood(talk):
     for _ in range(400):
         talk.ask(METADATA)
@@ -474,5 +498,8 @@ if case in ("others", "older_others"):
 else:
     namespaces = sys.argv[3].split(",") if len(sys.argv) > 3 and sys.argv[3] else ()
     talk = Talk(host, namespaces, socket.IPPROTO_MPTCP if case == "mptcp" else 0)
-    globals()[case](talk)
+    if case.startswith("later "):
+        for _ in range(3):
+            plain(talk)
+    globals()[case.removeprefix("later ")](talk)
     talk.finish()

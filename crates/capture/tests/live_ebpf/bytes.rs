@@ -61,6 +61,34 @@ fn a_byte_is_copied_once_where_both_ends_are_here() {
     }
 }
 
+/// A receiver that follows by what the sender told goes on by itself where that ends, and in step.
+#[test]
+#[ignore = "needs root and eBPF"]
+fn every_byte_on_connections_whose_ends_know_each_other() {
+    let _alone = alone();
+    for hook in Hook::ALL {
+        for case in [
+            "split",
+            "peek",
+            "behind",
+            "splice",
+            "sendmmsg",
+            "handed_on",
+            "fin",
+            "huge",
+        ] {
+            let settings = Settings {
+                hook: Some(hook),
+                ..Settings::default()
+            };
+            let case = format!("later {case}");
+            let o = run_with(&settings, &case, "127.0.0.1", None);
+            whole(&o);
+            assert_eq!((count(&o, "open"), count(&o, "close")), (2, 2), "{case}");
+        }
+    }
+}
+
 #[test]
 #[ignore = "needs root and eBPF"]
 fn ipv6_is_ipv6_and_loopback_carries_its_namespace() {

@@ -13,12 +13,14 @@ fn sendfile_is_a_length_for_the_sender_and_bytes_for_the_receiver() {
             hook: Some(hook),
             ..Settings::default()
         };
-        let o = run_with(&settings, "sendfile", "127.0.0.1", None);
-        check(&o, true, &o.sent);
-        let both = check(&o, false, &o.answered);
-        assert_eq!(both.send.bytes.len(), o.answered.len() - 10_000);
-        assert_eq!(both.told().len(), o.answered.len());
-        assert!(o.source.stats().no_buffer > 0);
+        for case in ["sendfile", "later sendfile"] {
+            let o = run_with(&settings, case, "127.0.0.1", None);
+            check(&o, true, &o.sent);
+            let both = check(&o, false, &o.answered);
+            assert_eq!(both.send.bytes.len(), o.answered.len() - 10_000, "{case}");
+            assert_eq!(both.told().len(), o.answered.len(), "{case}");
+            assert!(o.source.stats().no_buffer > 0);
+        }
     }
 }
 
