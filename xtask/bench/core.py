@@ -1,6 +1,6 @@
-"""What the Rust core does in a second of one processor: streams through sessions and the decoder, segments into Arrow columns.
+"""What the Rust core does in a second of one processor: streams through sessions and the decoder, segments into Arrow columns; and what a small request costs.
 
-Prints the tables of two examples, which count the processor time of their own thread; nothing else has to be quiet.
+Prints the tables of three examples, which count the processor time of their own thread; nothing else has to be quiet.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = (("kafkascope-wire", "throughput"), ("kafkascope-tables", "pipeline"))
+EXAMPLES = (("kafkascope-wire", "throughput"), ("kafkascope-tables", "pipeline"), ("kafkascope-tables", "small"))
 
 
 def main() -> None:

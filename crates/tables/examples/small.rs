@@ -119,7 +119,7 @@ fn framed(parts: &[&[u8]]) -> Vec<u8> {
     [&(body.len() as u32).to_be_bytes()[..], &body].concat()
 }
 
-/// Versions 10, as librdkafka 2 asks.
+/// Version 10, as librdkafka 2 asks.
 fn produce(id: i32) -> (Vec<u8>, Vec<u8>) {
     let batch = batch();
     let size = [
