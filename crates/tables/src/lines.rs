@@ -228,10 +228,7 @@ impl Lines {
             out.push_str("null")
         }
         out.push_str(",\"apiVersion\":");
-        optional(
-            &mut out,
-            (exchange.api_version >= 0).then_some(i64::from(exchange.api_version)),
-        );
+        optional(&mut out, exchange.version().map(i64::from));
         out.push_str(",\"correlationId\":");
         optional(
             &mut out,

@@ -431,6 +431,25 @@ fn a_request_of_a_version_that_its_broker_refused_is_logged_as_the_broker_does()
 }
 
 #[test]
+fn a_version_is_any_number_that_a_header_says() {
+    let mut capture = Capture::default();
+    for (port, version) in [(5000, -2), (5001, i16::MIN), (5002, i16::MAX)] {
+        capture.open(1, port);
+        capture.client(2, port, &request(18, version, 1, false, b""));
+        capture.broker(3, port, &response(1, false, b"\0\x23\0\0\0\0"));
+    }
+    let versions: Vec<_> = capture
+        .lines()
+        .0
+        .iter()
+        .map(|l| l["apiVersion"].clone())
+        .collect();
+    assert_eq!(versions, [-2, -32768, 32767]);
+    let (text, _) = decode(&capture.bytes(), Format::Text);
+    assert!(text.contains("ApiVersions v-2 "), "{text}");
+}
+
+#[test]
 fn one_direction_alone_is_told() {
     let mut capture = Capture::default();
     for n in 0..6 {

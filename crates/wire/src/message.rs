@@ -64,6 +64,11 @@ impl Exchange {
         };
         message.as_ref().map(|message| (message, body_at))
     }
+
+    /// As its header says, any number; none where no header was seen, or there is none.
+    pub fn version(&self) -> Option<i16> {
+        (self.request.is_some() && !self.raw_sasl).then_some(self.api_version)
+    }
 }
 
 /// What the bytes of a connection are taken for.

@@ -29,9 +29,9 @@ pub(super) fn exchange(
         if apis::api(exchange.api_key).is_none() {
             let _ = write!(out, "({})", exchange.api_key);
         }
-        let _ = match exchange.api_version {
-            version @ 0.. => write!(out, " v{version}"),
-            _ => write!(out, " token"),
+        let _ = match exchange.version() {
+            Some(version) => write!(out, " v{version}"),
+            None => write!(out, " token"),
         };
     } else {
         out.push_str("response");
