@@ -431,6 +431,7 @@ def older_tls(talk):
 def behind(talk):
     """A receiver that comes later than the sender: several messages in several calls, several in one, one in two, and
     one whose rest is read with a message that the sender could not read."""
+    talk.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     plain(talk)
     plain(talk)
     for calls, last in (
