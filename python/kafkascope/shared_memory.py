@@ -7,6 +7,7 @@ over it as soon as it has the answer, and whatever happens to the file meanwhile
 
 from __future__ import annotations
 
+import json
 import mmap
 import os
 import socket
@@ -114,6 +115,11 @@ def read(file: int, place: Place) -> pa.RecordBatch:
         return pa.ipc.open_stream(buffer).read_next_batch()
     except (pa.ArrowException, StopIteration) as error:
         raise SharedMemoryError(f"no Arrow IPC stream of a batch: {error}") from error
+
+
+def say(connection: socket.socket, message: dict[str, Any]) -> None:
+    """One line to the other end."""
+    connection.sendall(json.dumps(message).encode() + b"\n")
 
 
 def lines(connection: socket.socket) -> Generator[bytes]:

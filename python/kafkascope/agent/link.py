@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.flight as flight
 
-from kafkascope.shared_memory import SUFFIX, SharedMemoryError, Window, lines
+from kafkascope.shared_memory import SUFFIX, SharedMemoryError, Window, lines, say
 from kafkascope.tokens import Token
 
 #: A server that vanished without a word is noticed, and an address where nobody answers is given up, in seconds.
@@ -62,10 +62,14 @@ class Destination:
 
     def connect(self, *, by_memory: bool = True) -> Link:
         """By shared memory where that can be; Flight tells what is wrong where nothing can be. Nothing is sent yet."""
-        if by_memory and not self.address.startswith("grpc"):
+        if by_memory and self.is_path:
             with contextlib.suppress(OSError):
                 return MemoryLink(self)
         return FlightLink(self)
+
+    @property
+    def is_path(self) -> bool:
+        return not self.address.startswith("grpc")
 
     @property
     def given_token(self) -> str:
@@ -92,7 +96,7 @@ class MemoryLink:
         assert self._window is not None
         places = self._window.write(item.batch for item in items)
         batches = [{"table": item.table, **item.tag(self._store.asid), "at": place.at, "length": place.length} for item, place in zip(items, places, strict=True)]
-        self._socket.sendall(json.dumps({"token": self._store.given_token, "batches": batches}).encode() + b"\n")
+        say(self._socket, {"token": self._store.given_token, "batches": batches})
         answer = json.loads(next(self._answers, b"{}"))
         if "failed" in answer:
             raise SharedMemoryError(str(answer["failed"]))
@@ -145,7 +149,7 @@ class FlightLink:
             if self._client is None:
                 address, root = self._store.address, self._store.root_certificate
                 extra = {"tls_root_certs": root} if root is not None else {}
-                self._client = flight.connect(address if address.startswith("grpc") else f"grpc+unix://{address}", generic_options=_CHANNEL, **extra)
+                self._client = flight.connect(f"grpc+unix://{address}" if self._store.is_path else address, generic_options=_CHANNEL, **extra)
             writer, reader = self._client.do_put(flight.FlightDescriptor.for_path(item.table), item.batch.schema, options)
             stream = self._streams[item.table] = _Stream(writer, reader, 0.0)
         stream.used = time.monotonic()

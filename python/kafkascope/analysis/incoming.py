@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from kafkascope.analysis import lag
 from kafkascope.analysis.numpy_columns import ints
-from kafkascope.analysis.offset_run import rightmost
+from kafkascope.analysis.offset_run import BEYOND, rightmost
 from kafkascope.analysis.windows import NONE
 
 Ints = npt.NDArray[np.int64]
@@ -62,7 +62,7 @@ def pair_key(part: Any, group: Any) -> Any:
 def first_times(packed: Ints, ts: Ints) -> tuple[list[int], list[int]]:
     """Each key once, with its earliest time."""
     keys, inverse = np.unique(packed, return_inverse=True)
-    first = np.full(len(keys), np.iinfo(np.int64).max)
+    first = np.full(len(keys), BEYOND)
     np.minimum.at(first, inverse, ts)
     return keys.tolist(), first.tolist()
 

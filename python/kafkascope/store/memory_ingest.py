@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kafkascope.shared_memory import Place, accepted, lines, read
+from kafkascope.shared_memory import Place, accepted, lines, read, say
 from kafkascope.store.intake import Intake, Line, Tag
 from kafkascope.tokens import Token
 
@@ -81,7 +81,7 @@ class SharedMemoryServer:
                 for message in messages:
                     if file is None or self._closing:
                         return
-                    agent.sendall(json.dumps(self._answer(file, message, line)).encode() + b"\n")
+                    say(agent, self._answer(file, message, line))
         except OSError:
             # The agent connects again and sends what has no answer; it says so where that is not over soon.
             return
@@ -96,7 +96,7 @@ class SharedMemoryServer:
         """``answers`` to all of a window's batches, or why it ``failed``; then the agent sends them by another way."""
         try:
             fields = json.loads(message)
-            if self._token is not None and self._token and not self._token.fits(str(fields.get("token", ""))):
+            if self._token and not self._token.fits(str(fields.get("token", ""))):
                 return {"failed": "the agent's token is missing, wrong or revoked"}
             return {"answers": [self._take(file, batch, line) for batch in fields["batches"]]}
         except (KeyError, TypeError, AttributeError):
