@@ -1,9 +1,9 @@
 """What watching costs: loads on a busy machine without anything, with ``px up``, with tcpdump, in turns within one run.
 
-Needs root, and a quiet machine for the ratios of throughput. On a machine whose processors are all at work, throughput is what processor time a unit of work takes,
-everybody's together; that ratio is printed too, since it scatters less. Four loads of a fixed amount: records of 1 KiB in batches, one small record a request, and,
-not Kafka, HTTP and processes that do nothing but send and receive. A round is without, with, with, without, so that what changes steadily on the machine cancels out; the first is thrown away.
-BENCH_ROUNDS (9) is how many there are: 9 take about 25 minutes. BENCH_TCPDUMP=0 leaves out tcpdump; BENCH_LOADS=3,4 runs some of the loads. The server keeps its rows in memory, as
+Needs root, and a quiet machine. Four loads of a fixed amount: records of 1 KiB in batches, one small record a request, and, not Kafka, HTTP and processes that do nothing but send and receive.
+A round is without, with, with, without, so that what changes steadily on the machine cancels out. What does not is measured beside it (``pace``): each ratio is told at one speed of the
+machine and as it was. On a machine whose processors are all at work, throughput is what processor time a unit of work takes, everybody's together; that ratio is printed too.
+BENCH_ROUNDS (16) is how many rounds there are: an hour for all, with tcpdump. BENCH_TCPDUMP=0 leaves out tcpdump; BENCH_LOADS=3,4 runs some of the loads. The server keeps its rows in memory, as
 beside a broker it would stand on another host; with BENCH_DATA=1 it stores them too, in a folder in memory as the broker's log is.
 """
 
@@ -28,8 +28,9 @@ import not_kafka
 import proc
 from interval import ratio
 from load import Records, Result
+from pace import Pace, looking, slowness
 
-ROUNDS = int(os.environ.get("BENCH_ROUNDS", 9))
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", 16))
 STORES = os.environ.get("BENCH_DATA") == "1"
 
 
@@ -52,8 +53,8 @@ def of_pairs(name: str, unit: str, amount: int, pair: not_kafka.Pair) -> Load:
 
 
 LOADS = (
-    of_records("1 KiB records in batches of 64", Records(1024, 1_000_000, batch=64, linger_ms=5, fetch_bytes=256 << 10, producers=1)),
-    of_records("100 B, one record a request", Records(100, 60_000, batch=1, linger_ms=0, fetch_bytes=64 << 10, producers=3)),
+    of_records("1 KiB records in batches of 64", Records(1024, 500_000, batch=64, linger_ms=5, fetch_bytes=256 << 10, producers=1)),
+    of_records("100 B, one record a request", Records(100, 30_000, batch=1, linger_ms=0, fetch_bytes=64 << 10, producers=3)),
     of_pairs("no Kafka: HTTP, 1 KiB an answer", "requests", 25_000, not_kafka.HTTP),
     of_pairs("no Kafka: 100 B back and forth, and nothing else", "round trips", 400_000, not_kafka.CALLS),
 )
@@ -63,6 +64,8 @@ LOADS = (
 class Turn:
     rate: float
     p99_ms: float
+    #: What a piece of work took meanwhile that has nothing to do with any of this.
+    slowness: float
     #: CPU seconds of the loaded processes, and of the watcher's by name.
     app_s: float
     watcher_s: dict[str, float]
@@ -102,19 +105,30 @@ def tcpdump() -> Iterator[dict[str, int]]:
             process.wait(20)
 
 
-def turn(load: Load, address: str, app: list[int], watcher: dict[str, int]) -> Turn:
-    """Run a load once. ``app`` are the processes it loads beside this one and its children that end with it."""
-    before, before_watcher = proc.own_cpu_s() + sum(map(proc.cpu_s, app)), {part: proc.cpu_s(pid) for part, pid in watcher.items()}
-    result = load.run(address)
-    after = proc.own_cpu_s() + sum(map(proc.cpu_s, app))
-    return Turn(result.rate, result.p99_ms, after - before, {part: proc.cpu_s(pid) - before_watcher[part] for part, pid in watcher.items()})
+@dataclass(frozen=True)
+class Bench:
+    """The broker's address; ``app`` are the processes that a load keeps at work beside this one and its children that end with it."""
+
+    address: str
+    app: list[int]
+    pace: Pace
+
+    def turn(self, load: Load, watcher: dict[str, int]) -> Turn:
+        """Run a load once."""
+        before, before_watcher, looks = self._cpu_s(), {part: proc.cpu_s(pid) for part, pid in watcher.items()}, self.pace.looks()
+        result = load.run(self.address)
+        slow, after = slowness(looks, self.pace.looks()), self._cpu_s()
+        return Turn(result.rate, result.p99_ms, slow, after - before, {part: proc.cpu_s(pid) - before_watcher[part] for part, pid in watcher.items()})
+
+    def _cpu_s(self) -> float:
+        return proc.own_cpu_s() + sum(map(proc.cpu_s, self.app))
 
 
-def programs(load: Load, address: str, app: list[int]) -> str:
+def programs(load: Load, bench: Bench) -> str:
     """A turn of its own with the kernel's accounting of eBPF programs, which costs something itself."""
     with proc.bpf_accounting(), kafkascope() as watcher:
         before = proc.bpf_programs(watcher["agent"])
-        measured = turn(load, address, app, watcher)
+        measured = bench.turn(load, watcher)
         after = proc.bpf_programs(watcher["agent"])
     ns = sum(run.ns - before.get(number, proc.Run()).ns for number, run in after.items())
     runs = sum(run.count - before.get(number, proc.Run()).count for number, run in after.items())
@@ -133,19 +147,26 @@ class Measured:
     def share(self, part: str) -> float:
         return 100 * statistics.median(turn.watcher_s[part] / turn.app_s for _, with_it in self.rounds for turn in with_it)
 
-    def line(self) -> str:
-        parts = self.rounds[0][1][0].watcher_s
+    def lines(self) -> list[str]:
+        shares = ", ".join(f"{part} {self.share(part):.1f} %" for part in self.rounds[0][1][0].watcher_s)
+        return [
+            f"at one speed of the machine: {self._ratios(lambda t: t.slowness)}",
+            f"as it was: {self._ratios(lambda _: 1.0)}",
+            f"watching took, of what the load took, {shares}",
+        ]
+
+    def _ratios(self, slow: Callable[[Turn], float]) -> str:
         return (
-            f"throughput {self.ratio(lambda t: t.rate)}, p99 {self.ratio(lambda t: t.p99_ms)}, CPU per unit of work: all {self.ratio(lambda t: t.app_s + sum(t.watcher_s.values()))},"
-            f" the load's own {self.ratio(lambda t: t.app_s)}; watching took, of what the load took, {', '.join(f'{part} {self.share(part):.1f} %' for part in parts)}"
+            f"throughput {self.ratio(lambda t: t.rate * slow(t))}, p99 {self.ratio(lambda t: t.p99_ms / slow(t))}, CPU per unit of work:"
+            f" all {self.ratio(lambda t: (t.app_s + sum(t.watcher_s.values())) / slow(t))}, the load's own {self.ratio(lambda t: t.app_s / slow(t))}"
         )
 
 
-def measure(load: Load, address: str, app: list[int], watchers: dict[str, Watcher]) -> None:
+def measure(load: Load, bench: Bench, watchers: dict[str, Watcher]) -> None:
     def turns(many: int, watcher: dict[str, int]) -> list[Turn]:
-        return [turn(load, address, app, watcher) for _ in range(many)]
+        return [bench.turn(load, watcher) for _ in range(many)]
 
-    turns(2, {})  # until the broker's code is compiled
+    turns(4, {})  # until the broker's code is compiled
     measured = {name: Measured([]) for name in watchers}
     for number in range(ROUNDS):
         for name, watcher in watchers.items():
@@ -157,13 +178,16 @@ def measure(load: Load, address: str, app: list[int], watchers: dict[str, Watche
             measured[name].rounds.append((before + turns(1, {}), with_it))
     without = [one for way in measured.values() for base, _ in way.rounds for one in base]
     own = statistics.median(one.app_s for one in without) / load.amount
+    slow = [one.slowness for one in without]
     print(
         f"{load.name}: without {statistics.median(one.rate for one in without):,.0f} {load.unit}/s, p99 {statistics.median(one.p99_ms for one in without):.2f} ms,"
-        f" {own * 1e6:.1f} us of CPU each ({ROUNDS} rounds; ratios with their intervals of 95 %)"
+        f" {own * 1e6:.1f} us of CPU each; the slowest turn ran at {min(slow) / max(slow):.2f} of the fastest's speed ({ROUNDS} rounds; ratios with their intervals of 95 %)"
     )
     for name, way in measured.items():
-        print(f"  {name:<11} {way.line()}")
-    print(f"  eBPF programs {programs(load, address, app)}", flush=True)
+        print(f"  {name}")
+        for line in way.lines():
+            print(f"    {line}")
+    print(f"  eBPF programs {programs(load, bench)}", flush=True)
 
 
 def main() -> None:
@@ -174,10 +198,12 @@ def main() -> None:
     watchers: dict[str, Watcher] = {"kafkascope": kafkascope}
     if shutil.which("tcpdump") and os.environ.get("BENCH_TCPDUMP", "1") != "0":
         watchers["tcpdump"] = tcpdump
-    with broker.running() as address:
-        app = proc.children(os.getpid())
-        for load in chosen:
-            measure(load, address, app, watchers)
+    with looking() as pace:
+        beside = proc.children(os.getpid())
+        with broker.running() as address:
+            bench = Bench(address, [pid for pid in proc.children(os.getpid()) if pid not in beside], pace)
+            for load in chosen:
+                measure(load, bench, watchers)
 
 
 if __name__ == "__main__":
