@@ -1,9 +1,9 @@
-"""What watching costs: loads on a busy machine without anything, with ``px up``, with tcpdump, in turns within one run.
+"""What watching costs: loads on a busy machine without anything, with ``px up``, with tcpdump and tshark, in turns within one run.
 
 Needs root, and a quiet machine. Four loads of a fixed amount: records of 1 KiB in batches, one small record a request, and, not Kafka, HTTP and processes that do nothing but send and receive.
 A round is without, with, with, without, so that what changes steadily on the machine cancels out. What does not is measured beside it (``pace``): each ratio is told at one speed of the
 machine and as it was. On a machine whose processors are all at work, throughput is what processor time a unit of work takes, everybody's together; that ratio is printed too.
-BENCH_ROUNDS (16) is how many rounds there are: an hour for all, with tcpdump. BENCH_TCPDUMP=0 leaves out tcpdump; BENCH_LOADS=3,4 runs some of the loads. The server keeps its rows in memory, as
+BENCH_ROUNDS (16) is how many rounds there are: an hour for all. BENCH_PEERS= leaves out tcpdump and tshark, which take every third round; BENCH_LOADS=3,4 runs some of the loads. The server keeps its rows in memory, as
 beside a broker it would stand on another host; with BENCH_DATA=1 it stores them too, in a folder in memory as the broker's log is.
 """
 
@@ -124,6 +124,22 @@ class Bench:
         return proc.own_cpu_s() + sum(map(proc.cpu_s, self.app))
 
 
+@contextlib.contextmanager
+def tshark(address: str) -> Iterator[dict[str, int]]:
+    """What else decodes Kafka on a live host: one line a message, as ``px tail`` has."""
+    port = address.rsplit(":", 1)[1]
+    fields = [word for name in ("frame.time_epoch", "kafka.api_key", "kafka.api_version", "kafka.correlation_id", "kafka.client_id", "kafka.topic_name") for word in ("-e", name)]
+    with tempfile.TemporaryDirectory(dir=broker.in_memory()) as folder:
+        process = subprocess.Popen(["tshark", "-l", "-i", "lo", "-f", f"tcp port {port}", "-d", f"tcp.port=={port},kafka", "-Y", "kafka", "-T", "fields", *fields],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "TMPDIR": folder})  # fmt: skip
+        time.sleep(3)
+        try:
+            yield {"tshark": process.pid} | dict(zip(["dumpcap"], proc.children(process.pid), strict=True))
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
 def programs(load: Load, bench: Bench) -> str:
     """A turn of its own with the kernel's accounting of eBPF programs, which costs something itself."""
     with proc.bpf_accounting(), kafkascope() as watcher:
@@ -195,15 +211,14 @@ def main() -> None:
         sys.exit("needs root: live capture")
     numbers = os.environ.get("BENCH_LOADS", "1,2,3,4").split(",")
     chosen = [load for number, load in enumerate(LOADS, 1) if str(number) in numbers]
-    watchers: dict[str, Watcher] = {"kafkascope": kafkascope}
-    if shutil.which("tcpdump") and os.environ.get("BENCH_TCPDUMP", "1") != "0":
-        watchers["tcpdump"] = tcpdump
+    wanted = [name for name in os.environ.get("BENCH_PEERS", "tcpdump,tshark").split(",") if shutil.which(name)]
     with looking() as pace:
         beside = proc.children(os.getpid())
         with broker.running() as address:
             bench = Bench(address, [pid for pid in proc.children(os.getpid()) if pid not in beside], pace)
+            peers: dict[str, Watcher] = {"tcpdump": tcpdump, "tshark": lambda: tshark(address)}
             for load in chosen:
-                measure(load, bench, watchers)
+                measure(load, bench, {"kafkascope": kafkascope, **{name: peers[name] for name in wanted}})
 
 
 if __name__ == "__main__":
