@@ -21,7 +21,7 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* ---- Linux 6.3 and later: only sockets pay ---- */
-INL int sock_length(struct sock *sk, int ret, int tx)
+INL int sock_length(struct sock *sk, int ret, int tx, int flags)
 {
 	if (ret <= 0 || !running)
 		return 0;
@@ -47,29 +47,30 @@ INL int sock_length(struct sock *sk, int ret, int tx)
 		return 0;
 	}
 	c->judged++;
-	struct pt_regs *r = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	struct call call = { SYSNR(r), ARG2(r), ARG3(r) };
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return 0;
 	struct progress p = { tp->write_seq, tp->copied_seq, tp->rcv_nxt, sk->__sk_common.skc_state, sk->sk_shutdown };
 	__u32 first = first_seq(&p, ret, tx);
-	if (!tx && receives(call.nr) && led(ss, first, ret))
+	if (!tx && led(ss, first, ret))
 		return 0;
+	struct pt_regs *r = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct call call = { SYSNR(r), ARG2(r), ARG3(r) };
+	if (flags & MSG_TRUNC) /* the bytes were thrown away */
+		call.nr = NR_none;
 	payload(sk, ss, &call, first, ret, tx, c);
 	return tx && ss->closing ? closed(ss, payload_scratch(), c) : 0;
 }
 
 SEC("tp_btf/sock_send_length") int sock_send(__u64 *ctx)
 {
-	return sock_length((struct sock *)ctx[0], (int)ctx[1], 1);
+	return sock_length((struct sock *)ctx[0], (int)ctx[1], 1, 0);
 }
 
 SEC("tp_btf/sock_recv_length") int sock_recv(__u64 *ctx)
 {
-	if ((int)ctx[2] & MSG_PEEK)
-		return 0;
-	return sock_length((struct sock *)ctx[0], (int)ctx[1], 0);
+	int flags = (int)ctx[2];
+	return flags & NO_BYTES ? 0 : sock_length((struct sock *)ctx[0], (int)ctx[1], 0, flags);
 }
 
 /* ---- older kernels: every system call pays ---- */

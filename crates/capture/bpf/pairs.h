@@ -37,10 +37,11 @@ INL __u32 new_ticket(const struct tuple *end)
 	return bpf_map_update_elem(&ends, end, &ticket, BPF_ANY) ? 0 : ticket;
 }
 
-/* At a connection's beginning and now and then it is looked up who else knows of it. */
+/* At a connection's beginning and now and then it is looked up who else knows of it; seldom once the other end is found, which
+ * stays until a ticket is lost. */
 INL int due(const struct sock_state *ss)
 {
-	return ss->payloads < 4 || (ss->payloads & 15) == 7;
+	return ss->payloads < 4 || (ss->payloads & (ss->other ? 255 : 15)) == 7;
 }
 
 /* Both ends of a connection on this host: what the sender has told, the receiver need not. A connection through
@@ -68,8 +69,10 @@ INL void tell(struct sock_state *ss, __u32 from, __u32 to, int whole)
 {
 	const struct dir_state *d = &ss->d[1];
 	struct told *t = told_of(ss->ticket);
-	if (!t)
+	if (!t) {
+		ss->other = 0;
 		return;
+	}
 	if (!t->valid || t->to != from) {
 		t->valid = 0;
 		t->from = t->gap = t->gap_end = t->read = from;

@@ -160,6 +160,8 @@ INL int payload(struct sock *sk, struct sock_state *ss, const struct call *call,
 		if (d->sync && d->count && pid == ss->id.pid)
 			s.lead = lead_of(t, from, e->base, n);
 		has_read(t, e->base + n);
+	} else if (!tx) {
+		ss->other = 0;
 	}
 	if (!d->sync && !blind)
 		resync(ss, &s, e, n, tx);

@@ -16,12 +16,8 @@ struct src {
 	__u32 z;
 };
 struct call { __u64 nr, a2, a3; };
-
-/* Into one's own memory. */
-INL int receives(__u64 nr)
-{
-	return nr == NR_read || nr == NR_readv || nr == NR_recvfrom || nr == NR_recvmsg;
-}
+#define NR_none (~0ull) /* a call without memory that holds the bytes */
+#define NO_BYTES (MSG_PEEK | MSG_ERRQUEUE) /* what such a receive returns is still to come, or was sent by this end */
 
 /* Non-zero when the bytes are in no memory that can be read. */
 INL int src_of(const struct call *r, struct src *s, int tx)
@@ -83,22 +79,29 @@ ONCE int iovec_at(struct src *s, struct ev *e, __u32 i)
 	return i % IOVECS;
 }
 
-/* Goes on to the iovec with the stream position pos. */
+/* Goes on to the iovec with the stream position pos. The last bytes of a batch of many records lie behind hundreds. */
 ONCE int seek(struct src *s, struct ev *e, __u32 pos)
 {
 	if (!s || !e)
 		return -1;
 	if (pos < s->at)
 		s->at = s->i = 0;
-	for (int k = 0; k < IOV_MAX; k++) {
-		int slot = iovec_at(s, e, s->i);
+	__u64 at = s->at, n = s->n;
+	__u32 i = s->i;
+	for (int block = 0; block <= IOV_MAX / IOVECS; block++) {
+		int slot = iovec_at(s, e, i);
 		if (slot < 0)
 			return -1;
-		__u64 end = s->at + e->v[slot & (IOVECS - 1)].iov_len;
-		if (pos < end)
-			return 0;
-		s->at = end;
-		s->i++;
+		for (int k = slot; k < IOVECS && i < n; k++) {
+			__u64 end = at + e->v[k & (IOVECS - 1)].iov_len;
+			if (pos < end) {
+				s->at = at;
+				s->i = i;
+				return 0;
+			}
+			at = end;
+			i++;
+		}
 	}
 	return -1;
 }

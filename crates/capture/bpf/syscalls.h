@@ -43,7 +43,9 @@ INL int on_sys_exit(struct pt_regs *r, __s64 ret)
 	READ(call.a3, ARG3(r));
 	if (call.nr == NR_recvfrom)
 		READ(flags, ARG4(r));
-	if ((call.nr == NR_recvmsg ? call.a3 : flags) & MSG_PEEK)
+	if (call.nr == NR_recvmsg)
+		flags = call.a3;
+	if (flags & NO_BYTES)
 		return 0;
 	struct sock *sk = socket_of((void *)bpf_get_current_task(), fd);
 	if (!sk)
@@ -82,8 +84,10 @@ INL int on_sys_exit(struct pt_regs *r, __s64 ret)
 	READ(p.state, sk->__sk_common.skc_state);
 	READ(p.shut, sk->sk_shutdown);
 	__u32 first = first_seq(&p, ret, tx);
-	if (!tx && led(ss, first, ret)) /* all calls that come here and receive do so to memory */
+	if (!tx && led(ss, first, ret))
 		return 0;
+	if (flags & MSG_TRUNC)
+		call.nr = NR_none;
 	payload(sk, ss, &call, first, ret, tx, c);
 	if (!tx || !ss->closing)
 		return 0;

@@ -15,18 +15,7 @@ import threading
 import time
 
 import uring
-
-CLIENT_HELLO = b"\x16\x03\x01\x00\x40\x01\x00\x00\x3c\x03\x03" + bytes(range(58))
-
-
-def request(key, version, correlation, client, body):
-    name = struct.pack(">h", -1) if client is None else struct.pack(">h", len(client)) + client
-    head = struct.pack(">hhi", key, version, correlation) + name
-    return struct.pack(">i", len(head) + len(body)) + head + body
-
-
-def response(correlation, body):
-    return struct.pack(">ii", 4 + len(body), correlation) + body
+from messages import ANSWER, CLIENT_HELLO, METADATA, OTHERS, PRODUCE, batch, request, response
 
 
 def exactly(sock, n):
@@ -92,11 +81,6 @@ class Talk:
         print(json.dumps([*ports, self.sent.hex(), self.answered.hex()]), flush=True)
 
 
-METADATA = request(3, 9, 7, b"speaker", bytes(range(200)))
-ANSWER = response(7, b"metadata" * 40)
-PRODUCE = request(0, 8, 8, b"", struct.pack(">hhi", -1, 1, 30000) + b"\0\0\0\1\0\1t" + b"r" * 200)
-
-
 def plain(talk):
     for _ in range(3):
         talk.ask(METADATA)
@@ -135,12 +119,6 @@ def large(talk):
     talk.answer(ANSWER)
 
 
-def batch(base_offset, records, size):
-    """A record batch of `size` bytes; its contents repeat a byte that looks like a batch's magic."""
-    head = struct.pack(">qiibihiqqqhii", base_offset, size - 12, 0, 2, 0, 0, records - 1, 0, 0, -1, -1, -1, records)
-    return head + b"\2" * (size - len(head))
-
-
 def mixed(talk):
     """Batches of all sizes, so that a large one begins anywhere in what is read of a message."""
     sizes = [70, 300, 4100, 90, 20000, 2500, 600, 30000, 80, 450, 25000, 200]
@@ -150,7 +128,9 @@ def mixed(talk):
 def batches(talk):
     """Two partitions of three batches and one of a small one, between fields of a response and of a request."""
     partition = b"".join(batch(1000 * n, 30, 20000) for n in range(3))
-    carried(talk, b"fields" * 9 + partition + b"index and offsets" * 4 + partition + b"more" * 5 + batch(7, 1, 300) + b"end")
+    carried(
+        talk, b"fields" * 9 + partition + b"index and offsets" * 4 + partition + b"more" * 5 + batch(7, 1, 300) + b"end"
+    )
 
 
 def carried(talk, body):
@@ -169,7 +149,13 @@ def pieces(talk):
     body = b"fields" * 9 + large + b"more" + small + b"end"
     message = request(0, 9, 10, b"speaker", body)
     at = message.index(large) + 61
-    cuts = [0, at, *range(at + 20, at + len(large) - 61, 40), *range(at + len(large), len(message) - 1, 6), len(message)]
+    cuts = [
+        0,
+        at,
+        *range(at + 20, at + len(large) - 61, 40),
+        *range(at + len(large), len(message) - 1, 6),
+        len(message),
+    ]
     parts = [message[a:b] for a, b in itertools.pairwise(cuts)]
     parts.insert(5, b"")
     talk.ask(message, 8, write=lambda _: talk.client.sendmsg(parts))
@@ -274,7 +260,8 @@ def uring_send(talk):
 def uring_recv(talk):
     """The receiver's memory cannot be read: what the sender told is enough."""
     ring = uring.Ring()
-    plain(talk)
+    talk.ask(METADATA)
+    talk.answer(ANSWER)
     for _ in range(3):
         talk.client.sendall(METADATA)
         left = len(METADATA)
@@ -351,6 +338,58 @@ def peek(talk):
     exactly(talk.server, len(METADATA))
     talk.sent += METADATA
     talk.answer(ANSWER)
+
+
+def waitall(talk):
+    """One receive for all of a message that is sent in pieces."""
+    for _ in range(3):
+        reader = threading.Thread(target=talk.server.recv, args=(len(METADATA), socket.MSG_WAITALL))
+        reader.start()
+        for at in range(0, len(METADATA), 50):
+            talk.client.sendall(METADATA[at : at + 50])
+            time.sleep(0.002)
+        reader.join()
+        talk.sent += METADATA
+        talk.answer(ANSWER)
+
+
+def discarded(talk):
+    """A message that the sender's call does not hold and the receiver throws away unread."""
+    plain(talk)
+    spliced(talk.client, METADATA)
+    talk.server.recv(len(METADATA), socket.MSG_TRUNC | socket.MSG_WAITALL)
+    talk.sent += METADATA
+    talk.answer(ANSWER)
+    plain(talk)
+
+
+def stamped(talk):
+    """The kernel gives back what was sent, with the time at which it was."""
+    software = 1 << 1 | 1 << 4  # SOF_TIMESTAMPING_TX_SOFTWARE, SOF_TIMESTAMPING_SOFTWARE
+    talk.client.setsockopt(socket.SOL_SOCKET, 37, software)  # SO_TIMESTAMPING
+    for _ in range(3):
+        talk.ask(METADATA)
+        copy, *_ = talk.client.recvmsg(4096, 512, socket.MSG_ERRQUEUE)
+        if METADATA not in copy:
+            raise SystemExit("the sender's copy did not come back")
+        talk.answer(ANSWER)
+
+
+def outnumbered(talk):
+    """More ends than have a place in `told`, while a connection stands still."""
+    plain(talk)
+    for _ in range(8400):
+        other = socket.create_connection(talk.listener.getsockname()[:2])
+        here, _ = talk.listener.accept()
+        other.sendall(METADATA)
+        exactly(here, len(METADATA))
+        here.sendall(ANSWER)
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        other.close()
+        here.close()
+    for _ in range(100):
+        talk.ask(METADATA)
+        talk.answer(ANSWER)
 
 
 def older(talk):
@@ -456,24 +495,6 @@ def flood(talk):
     for _ in range(400):
         talk.ask(METADATA)
         talk.answer(ANSWER)
-
-
-OTHERS = {
-    "http": b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
-    "http2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
-    "ping": b"\0\0\x08\x06\0\0\0\0\0" + b"12345678",
-    "redis": b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\nb\r\n",
-    "postgres": struct.pack(">ii", 8, 196608),
-    "zookeeper": struct.pack(">iiqi", 44, 0, 0, 30000) + b"\0" * 28,
-    "zookeeper get": struct.pack(">iiii", 16, 5, 4, 4) + b"/abc",
-    "dns": b"\0\x1d\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x07example\x03com\0\0\x01\0\x01",
-    "mongo": struct.pack("<iiii", 57, 1, 0, 2013) + b"\0" * 41,
-    "amqp": b"AMQP\0\0\x09\1",
-    "thrift": b"\0\0\0\x12\x80\x01\0\x01\0\0\0\x04ping\0\0\0\0\0\0",
-    "cassandra": b"\x04\0\0\x01\x05\0\0\0\0",
-    "zeros": b"\0" * 64,
-    "ssh": b"SSH-2.0-OpenSSH_9.2\r\n",
-}
 
 
 def others(host, before_the_capture):

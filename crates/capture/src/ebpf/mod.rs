@@ -71,7 +71,7 @@ pub struct EbpfStats {
     pub lost: u64,
     /// Sockets found to speak something else.
     pub not_kafka: u64,
-    /// Calls whose bytes lie in no readable memory: sendfile, io_uring, sendmmsg.
+    /// Calls whose bytes had to be looked at and lie in no readable memory: sendfile, io_uring, sendmmsg.
     pub no_buffer: u64,
     /// Calls without room for the socket's state.
     pub no_state: u64,

@@ -18,6 +18,8 @@ fn every_byte_at_both_ends_whatever_the_calls() {
             "writev",
             "produce_first",
             "peek",
+            "waitall",
+            "stamped",
             "unicode",
             "negative",
             "empty_token",
@@ -61,6 +63,19 @@ fn a_byte_is_copied_once_where_both_ends_are_here() {
     }
 }
 
+/// An end whose place was taken gets another one, and until then both ends copy.
+#[test]
+#[ignore = "needs root and eBPF"]
+fn more_ends_than_have_a_place_are_told_and_found_again() {
+    let _alone = alone();
+    let o = run("later outnumbered");
+    whole(&o);
+    for (from_client, stream) in [(true, &o.sent), (false, &o.answered)] {
+        let twice = check(&o, from_client, stream).receive.bytes.len();
+        assert!(twice < stream.len() / 3, "{twice} bytes copied twice");
+    }
+}
+
 /// A receiver that follows by what the sender told goes on by itself where that ends, and in step.
 #[test]
 #[ignore = "needs root and eBPF"]
@@ -74,6 +89,7 @@ fn every_byte_on_connections_whose_ends_know_each_other() {
             "splice",
             "sendmmsg",
             "handed_on",
+            "waitall",
             "fin",
             "huge",
         ] {
