@@ -14,7 +14,7 @@ INL void asked(struct sock_state *ss, __u32 corr, int for_records)
 INL __u32 limit_of(struct sock_state *ss, struct dir_state *d, const __u8 *p, int request)
 {
 	d->records = d->asks = 0;
-	d->resume = 0;
+	d->resume = d->small = 0;
 	if (request) {
 		__u32 key = p[4] << 8 | p[5];
 		d->asks = key == FETCH || key == SHARE_FETCH;
@@ -33,7 +33,7 @@ INL __u32 limit_of(struct sock_state *ss, struct dir_state *d, const __u8 *p, in
 	return cfg_other_cap;
 }
 
-enum { BATCH_HEADER = 61, BATCH_OVERHEAD = 12, WINDOW = 256, IOV_HOP = 512 };
+enum { BATCH_HEADER = 61, BATCH_OVERHEAD = 12, WINDOW = 256, IOV_HOP = 512, SMALL = CHUNK / BATCH_HEADER };
 
 /* Is there, at e->d + at, the header of a record batch of at most left bytes? Its length in bytes, or 0. */
 ONCE int batch_at(struct ev *e, __u32 at, __u32 left)
@@ -68,6 +68,23 @@ ONCE int find_batch(struct ev *e, __u32 have, __u32 left, __u32 hop)
 		return length > hop ? (int)(i + BATCH_HEADER) : 0;
 	}
 	return 0;
+}
+
+/* Where in e->d the last whole batch ends of those that follow each other from at on, before one that is larger than hop. have bytes are there. */
+ONCE int small_batches(struct ev *e, __u32 at, __u32 have, __u32 hop)
+{
+	if (!e)
+		return 0;
+	for (int i = 0; i < SMALL; i++) {
+		if (at > CHUNK - BATCH_HEADER)
+			break;
+		const __u8 *p = e->d + at;
+		__u32 length = be32(p + 8) + BATCH_OVERHEAD;
+		if (at + BATCH_HEADER > have || p[16] != 2 || length < BATCH_HEADER || length > hop || at + length > have)
+			break;
+		at += length;
+	}
+	return at;
 }
 
 /* One message, or the part of it in this payload, from pos on. Fills e with a record to emit or none; what the other
@@ -129,14 +146,17 @@ ONCE int step(struct sock_state *ss, struct src *s, struct ev *e, __u32 pos, __u
 	if (d->off < d->resume && use > d->resume - d->off)
 		use = d->resume - d->off;
 	if (d->off < d->lim && d->off >= d->resume && !blind) {
+		e->z = 0;
 		/* A batch that lies in pieces costs more to copy than to hop over, and what does not fit is read batch by batch. */
 		__u32 tight = body > d->lim - d->off, hop = s->iov || tight ? IOV_HOP : cfg_hop;
-		if (d->records && cfg_hop && body > hop) {
+		if (d->off < d->small) {
+			if (use > d->small - d->off)
+				use = d->small - d->off;
+		} else if (d->records && cfg_hop && body > hop) {
 			__u32 want = WINDOW + BATCH_HEADER, head;
 			if (want > use)
 				want = use;
 			int got = first >= want ? (int)want : take(s, e, pos, want, held);
-			e->z = 0;
 			head = got > 0 ? find_batch(e, got + held, body + held, hop) : 0;
 			if (head > held && head <= want + held) {
 				use = head - held;
@@ -150,6 +170,8 @@ ONCE int step(struct sock_state *ss, struct src *s, struct ev *e, __u32 pos, __u
 				e->h.cap = head;
 				return use;
 			}
+			if (e->z > held)
+				d->small = d->off + e->z - held;
 			/* The next turn begins where a large batch may. */
 			if (tight && e->z > held && e->z - held < use)
 				use = e->z - held;
@@ -170,6 +192,9 @@ ONCE int step(struct sock_state *ss, struct src *s, struct ev *e, __u32 pos, __u
 		int got = first >= keep ? (int)keep : take(s, e, pos, keep, held);
 		if (got < 0)
 			got = 0;
+		/* The next turn begins where a batch does, or it would not see that one is large and keep it with all that follow. */
+		if (e->z > held && use < body && got + held > e->z)
+			got = small_batches(e, e->z, got + held, hop) - held;
 		if (got && got < keep)
 			use = got; /* the rest is another turn's */
 		else if (!got)

@@ -36,7 +36,7 @@ ONCE int led(struct sock_state *ss, __u32 base, __u32 n)
 		if (ss->role == ROLE_SERVER)
 			asked(ss, corr, asks != 0);
 		d->msg = msg;
-		d->resume = d->records = 0;
+		d->resume = d->small = d->records = 0;
 		d->lim = cfg_other_cap; /* should the rest be told by nobody after all */
 		d->lost = 0;
 	}

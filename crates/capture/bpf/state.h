@@ -66,8 +66,9 @@ struct dir_state {
 	__u8 asks;   /* the message is a request for records */
 	__u32 lim;    /* bytes to keep of the message under way */
 	__u32 resume; /* place up to which record contents are left out */
+	__u32 small;  /* place up to which a batch is kept whole */
 	__u16 tries;
-	__u8 z[6];
+	__u8 z[2];
 	__u64 told;
 	__u8 head[HELD];
 };

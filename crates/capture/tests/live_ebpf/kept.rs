@@ -102,6 +102,32 @@ fn of_batches_of_all_sizes_beyond_the_limit_every_header_is_kept() {
     });
 }
 
+/// A large batch is found behind small ones, which are kept together.
+#[test]
+#[ignore = "needs root and eBPF"]
+fn behind_small_batches_of_large_ones_only_the_headers_are_kept() {
+    let _alone = alone();
+    for hook in Hook::ALL {
+        let settings = Settings {
+            hook: Some(hook),
+            ..Settings::default()
+        };
+        let o = run_with(&settings, "mixed", "127.0.0.1", None);
+        for (from_client, stream) in [(true, &o.sent), (false, &o.answered)] {
+            let told = check(&o, from_client, stream).told();
+            let left_out: Vec<usize> = (0..stream.len())
+                .filter(|&i| !told.contains_key(&(i as u32)))
+                .collect();
+            assert!(left_out.iter().all(|&i| stream[i] == 2));
+            let large = [4100, 20_000, 30_000, 25_000];
+            assert_eq!(
+                left_out.len(),
+                large.iter().map(|size| size - 61).sum::<usize>()
+            );
+        }
+    }
+}
+
 /// The sender's end is enough, in however many pieces of memory a message lies.
 #[test]
 #[ignore = "needs root and eBPF"]
