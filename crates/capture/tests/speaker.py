@@ -128,9 +128,7 @@ def mixed(talk):
 def batches(talk):
     """Two partitions of three batches and one of a small one, between fields of a response and of a request."""
     partition = b"".join(batch(1000 * n, 30, 20000) for n in range(3))
-    carried(
-        talk, b"fields" * 9 + partition + b"index and offsets" * 4 + partition + b"more" * 5 + batch(7, 1, 300) + b"end"
-    )
+    carried(talk, b"fields" * 9 + partition + b"index and offsets" * 4 + partition + b"more" * 5 + batch(7, 1, 300) + b"end")
 
 
 def carried(talk, body):
@@ -149,13 +147,7 @@ def pieces(talk):
     body = b"fields" * 9 + large + b"more" + small + b"end"
     message = request(0, 9, 10, b"speaker", body)
     at = message.index(large) + 61
-    cuts = [
-        0,
-        at,
-        *range(at + 20, at + len(large) - 61, 40),
-        *range(at + len(large), len(message) - 1, 6),
-        len(message),
-    ]
+    cuts = [0, at, *range(at + 20, at + len(large) - 61, 40), *range(at + len(large), len(message) - 1, 6), len(message)]
     parts = [message[a:b] for a, b in itertools.pairwise(cuts)]
     parts.insert(5, b"")
     talk.ask(message, 8, write=lambda _: talk.client.sendmsg(parts))

@@ -33,9 +33,7 @@ class Ring:
         cq = struct.unpack_from("5I", params.raw, 80)  # head, tail, ring_mask, ring_entries, overflow
         self._cqes = struct.unpack_from("I", params.raw, 80 + 20)[0]
         self._sq_tail, self._cq_head, self._cq_mask = sq[1], cq[0], cq[2]
-        self._sq, self._cq, self._sqes = (
-            mmap.mmap(self._fd, _PAGE, mmap.MAP_SHARED, offset=at) for at in (_OFF_SQ_RING, _OFF_CQ_RING, _OFF_SQES)
-        )
+        self._sq, self._cq, self._sqes = (mmap.mmap(self._fd, _PAGE, mmap.MAP_SHARED, offset=at) for at in (_OFF_SQ_RING, _OFF_CQ_RING, _OFF_SQES))
 
     def _run(self, opcode, sock, address, length):
         struct.pack_into("BBHiQQI28x", self._sqes, 0, opcode, 0, 0, sock.fileno(), 0, address, length)
