@@ -38,8 +38,8 @@ export function groupsOf(table: ResultTable | null, findings: ResultTable | null
 
 const verdictOf = (table: ResultTable, row: ResultTable["rows"][number], read: ReturnType<typeof reader>): Verdict | null => groupVerdict(read(row, "status"), secondsOf(table, row, "lag_seconds"), toNumber(read(row, "trend")));
 
-/** Why; a reason for being in order says nothing of a group that is late all the same. */
-const reasonOf = (status: Cell, found: Verdict | null, reason: Cell): string => (isBehind(found) && verdict(status)?.state === "ok" ? "" : String(reason ?? ""));
+/** Why; a reason for being in order, under a group that is late all the same, is by its commits alone. */
+const reasonOf = (status: Cell, found: Verdict | null, reason: Cell): string => (isBehind(found) && verdict(status)?.state === "ok" && reason ? `By its commits alone: ${String(reason)}` : String(reason ?? ""));
 
 const groupKey = (cluster: Cell, group: Cell): string => JSON.stringify([cluster ?? "", group ?? ""]);
 
