@@ -348,21 +348,22 @@ impl Streams {
     /// Whether a segment is of a later connection between the same ends: a SYN that does not repeat the one of this connection,
     /// or bytes that are none of this one's, be it that this one has ended or that they are far away.
     fn is_another(&mut self, slot: usize, seg: &Segment) -> bool {
+        let syn = seg.flags & flag::SYN != 0;
+        if !syn && (seg.tap != Tap::Packet || seg.len == 0) {
+            return false;
+        }
         let Some(conn) = &mut self.conns[slot] else {
             return true;
         };
         let dir = conn.dir(seg.src);
         let answered = conn.info.bytes[dir.other().index()] > 0;
         let flow = &mut conn.flows[dir.index()];
-        if seg.flags & flag::SYN != 0 {
+        if syn {
             // Nobody is answered before the first SYN.
             return match flow.started() {
                 true => !flow.starts_with(seg.seq.wrapping_add(1)),
                 false => conn.closed || seg.flags & flag::ACK == 0 && answered,
             };
-        }
-        if seg.tap != Tap::Packet || seg.len == 0 {
-            return false;
         }
         if conn.closed {
             return flow.is_beyond(seg.seq, seg.len);
