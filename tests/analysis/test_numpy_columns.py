@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from kafkascope.analysis.numpy_columns import combined, encoded, ints
+from kafkascope.analysis.numpy_columns import combined, different, encoded, ints, numbered
 
 COLUMNS = {
     "no rows": [],
@@ -48,3 +49,13 @@ def test_no_rows_have_no_combinations() -> None:
 def test_numbers_keep_every_bit_where_some_are_unknown() -> None:
     large = [1 << 62, None, -(1 << 62), (1 << 53) + 1]
     assert ints(pa.chunked_array([large[:2], large[2:]], pa.int64()), -1).tolist() == [1 << 62, -1, -(1 << 62), (1 << 53) + 1]
+
+
+@pytest.mark.parametrize("rows", [0, 1, 5, 255, 256, 10_000])
+@pytest.mark.parametrize("keys", [1, 7, 5_000])
+def test_few_and_many_rows_are_numbered_as_numpy_does(rows: int, keys: int) -> None:
+    given_keys = np.random.default_rng(rows).integers(-keys, keys, rows) * (1 << 52)
+    expected, places = np.unique(given_keys, return_inverse=True)
+    found, of_row = numbered(given_keys)
+    assert found.tolist() == expected.tolist() == different(given_keys).tolist()
+    assert of_row.tolist() == places.tolist()

@@ -13,7 +13,7 @@ CASES = [
     (0, "INT64", "BYTES", "0 B"), (1023, "INT64", "BYTES", "1023 B"), (1536, "INT64", "BYTES", "1.5 KB"), (3 << 30, "INT64", "BYTES", "3.0 GB"),
     (0, "INT64", "DURATION_NS", "0 ns"), (1500, "INT64", "DURATION_NS", "1.5 µs"), (2_500_000, "INT64", "DURATION_NS", "2.5 ms"), (61 * 10**9, "INT64", "DURATION_NS", "1 min 1 s"),
     (3700 * 10**9, "INT64", "DURATION_NS", "1 h 1 min"), (-2_500_000, "INT64", "DURATION_NS", "-2.5 ms"),
-    (0.123, "FLOAT64", "PERCENT", "12.3%"), (math.nan, "FLOAT64", "NONE", "–"), (math.inf, "FLOAT64", "NONE", "∞"), (0.5, "FLOAT64", "NONE", "0.5"),
+    (0.123, "FLOAT64", "PERCENT", "12.3%"), (1.0, "FLOAT64", "PERCENT", "100.0%"), (0.99998, "FLOAT64", "PERCENT", "99.9%"), (math.nan, "FLOAT64", "NONE", "–"), (math.inf, "FLOAT64", "NONE", "∞"), (0.5, "FLOAT64", "NONE", "0.5"),
     (450e-9, "FLOAT64", "THROUGHPUT_BYTES_PER_NS", "450 B/s"), (2e-9, "FLOAT64", "THROUGHPUT_PER_NS", "2/s"),
     ('{"label": "px-kafka/order-1", "script": "px/pod", "args": {}}', "STRING", "SCRIPT_REFERENCE", "px-kafka/order-1"), ("not json", "STRING", "SCRIPT_REFERENCE", "not json"),
     ('{"phase": "Running", "message": "", "reason": "", "ready": true}', "STRING", "POD_STATUS", "Running"),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,9 @@ def test_what_is_no_argument_is_refused(words: tuple[str, ...]) -> None:
     with pytest.raises(CommandError) as error:
         parse_arguments(words)
     assert error.value.code == 2
+
+
+DEMO = str(Path(__file__).parents[2] / "captures" / "demo" / "px-kafka.pcap.gz")
 
 
 def px(*words: str) -> subprocess.CompletedProcess[str]:
@@ -73,6 +77,18 @@ def test_a_capture_that_is_none(tmp_path: object) -> None:
         result = px(*words)
         assert result.returncode == 1
         assert "hint" in result.stderr and "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("argument", [("--start_time", "yesterday"), ("--max_num_records", "many"), ("--nothing", "1")])
+def test_an_argument_that_a_script_cannot_take_is_wrong_use(argument: tuple[str, str]) -> None:
+    result = px("run", "px/kafka_data", "--capture", DEMO, "--", *argument)
+    assert result.returncode == 2, result.stderr
+    assert argument[0][2:] in result.stderr and "hint" in result.stderr and result.stdout == ""
+
+
+def test_a_capture_without_what_is_asked_for_says_so() -> None:
+    result = px("run", "px/kafka_topic", "--capture", DEMO, "--", "--topic", "nowhere")
+    assert result.returncode == 0 and "none fits these arguments" in result.stderr
 
 
 def test_px_up_says_who_has_the_port() -> None:

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from kafkascope.demo import jars, network, pods_file
+from kafkascope.demo import cli, jars, network, pods_file
 from kafkascope.demo.broker import cluster_id
 from kafkascope.demo.errors import DemoError
 from kafkascope.demo.network import Place
@@ -27,6 +27,17 @@ def test_an_unknown_demo_is_wrong_use_and_names_those_there_are():
     with pytest.raises(DemoError) as caught:
         find("px-nope")
     assert caught.value.code == 2 and "px-kafka" in caught.value.hint
+
+
+@pytest.mark.parametrize("configured", [True, False])
+def test_the_demo_of_this_host_is_said_to_be_meant_where_a_cluster_is_configured(monkeypatch, capsys, tmp_path, configured):
+    kubeconfig = tmp_path / "config"
+    kubeconfig.write_text("")
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig if configured else tmp_path / "nothing"))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    monkeypatch.setattr(cli.control, "runs", lambda found: True)
+    assert cli._cluster(PX_KAFKA, None, None) is None
+    assert ("--kubeconfig" in capsys.readouterr().err) is configured
 
 
 def test_deployments_start_after_known_ones_only():

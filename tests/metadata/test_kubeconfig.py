@@ -1,5 +1,7 @@
 """Which cluster is meant, and what is said when a kubeconfig is not one."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -56,6 +58,15 @@ def test_a_file_that_is_not_there_and_no_file_at_all(tmp_path, monkeypatch):
     assert kubeconfig_path() is None
     with pytest.raises(KubernetesError, match="no Kubernetes cluster is configured"):
         Api.connect()
+
+
+def test_a_home_that_may_not_be_entered_has_none(monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setattr(Path, "is_file", refuse)
+    assert kubeconfig_path() is None
 
 
 def test_a_server_that_does_not_answer(write):

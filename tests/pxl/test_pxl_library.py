@@ -292,6 +292,18 @@ def test_a_group_and_a_topic_of_one_name_in_two_clusters(cluster: str, lags: lis
     assert [r["bytes_produced_total"] for r in found["Producers"]] == [1 + (0 if cluster in ("B", "C") else 10) + (0 if cluster in ("A", "C") else 100)]
 
 
+def test_a_member_that_joined_long_ago_is_known_by_its_commits() -> None:
+    commit = {**CLIENT, "group_id": "g", "cluster_id": "A", "member_id": "m", "client_id": "c", "generation": 3, "topic": "t", "partition": 0, "offset": 1, "error_code": 0}
+    engine = MemoryEngine({
+        "kafka_commits": [{**commit, "time_": ago(20)}, {**commit, "time_": ago(10)}, {**commit, "time_": ago(5), "member_id": ""}],
+        "kafka_group_events": [{**CLIENT, "group_id": "g", "cluster_id": "A", "member_id": "n", "client_id": "c", "protocol": "consumer", "event": "join", "time_": ago(50), "error_code": 25}],
+        "kafka_group_lag": [{"group_id": "g", "cluster_id": "A", "kind": "consumer", "time_": ago(10)}],
+    })  # fmt: skip
+    found = {r.name: r.table.to_pylist() for r in pxl.run(compile_script("px/kafka_group", engine, group_id="g"), engine)}["Members"]
+    assert sorted((r["member_id"], r["protocol"], r["generation"], r["events"], r["errors"], r["last_seen"]) for r in found) == [
+        ("m", "consumer", 3, 0, 0, ago(10)), ("n", "consumer", 0, 1, 1, ago(50))]  # fmt: skip
+
+
 def test_members_of_a_group_are_those_of_its_cluster() -> None:
     def joined(cluster: str, member: str, generation: int) -> list[dict[str, Any]]:
         row = {**CLIENT, "group_id": "g", "cluster_id": cluster, "member_id": member, "generation": generation, "protocol": "classic", "error_code": 0, "duration": 1}

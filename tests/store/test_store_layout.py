@@ -86,3 +86,13 @@ def test_bodies_of_which_no_two_are_equal_have_no_dictionary_and_none_after_a_me
     merged = segments.merge(tmp_path, written)
     assert [dictionaries(segment.path) for segment in (*written, merged)] == [{"req_body": True, "resp": False}] * 3
     assert pq.read_table(merged.path, columns=["resp"])["resp"].to_pylist() == [f'{{"base_offset": {row}}}' for row in range(4000)]
+
+
+def test_rows_stay_as_they_came_and_a_merge_sorts_them(tmp_path: Path) -> None:
+    came = [[50, 40, 60], [10, 30, 20]]
+    chunks = pa.concat_tables([table([{"time_": time} for time in times]) for times in came])
+    written = [segments.write(tmp_path, chunks, number, number) for number in (1, 2)]
+    assert [(segment.first_ns, segment.last_ns, segment.rows) for segment in written] == [(10, 60, 6)] * 2
+    assert segments.open_segment(written[0].path, FETCH) == written[0]
+    assert pq.read_table(written[0].path)["time_"].to_pylist() == [50, 40, 60, 10, 30, 20]
+    assert pq.read_table(segments.merge(tmp_path, written).path)["time_"].to_pylist() == [10, 10, 20, 20, 30, 30, 40, 40, 50, 50, 60, 60]

@@ -164,6 +164,12 @@ def test_errors(words: tuple[str, ...], code: int, message: str) -> None:
     assert result.stdout == ""
 
 
+def test_a_name_that_nobody_used_is_said() -> None:
+    result = px("--capture", CAPTURE, "-t", "jtoppic", "-g", "g28", "-g", "nobody")
+    assert result.returncode == 0 and result.stdout == ""
+    assert [line.partition(";")[0] for line in result.stderr.splitlines()] == ["px: topic jtoppic: not seen", "px: group nobody: not seen"]
+
+
 class LiveSource:
     """A store that gets rows, behind the service that servers use; ``down`` calls find no server."""
 

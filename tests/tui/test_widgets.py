@@ -159,7 +159,8 @@ PARTITIONS = [("group", "STRING", "NONE"), ("topic", "STRING", "NONE"), ("partit
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([["billing", "order", 0, 2, 0.5, "OK"], ["billing", "order", 1, 29, 77.0, "OK"]], "● 2 partitions are in order; furthest behind is billing on order-1 by 1 min 17 s (29 records)."),
+        ([["billing", "order", 0, 2, 0.5, "OK"], ["billing", "order", 1, 29, 37.0, "OK"]], "● 2 partitions are in order; furthest behind is billing on order-1 by 37.0 s (29 records)."),
+        ([["billing", "order", 0, 2, 0.5, "OK"], ["billing", "order", 1, 29, 77.0, "OK"]], "▲ behind billing on order-1 is 1 min 17 s behind (29 records)"),
         ([["billing", "order", 0, 2, 0.5, "OK"]], "● billing on order-0 is in order."),
         # A script about one topic has no column for it.
         ([["billing", "", 0, 2, 0.5, "OK"]], "● billing on partition 0 is in order."),
@@ -183,6 +184,13 @@ def test_a_row_in_full_tells_seconds_and_trends_as_the_table_does() -> None:
 
 def test_hostile_group_names_stay_text() -> None:
     assert all(line.plain.isprintable() for line in groups(["c", "\x1b[2J\x07", "", 1, 9.0, 1.0, None, "ERR", "\x9b31m\n"]).app.frame(100, 30))
+
+
+@pytest.mark.parametrize(("late", "moves", "word"), [(0.4, -1.0, "● keeps up"), (None, None, "● keeps up"), (500.0, 1.2, "▲ falling behind"), (500.0, -3.0, "▼ catching up"), (500.0, None, "▲ behind")])
+def test_who_is_late_does_not_keep_up_whatever_its_commits_look_like(late: float | None, moves: float | None, word: str) -> None:
+    shown = groups(["c", "billing", "classic", 36, late, moves, None, "OK", "the lag has gone down"]).text(100, 20)
+    assert next(line for line in shown.splitlines() if "▸" in line).removeprefix("▸ ").startswith(word)
+    assert ("keeps up" in shown) is (word == "● keeps up")
 
 
 @pytest.mark.parametrize("spec", [{}, {"@type": KIND + "Table", "gutterColumn": "status"}])

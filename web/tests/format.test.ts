@@ -20,6 +20,8 @@ describe("a cell as text", () => {
     [column("INT64", "DURATION_NS"), 48e9, "48 s"],
     [column("INT64", "DURATION_NS"), -5e6, "−5 ms"],
     [column("FLOAT64", "PERCENT"), 0.0312, "3.12 %"],
+    [column("FLOAT64", "PERCENT"), 1, "100 %"],
+    [column("FLOAT64", "PERCENT"), 0.99998, "99.9 %"],
     [column("INT64"), 1234567, "1,234,567"],
     [column("INT64"), "9007199254740993", "9,007,199,254,740,993"],
     [column("INT64", "PORT"), 9092, "9092"],

@@ -19,6 +19,14 @@ const model = (rows: Cell[][], more: object = {}, unfold = false) => graphModel(
 
 const overlaps = (boxes: Box[]) => boxes.flatMap((a, i) => boxes.slice(i + 1).filter((b) => Math.abs(a.x - b.x) < (a.width + b.width) / 2 && Math.abs(a.y - b.y) < (a.height + b.height) / 2));
 
+test("an edge is coloured by how its reader does, where the rows say so", () => {
+  const judged: ResultTable = { ...table([["order", "topic/order", 1, 1, "", null], ["topic/order", "shipping", 1, 1, "OK", 0.5], ["topic/order", "billing", 1, 1, "OK", 90], ["topic/order", "invoicing", 1, 1, "ERR", 90]]), columns: [...columns, { name: "verdict", type: "STRING", semanticType: "NONE" }, { name: "lag_seconds", type: "FLOAT64", semanticType: "NONE" }] };
+  const found = graphModel(judged, settings(), new Set(), false).edges;
+  expect(Object.fromEntries(found.map((edge) => [edge.to, edge.state]))).toEqual({ "topic/order": "unknown", shipping: "ok", billing: "warn", invoicing: "bad" });
+  const facts = (to: string) => Object.fromEntries(found.find((edge) => edge.to === to)?.facts ?? []);
+  expect([facts("topic/order").verdict, facts("billing").verdict, facts("billing").lag_seconds]).toEqual([undefined, "behind", "1 min 30 s"]);
+});
+
 describe("the model", () => {
   test("has a node for each name and an edge for each row, thicker for more", () => {
     const { nodes, edges } = model([["order", "topic/order", 450e-9, 1], ["topic/order", "shipping", 450e-9, 2], ["topic/order", "invoicing", 200e-9, 3]]);

@@ -30,6 +30,12 @@ test("the worst stands first; who keeps up or is unknown is not behind", () => {
   expect(behind(found).map((group) => group.name)).toEqual(["dead", "slower", "slow"]);
 });
 
+test("a reason for being in order, of a group that is late all the same, is by its commits alone", () => {
+  expect(one("g", "OK", 366, 183, 1.2, null, 1, "5 of 5 partitions are in order")).toMatchObject({ reason: "By its commits alone: 5 of 5 partitions are in order", verdict: { word: "falling behind" } });
+  expect(one("g", "OK", 2, 0.5, 0, null, 1, "5 of 5 partitions are in order").reason).toBe("5 of 5 partitions are in order");
+  expect(one("g", "WARN", 366, 183, 1.2, null, 1, "it falls behind").reason).toBe("it falls behind");
+});
+
 test("a finding names topic and time; without one the oldest unread record does", () => {
   const findings = table("Findings", [column("since", "TIME64NS"), column("group"), column("topic")], [["1764088121250000000", "g", "order"], ["1764088100000000000", "g", "bills"]]);
   const [group] = groupsOf(groups(["g", "WARN", 9, 10, 0, null, 2, ""]), findings);

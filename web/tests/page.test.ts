@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { errorOf, type RunResult, type Status } from "../src/api";
-import { coverageSummary, nobodyReports } from "../src/model/coverage";
+import { coverageSummary, nobodyReports, seenBy } from "../src/model/coverage";
 import { place, readingOrder } from "../src/page/grid";
 import { flowSentence } from "../src/overview/flow";
 
@@ -57,4 +57,13 @@ test("an error of any shape has a message", () => {
   expect(errorOf({ error: { kind: "script", message: "m", hint: "", line: 0, column: 0 } }, 400)).toEqual({ kind: "script", message: "m", hint: "" });
   expect(errorOf({ detail: [{ msg: "x" }] }, 422)).toMatchObject({ kind: "internal", message: "the server answered 422" });
   expect(errorOf(null, 500).message).toContain("500");
+});
+
+test.each([
+  ["", ""],
+  ["ebpf: sock_send_length, sock_recv_length", "eBPF"],
+  ["ebpf: sock_send, sock_recv, packets: AF_PACKET (eBPF does not load, see px doctor)", "eBPF and packet capture"],
+  ["packet captures", "packet captures"],
+])("requests seen through %o are seen by %o", (source, words) => {
+  expect(seenBy(source)).toBe(words);
 });

@@ -16,8 +16,12 @@ pub struct Limits {
     pub proven_gap_ns: i64,
     /// How long the other end's tap may take to bring bytes that this end's tap left out.
     pub other_end_ns: i64,
-    /// How long a closed connection is remembered, and how long a half-closed one is waited for.
+    /// How long a half-closed connection is waited for.
     pub linger_ns: i64,
+    /// How long to wait behind a reset before which nothing is missing, as far as is known.
+    pub reset_ns: i64,
+    /// How long a closed one is remembered, so that its packets are known when they come again.
+    pub closed_ns: i64,
     /// The same for a half-closed one whose other end has a tap, which tells its own close: a broker answers a long
     /// poll before it looks whether the client is still there.
     pub half_closed_ns: i64,
@@ -36,6 +40,8 @@ impl Default for Limits {
             proven_gap_ns: 50 * MS,
             other_end_ns: 200 * MS,
             linger_ns: 500 * MS,
+            reset_ns: 0,
+            closed_ns: 500 * MS,
             half_closed_ns: 60_000 * MS,
             idle_ns: 3_600_000 * MS,
         }
@@ -43,6 +49,17 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// For what was recorded before: nobody waits for rows, and whoever merged files may have put packets far behind their place.
+    pub fn of_recordings() -> Limits {
+        Limits {
+            proven_gap_ns: 500 * MS,
+            linger_ns: 5_000 * MS,
+            reset_ns: 5_000 * MS,
+            closed_ns: 60_000 * MS,
+            ..Limits::default()
+        }
+    }
+
     /// How long to wait for the rest of a connection of which one end is gone.
     pub(crate) fn patience(&self, info: &ConnInfo, a_is_gone: bool) -> i64 {
         let other_seen = if a_is_gone { info.seen_b } else { info.seen_a };

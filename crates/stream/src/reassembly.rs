@@ -9,7 +9,7 @@ use chunks::{Absent, Chunks, Content};
 use crate::conn::HoleReason;
 use crate::event::{Segment, Tap, flag};
 use crate::feed::Feed;
-use crate::limits::Limits;
+use crate::limits::{Limits, Stats};
 
 /// Sequence numbers further away than this say nothing about before or after.
 const FAR: i64 = 1 << 30;
@@ -109,6 +109,31 @@ impl Flow {
         }
     }
 
+    fn is_far(&self, seq: u32) -> bool {
+        self.distance(seq).abs() > FAR
+    }
+
+    /// Whether bytes at `seq` belong to another stream, this one having ended: they repeat nothing of it.
+    pub fn is_beyond(&self, seq: u32, len: u32) -> bool {
+        self.start.is_some_and(|start| {
+            let at = self.next.saturating_add_signed(self.distance(seq));
+            at > self.next || at + u64::from(len) <= start
+        })
+    }
+
+    /// Whether bytes at `seq` are the second ones that are far from this stream and near to each other.
+    pub fn went_elsewhere(&mut self, seq: u32, stats: &mut Stats) -> bool {
+        if self.start.is_none() || !self.is_far(seq) {
+            return false;
+        }
+        let near = self
+            .stray
+            .is_some_and(|s| i64::from(seq.wrapping_sub(s) as i32).abs() < FAR >> 6);
+        self.stray = Some(seq);
+        stats.strays += 1;
+        near
+    }
+
     /// A packet's payload.
     pub fn packet(&mut self, seg: &Segment, feed: &mut Feed) {
         if self.start.is_none() {
@@ -122,17 +147,8 @@ impl Flow {
                 feed.desync(seg.time_ns, HoleReason::Missing);
             }
         }
-        let distance = self.distance(seg.seq);
-        if distance.abs() > FAR {
-            let near = self
-                .stray
-                .is_some_and(|s| i64::from(seg.seq.wrapping_sub(s) as i32).abs() < FAR >> 6);
-            self.stray = Some(seg.seq);
-            feed.context.stats.strays += 1;
-            if !near {
-                return;
-            }
-            self.restart(seg.seq, HoleReason::Missing, feed);
+        if self.is_far(seg.seq) {
+            return;
         }
         self.stray = None;
         let at = self.next.saturating_add_signed(self.distance(seg.seq));

@@ -4,7 +4,7 @@ mod lifetime;
 
 use std::collections::{HashMap, HashSet};
 
-use crate::conn::{ConnId, ConnInfo, Dir, StreamSink};
+use crate::conn::{ConnId, ConnInfo, Dir, HoleReason, StreamSink};
 use crate::event::{Endpoint, Event, Process, Segment, Tap, flag};
 use crate::feed::{Context, Feed};
 use crate::limits::{Limits, Stats};
@@ -232,10 +232,7 @@ impl Streams {
         let syn = seg.flags & flag::SYN != 0;
         let found = self.find(key);
         let slot = match found {
-            Some(slot) if syn && self.is_another(slot, seg) => {
-                self.remove(slot, sink);
-                self.create(key, seg.src, seg.dst, seg.time_ns, sink)
-            }
+            Some(slot) if self.is_another(slot, seg) => self.begin_anew(slot, key, seg, sink),
             Some(slot) => slot,
             // A reset or a bare acknowledgement of something unknown tells nothing.
             None if !syn && seg.len == 0 => return,
@@ -306,16 +303,15 @@ impl Streams {
                 flow.fin(seg.seq.wrapping_add(seg.len));
             }
             if seg.flags & flag::RST != 0 && conn.closing.is_none() {
+                let limits = &self.context.limits;
                 let whole = conn.flows[dir.index()].complete_up_to(seg.seq)
-                    && conn
-                        .flows
-                        .iter()
-                        .all(|f| f.deadline(&self.context.limits).is_none());
-                conn.closing = Some(if whole {
-                    i64::MIN
+                    && conn.flows.iter().all(|f| f.deadline(limits).is_none());
+                let patience = if whole {
+                    limits.reset_ns
                 } else {
-                    seg.time_ns + self.context.limits.linger_ns
-                });
+                    limits.linger_ns
+                };
+                conn.closing = Some(seg.time_ns + patience);
             }
         }
         self.buffered =
@@ -329,18 +325,50 @@ impl Streams {
         }
     }
 
-    /// A SYN that does not repeat the one of this connection.
-    fn is_another(&self, slot: usize, seg: &Segment) -> bool {
-        let Some(conn) = &self.conns[slot] else {
+    fn begin_anew(
+        &mut self,
+        before: usize,
+        key: Key,
+        seg: &Segment,
+        sink: &mut dyn StreamSink,
+    ) -> usize {
+        self.remove(before, sink);
+        let slot = self.create(key, seg.src, seg.dst, seg.time_ns, sink);
+        if seg.flags & flag::SYN == 0
+            && let Some(conn) = self.conns[slot].as_deref_mut()
+        {
+            // Its SYN was not seen, and perhaps more.
+            let dir = conn.dir(seg.src);
+            let (_, mut feed) = conn.direction(dir, &mut self.context, sink);
+            feed.desync(seg.time_ns, HoleReason::Missing);
+        }
+        slot
+    }
+
+    /// Whether a segment is of a later connection between the same ends: a SYN that does not repeat the one of this connection,
+    /// or bytes that are none of this one's, be it that this one has ended or that they are far away.
+    fn is_another(&mut self, slot: usize, seg: &Segment) -> bool {
+        let syn = seg.flags & flag::SYN != 0;
+        if !syn && (seg.tap != Tap::Packet || seg.len == 0) {
+            return false;
+        }
+        let Some(conn) = &mut self.conns[slot] else {
             return true;
         };
-        let flow = &conn.flows[conn.dir(seg.src).index()];
-        let seq = seg.seq.wrapping_add(1);
-        if flow.started() {
-            !flow.starts_with(seq)
-        } else {
-            conn.closed
+        let dir = conn.dir(seg.src);
+        let answered = conn.info.bytes[dir.other().index()] > 0;
+        let flow = &mut conn.flows[dir.index()];
+        if syn {
+            // Nobody is answered before the first SYN.
+            return match flow.started() {
+                true => !flow.starts_with(seg.seq.wrapping_add(1)),
+                false => conn.closed || seg.flags & flag::ACK == 0 && answered,
+            };
         }
+        if conn.closed {
+            return flow.is_beyond(seg.seq, seg.len);
+        }
+        flow.went_elsewhere(seg.seq, &mut self.context.stats)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the fields of Event::Open")]

@@ -13,6 +13,7 @@ use kafkascope_stream::{ConnId, ConnInfo, Dir, HoleReason, StreamSink, Streams};
 use kafkascope_wire::{Exchange, Item, Message, Protocol, Session};
 
 use crate::conn::{begin, missing};
+use crate::files::streams_limits;
 pub use crate::lines::Format;
 use crate::lines::{Ends, LineStats, Lines, Unreadable};
 
@@ -83,7 +84,7 @@ pub fn decode_files(
 ) -> Result<Summary, DecodeError> {
     let mut source = FileSource::open(paths)?;
     let live = source.is_live();
-    let mut streams = Streams::default();
+    let mut streams = Streams::new(streams_limits(&source));
     let (send, receive) = mpsc::sync_channel(QUEUE);
     let (read, printed) = thread::scope(|scope| {
         let printer = scope.spawn(move || print(&receive, format, out, live));

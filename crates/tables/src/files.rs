@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use kafkascope_capture::{CaptureFileError, FileSource};
+use kafkascope_stream::Limits;
 
 use crate::{
     columns::Batch,
@@ -12,6 +13,14 @@ use crate::{
 /// Bytes of rows that make a batch.
 const BATCH: usize = 16 << 20;
 
+/// Of a pipe rows are wanted soon.
+pub(crate) fn streams_limits(source: &FileSource) -> Limits {
+    match source.is_live() {
+        true => Limits::default(),
+        false => Limits::of_recordings(),
+    }
+}
+
 /// Capture files in, batches out, in the order of time.
 pub struct Files {
     source: FileSource,
@@ -20,9 +29,11 @@ pub struct Files {
 }
 
 impl Files {
-    pub fn open(paths: &[PathBuf], settings: Settings) -> Result<Files, CaptureFileError> {
+    pub fn open(paths: &[PathBuf], mut settings: Settings) -> Result<Files, CaptureFileError> {
+        let source = FileSource::open(paths)?;
+        settings.streams = streams_limits(&source);
         Ok(Files {
-            source: FileSource::open(paths)?,
+            source,
             pipeline: Pipeline::new(settings),
             ended: false,
         })

@@ -230,15 +230,12 @@ impl Lines {
         out.push_str(",\"apiVersion\":");
         optional(&mut out, exchange.version().map(i64::from));
         out.push_str(",\"correlationId\":");
-        optional(
-            &mut out,
-            (!exchange.raw_sasl).then_some(i64::from(exchange.correlation_id)),
-        );
+        optional(&mut out, exchange.numbered().map(i64::from));
         out.push_str(",\"clientId\":");
         match &exchange.client_id {
             Some(id) => write_string(&mut out, id),
             // Brokers take a null client id for an empty one, and log it so.
-            None if exchange.request.is_some() && !exchange.raw_sasl => out.push_str("\"\""),
+            None if exchange.says_client() => out.push_str("\"\""),
             None => out.push_str("null"),
         }
         let declared = |m: &Option<Message>| m.as_ref().map(|m| i64::from(m.declared));

@@ -16,8 +16,12 @@ use crate::{
     tls,
 };
 
-/// How long one look at the source may block; the delay of a batch that was asked for.
+/// How long one look at the source may block while somebody waits for a batch, which is its delay.
 const POLL: Duration = Duration::from_millis(50);
+/// The same while nobody does, and at most while the next batch is not due: on a busy host a look costs as much as dozens of requests,
+/// for its caches are used by others in between. Short enough that most processes are there yet when they are looked up.
+const REST: Duration = Duration::from_millis(100);
+const REST_BEFORE_BATCH: Duration = Duration::from_millis(200);
 const TICK: Duration = Duration::from_millis(100);
 /// Batches are handed over at most this often: shipping and storing one costs as much as hundreds of rows in it.
 /// The first rows after a silence do not wait.
@@ -160,6 +164,14 @@ fn now_ns() -> i64 {
         .map_or(0, |d| d.as_nanos() as i64)
 }
 
+/// How long the next look at the source may block.
+fn pause(wanted: bool, until_batch: Duration) -> Duration {
+    let least = if wanted { POLL } else { REST };
+    // a source waits for whole milliseconds: not to wake just before the batch is due
+    let until_batch = until_batch + Duration::from_millis(1);
+    until_batch.min(REST_BEFORE_BATCH).max(least)
+}
+
 fn run(mut source: Box<dyn Source>, settings: Settings, mailbox: &Mailbox) -> io::Result<()> {
     let mut pipeline = Pipeline::new(Settings {
         tls_library: source.tls_library(),
@@ -167,8 +179,12 @@ fn run(mut source: Box<dyn Source>, settings: Settings, mailbox: &Mailbox) -> io
     });
     let mut next_tick = Instant::now();
     let mut next_batch = next_tick;
+    let mut wanted = false;
     loop {
-        source.poll(POLL, &mut |event| pipeline.event(event))?;
+        let until_batch = next_batch.saturating_duration_since(Instant::now());
+        source.poll(pause(wanted, until_batch), &mut |event| {
+            pipeline.event(event)
+        })?;
         for (a, b, netns) in pipeline.take_rejected() {
             source.reject(a, b, netns);
         }
@@ -192,10 +208,28 @@ fn run(mut source: Box<dyn Source>, settings: Settings, mailbox: &Mailbox) -> io
             next_batch = Instant::now() + PACE;
             mailbox.1.notify_all();
         }
+        wanted = shared.wanted;
         shared.stats = pipeline.stats();
         shared.stats.extend(source.stats());
         if stop {
             return Ok(());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_is_short_only_while_somebody_may_get_a_batch() {
+        let ms = Duration::from_millis;
+        assert_eq!(pause(true, ms(0)), POLL);
+        assert_eq!(pause(false, ms(0)), REST);
+        assert_eq!(pause(true, PACE), REST_BEFORE_BATCH);
+        assert_eq!(pause(false, PACE), REST_BEFORE_BATCH);
+        // and then the batch is due
+        assert_eq!(pause(true, ms(120)), ms(121));
+        assert!(pause(true, ms(199)) >= ms(199));
     }
 }

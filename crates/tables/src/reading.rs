@@ -1,7 +1,7 @@
 //! How far the messages of an exchange could be read: rows and lines say the same.
 
 use kafkascope_wire::{
-    Direction, Exchange, Outcome, Tape, Value, View, checksum, decode, is_refusal,
+    Direction, Exchange, Outcome, Tape, Value, View, checksum, decode, fields, is_refusal,
 };
 
 use crate::body::is_record_set;
@@ -44,6 +44,17 @@ pub(crate) fn read(exchange: &Exchange, direction: Direction, tape: &mut Tape) -
         return None;
     }
     let view = message.view();
+    if direction == Direction::Request && exchange.client_id.is_none() && !exchange.says_client() {
+        // Where the header ends, and the body begins, is not known.
+        return Some(Reading {
+            outcome: Outcome::Truncated {
+                at,
+                field: fields::f::CLIENT_ID,
+            },
+            fields: false,
+            behind: None,
+        });
+    }
     let (key, version) = (exchange.api_key, exchange.api_version);
     let reading = match decode(key, version, direction, &view, at, tape) {
         Outcome::Complete => Reading::complete(None),

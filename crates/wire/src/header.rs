@@ -38,16 +38,35 @@ pub fn request<'v>(view: &View<'v>) -> Option<RequestHeader<'v>> {
     if !has_client_id(api_key, api_version) {
         return Some(header);
     }
-    header.client_id = match c.i16().ok()? {
-        -1 => None,
-        n => Some(c.take(usize::try_from(n).ok()?).ok()?),
-    };
+    // Any negative length is null to a broker.
+    if let Ok(length) = usize::try_from(c.i16().ok()?) {
+        header.client_id = Some(c.take(length).ok()?);
+    }
     if has_tags(api_key, api_version, Direction::Request) {
         // Who asked for what is known even where these were not captured; the body's outcome tells of them.
         let _ = skip_tags(&mut c);
     }
     header.body_at = c.at;
     Some(header)
+}
+
+/// Whether the client id is null by another length than -1: nobody writes that, and half of all noise reads so.
+pub(crate) fn is_oddly_null(view: &View, header: &RequestHeader) -> bool {
+    header.client_id.is_none()
+        && has_client_id(header.api_key, header.api_version)
+        && view.from(8, 2) != [0xff, 0xff]
+}
+
+/// What is known of a request whose client id was not captured whole; its body begins where the capture stopped.
+pub fn cut_request<'v>(view: &View<'v>) -> Option<RequestHeader<'v>> {
+    let mut c = Cursor::new(view, 0);
+    Some(RequestHeader {
+        api_key: c.i16().ok()?,
+        api_version: c.i16().ok()?,
+        correlation_id: c.i32().ok()?,
+        client_id: None,
+        body_at: view.holes.first()?.at,
+    })
 }
 
 /// The correlation id of a response; `None` when it was not captured.
@@ -102,6 +121,7 @@ mod tests {
             (&b"\0\x07\0\0\0\0\0\x01rest"[..], None, 8),
             (b"\0\x07\0\x01\0\0\0\x01\0\x02meX", Some(&b"me"[..]), 12),
             (b"\0\x12\0\0\0\0\0\x01\xff\xff", None, 10),
+            (b"\0\x12\0\0\0\0\0\x01\x80\x05", None, 10),
             (b"\0\x12\0\x03\0\0\0\x01\0\0\0X", Some(b""), 11),
             (
                 b"\0\x12\0\x03\0\0\0\x01\0\x01a\x01\x05\x02zzX",
@@ -115,10 +135,21 @@ mod tests {
                 (client, body_at, 1)
             );
         }
+        let cut = b"\0\x12\0\x03\0\0\0\x01\0\x09a";
+        assert_eq!(request(&View::whole(cut)), None);
+        assert_eq!(cut_request(&View::whole(cut)), None);
+        let holes = [crate::view::Hole { at: 11, len: 20 }];
+        let view = View {
+            data: cut,
+            holes: &holes,
+            declared: 31,
+        };
+        let known = cut_request(&view).unwrap();
         assert_eq!(
-            request(&View::whole(b"\0\x12\0\x03\0\0\0\x01\0\x09a")),
-            None
+            (known.api_key, known.api_version, known.correlation_id),
+            (18, 3, 1)
         );
+        assert_eq!((known.client_id, known.body_at), (None, 11));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a session delivers: requests with their responses, and what it could not read.
 
 use crate::decode::Direction;
+use crate::header;
 use crate::view::{Hole, View};
 
 /// The two ends of a session, whichever connected first on the wire.
@@ -63,6 +64,21 @@ impl Exchange {
             Direction::Response => (&self.response, self.response_body_at),
         };
         message.as_ref().map(|message| (message, body_at))
+    }
+
+    /// The correlation id, where one was captured.
+    pub fn numbered(&self) -> Option<i32> {
+        let seen = match (&self.request, &self.response) {
+            (None, Some(response)) => header::correlation_id(&response.view()).is_some(),
+            _ => !self.raw_sasl,
+        };
+        seen.then_some(self.correlation_id)
+    }
+
+    /// Whether the client's id was captured, be it that it is null.
+    pub fn says_client(&self) -> bool {
+        let request = self.request.as_ref().filter(|_| !self.raw_sasl);
+        request.is_some_and(|request| header::request(&request.view()).is_some())
     }
 
     /// As its header says, any number; none where no header was seen, or there is none.

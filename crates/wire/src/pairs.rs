@@ -10,8 +10,8 @@ use crate::{
 
 /// Both taps of a connection have their own delays: a response may seem this much older than its request.
 pub(crate) const CLOCK_SLACK_NS: i64 = 5_000_000;
-/// A response whose request has not come after this long will not get one.
-const ORPHAN_NS: i64 = 1_000_000_000;
+/// A response whose request has not come after this long will not get one: its stream may wait for bytes before it, several times.
+const ORPHAN_NS: i64 = 5_000_000_000;
 /// The longest waits are joins of a group, and they end with its rebalance timeout.
 const PENDING_NS: i64 = 600_000_000_000;
 

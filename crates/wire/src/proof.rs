@@ -158,9 +158,10 @@ fn greeting(bytes: &[u8], open: Proof) -> Proof {
         Some((view, _)) if !(8..=MAX_GREETING).contains(&view.declared) => Proof::No,
         Some((view, true)) => match header::request(&view) {
             Some(header)
-                if header
-                    .client_id
-                    .is_none_or(|id| client_id_makes_sense(id, true)) =>
+                if !header::is_oddly_null(&view, &header)
+                    && header
+                        .client_id
+                        .is_none_or(|id| client_id_makes_sense(id, true)) =>
             {
                 Proof::Yes
             }
@@ -170,9 +171,8 @@ fn greeting(bytes: &[u8], open: Proof) -> Proof {
     }
 }
 
-/// Judges a stream that is in step by the first bytes of a message: future APIs and versions pass. `first`: that with which the
-/// stream got in step, which was judged before.
-pub(crate) fn in_step_head(head: &[u8], first: bool) -> bool {
+/// Judges a stream that is in step by the first bytes of a message: future APIs and versions pass, and of ApiVersions any.
+pub(crate) fn in_step_head(head: &[u8]) -> bool {
     let Some(b) = head.first_chunk::<4>() else {
         return false;
     };
@@ -180,7 +180,7 @@ pub(crate) fn in_step_head(head: &[u8], first: bool) -> bool {
         i16::from_be_bytes([b[0], b[1]]),
         i16::from_be_bytes([b[2], b[3]]),
     );
-    (0..=255).contains(&key) && (0..=63).contains(&version) || first && key == API_VERSIONS
+    (0..=255).contains(&key) && (0..=63).contains(&version) || key == API_VERSIONS
 }
 
 /// Kafka takes any text; control characters are rather another protocol's numbers, but where a connection opens.
@@ -223,12 +223,22 @@ pub(crate) fn request(bytes: &[u8], place: Place, tape: &mut Tape) -> Proof {
     if !(8..=MAX_SIZE).contains(&view.declared) {
         return Proof::No;
     }
+    let exact = (bytes.len() as u64).saturating_add(place.hole) == 4 + u64::from(view.declared);
     let Some(header) = header::request(&view) else {
-        return if whole { Proof::No } else { open };
+        return match whole {
+            true => Proof::No,
+            // Of small packets not even the client's id is left; what is left of one fits in every byte.
+            false if place.opening && place.hole > 0 && exact && cut_header_fits(&view) => {
+                Proof::Likely
+            }
+            false => open,
+        };
     };
     let named = header.client_id.is_some_and(|id| !id.is_empty());
     // Small numbers with many zeros read as headers with an empty client id: such a one must begin where a write does.
-    if !(named || place.opening || place.second || place.aligned) {
+    if !(named || place.opening || place.second || place.aligned)
+        || header::is_oddly_null(&view, &header)
+    {
         return Proof::No;
     }
     if !header
@@ -334,7 +344,6 @@ pub(crate) fn request(bytes: &[u8], place: Place, tape: &mut Tape) -> Proof {
                 return Proof::Likely;
             }
             // A hole that ends just where the message does is how a capture that keeps the beginnings of messages looks.
-            let exact = (bytes.len() as u64).saturating_add(place.hole) == end as u64;
             let cut = place.hole > 0
                 && (place.opening || place.aligned)
                 && (named || exact && tape.nodes.len() >= 4);
@@ -344,6 +353,25 @@ pub(crate) fn request(bytes: &[u8], place: Place, tape: &mut Tape) -> Proof {
         }
         _ => Proof::No,
     }
+}
+
+/// Judges a header that was cut inside of its client id.
+fn cut_header_fits(view: &View) -> bool {
+    let Some(header) = header::cut_request(view) else {
+        return false;
+    };
+    let Some(&[high, low]) = view.from(8, 2).first_chunk::<2>() else {
+        return false;
+    };
+    let (length, left) = (i16::from_be_bytes([high, low]), view.declared - 10);
+    let text = view.from(10, left);
+    let is_text = match std::str::from_utf8(text) {
+        Ok(_) => true,
+        Err(e) => e.error_len().is_none(),
+    };
+    known(header.api_key, header.api_version)
+        && u32::try_from(length).is_ok_and(|n| n <= left && n as usize > text.len())
+        && is_text
 }
 
 /// Whether the bytes behind a request begin the same client's next one: its id again, and the next correlation id.

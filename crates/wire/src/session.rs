@@ -356,7 +356,7 @@ impl Session {
         let half = &self.halves[h];
         let head = half.framer.head();
         if client {
-            return proof::in_step_head(&head.data, half.messages == 0);
+            return proof::in_step_head(&head.data);
         }
         // A response whose request was not seen is possible; one so early or so large is not likely.
         let id = header::correlation_id(&head.view());
@@ -397,7 +397,9 @@ impl Session {
 
     fn request(&mut self, h: usize, message: Message, emit: &mut dyn FnMut(Item)) {
         let view = message.view();
-        let found = header::request(&view).filter(|_| !self.raw_sasl || self.is_request(&message));
+        let found = header::request(&view)
+            .filter(|_| !self.raw_sasl || self.is_request(&message))
+            .or_else(|| header::cut_request(&view).filter(|_| !self.raw_sasl));
         let Some(found) = found else {
             if self.raw_sasl {
                 self.pairs
@@ -451,6 +453,7 @@ impl Session {
             outcome,
             Outcome::Complete | Outcome::Truncated { .. } | Outcome::Gap { .. }
         ) && self.tape.odd_null.is_none()
+            && !header::is_oddly_null(&view, &found)
     }
 
     fn lose_step(&mut self, h: usize, time_ns: i64, why: &'static str, emit: &mut dyn FnMut(Item)) {

@@ -219,10 +219,48 @@ fn what_does_not_come_is_given_up_in_time() {
     s.data(true, 3, &heartbeat(2, "me"), &mut log.sink());
     s.tick(SECOND / 2, &mut log.sink());
     assert_eq!(log.pairs(), [(18, 1, true, true)]);
-    s.tick(2 * SECOND, &mut log.sink());
+    // a request may wait as long as its stream waits for bytes before it
+    s.tick(4 * SECOND, &mut log.sink());
+    assert_eq!(log.pairs().len(), 1);
+    s.tick(6 * SECOND, &mut log.sink());
     assert_eq!(log.pairs()[1..], [(-1, 9, false, true)]);
     s.tick(700 * SECOND, &mut log.sink());
     assert_eq!(log.pairs()[2..], [(12, 2, true, false)]);
+}
+
+#[test]
+fn a_header_cut_inside_of_its_client_id_is_a_request() {
+    let cut = 20;
+    let (mut up, mut down) = (
+        api_versions(1, "a client with a long name"),
+        api_versions_response(1),
+    );
+    let left = [up.split_off(cut).len(), down.split_off(cut).len()];
+    let mut log = Log::default();
+    let mut s = Session::new(Some(true), true);
+    for (from_a, bytes, left) in [(true, &up, left[0]), (false, &down, left[1])] {
+        s.data(from_a, 1, bytes, &mut log.sink());
+        s.hole(from_a, 1, left as u64, Missing::LeftOut, &mut log.sink());
+    }
+    assert_eq!(log.pairs(), [(18, 1, true, true)]);
+
+    // a hole that ends elsewhere, or an id that is longer than the message
+    for (longer, id_length) in [(1, 25), (0, 99)] {
+        let mut other = up.clone();
+        other[12..14].copy_from_slice(&u16::to_be_bytes(id_length));
+        let mut log = Log::default();
+        let mut s = Session::new(Some(true), true);
+        s.data(true, 1, &other, &mut log.sink());
+        s.hole(
+            true,
+            1,
+            left[0] as u64 + longer,
+            Missing::LeftOut,
+            &mut log.sink(),
+        );
+        s.close(2, &mut log.sink());
+        assert_eq!(log.items, []);
+    }
 }
 
 #[test]

@@ -489,3 +489,42 @@ fn one_direction_alone_is_told() {
     s.close(7_000_000_000, &mut log.sink());
     assert_eq!(answers(&log).len(), 1);
 }
+
+#[test]
+fn what_only_api_versions_and_client_ids_may_be() {
+    let mut log = Log::default();
+    let mut s = Session::new(Some(true), true);
+    // a version far beyond, behind other requests; a client id that is null by another number than -1
+    let far = request(18, 100, 2, "me", b"?");
+    let null = frame(b"\0\x12\0\0\0\0\0\x03\x80\0");
+    let asked = [api_versions(1, "me"), far, null, heartbeat(4, "me")].concat();
+    s.data(true, 1, &asked, &mut log.sink());
+    let answers = [1, 2, 3].map(api_versions_response).concat();
+    s.data(
+        false,
+        2,
+        &[answers, heartbeat_response(4)].concat(),
+        &mut log.sink(),
+    );
+    assert_eq!(
+        log.pairs(),
+        [
+            (18, 1, true, true),
+            (18, 2, true, true),
+            (18, 3, true, true),
+            (12, 4, true, true)
+        ]
+    );
+
+    // nobody opens with such a client id
+    let mut log = Log::default();
+    let mut s = Session::new(Some(true), true);
+    s.data(
+        true,
+        1,
+        &frame(b"\0\x12\0\0\0\0\0\x03\x80\0"),
+        &mut log.sink(),
+    );
+    s.close(2, &mut log.sink());
+    assert_eq!(log.pairs(), []);
+}

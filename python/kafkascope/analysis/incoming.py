@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kafkascope.analysis import lag
-from kafkascope.analysis.numpy_columns import ints
+from kafkascope.analysis.numpy_columns import ints, numbered
 from kafkascope.analysis.offset_run import BEYOND, rightmost
 from kafkascope.analysis.windows import NONE
 
@@ -61,7 +61,7 @@ def pair_key(part: Any, group: Any) -> Any:
 
 def first_times(packed: Ints, ts: Ints) -> tuple[list[int], list[int]]:
     """Each key once, with its earliest time."""
-    keys, inverse = np.unique(packed, return_inverse=True)
+    keys, inverse = numbered(packed)
     first = np.full(len(keys), BEYOND)
     np.minimum.at(first, inverse, ts)
     return keys.tolist(), first.tolist()

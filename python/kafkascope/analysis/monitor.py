@@ -372,7 +372,7 @@ def _with_findings(verdict: Verdict, findings: Sequence[Finding]) -> Verdict:
     """The verdict by commits, or what commits cannot tell where that is worse."""
     if not findings:
         if verdict.status is Status.OK and verdict.current_lag:
-            left = "1 record is" if verdict.current_lag == 1 else f"{verdict.current_lag} records are"
+            left = "1 record is" if verdict.current_lag == 1 else f"{verdict.current_lag:,} records are"
             return Verdict(verdict.status, f"{verdict.reason[:-1]}; {left} left to read.", verdict.current_lag)
         return verdict
     grave = [f for f in findings if f.kind in _GRAVE]

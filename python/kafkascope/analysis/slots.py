@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from kafkascope.analysis.numpy_columns import encoded
+from kafkascope.analysis.numpy_columns import encoded, numbered
 
 Ints = npt.NDArray[np.int64]
 
@@ -43,7 +43,7 @@ class Names:
 
     def column(self, numbers: Ints) -> pa.Array:
         """The strings of numbers."""
-        used, inverse = np.unique(numbers, return_inverse=True)
+        used, inverse = numbered(numbers)
         return pa.array([self.texts[i] for i in used.tolist()], pa.string()).take(pa.array(inverse))
 
     def rename(self, number: int, text: str) -> None:
@@ -93,7 +93,7 @@ class Slots:
         """The slots of keys, made for those that are new; ``of_keys`` are columns that hold the same in all rows of a key."""
         if len(keys) == 0:
             return keys
-        unique, inverse = np.unique(keys, return_inverse=True)
+        unique, inverse = numbered(keys)
         slots = np.fromiter((self._slot(key) for key in unique.tolist()), np.int64, len(unique))
         row = np.empty(len(unique), np.int64)
         row[inverse] = np.arange(len(keys))

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kafkascope.analysis.numpy_columns import ZERO
 from kafkascope.analysis.sql import query
 
 _LIST_OFFSETS, _OFFSET_FETCH, _DELETE_TOPICS, _DELETE_GROUPS, _OFFSET_DELETE, _DELETE_SHARE_GROUP_OFFSETS = 2, 9, 20, 42, 47, 92
 #: The requests that are read here.
 APIS = (_LIST_OFFSETS, _OFFSET_FETCH, _DELETE_TOPICS, _DELETE_GROUPS, _OFFSET_DELETE, _DELETE_SHARE_GROUP_OFFSETS)
+#: The timestamp that asks for the end of a log.
+_LATEST = -1
 _ASKING = pa.array([_LIST_OFFSETS], pa.int64())
 _FETCHING = pa.array([_OFFSET_FETCH], pa.int64())
 _DELETING = pa.array([_DELETE_TOPICS, _DELETE_GROUPS, _OFFSET_DELETE, _DELETE_SHARE_GROUP_OFFSETS], pa.int64())
@@ -44,10 +52,21 @@ _COLUMNS = ["time_", "cluster_id", "req_cmd", "req_body", "resp", "latency"]
 
 def ends(events: pa.Table) -> pa.Table:
     """The ends of logs that somebody asked for, among rows of ``kafka_events.beta``; ends of committed transactions are no ends of logs."""
-    events = _of(events, _ASKING)
-    if events.num_rows == 0:
-        return ENDS.empty_table()
-    return query(_ENDS, {"api": _LIST_OFFSETS}, events=events.select(_COLUMNS)).cast(ENDS)
+    return _sorted(ENDS, _read(_of(events, _ASKING), _ends_in))
+
+
+def _ends_in(cluster_id: str, asked_at: int, latency: int, asked: Any, answer: Any) -> Iterator[tuple[Any, ...]]:
+    if asked.get("isolation_level"):
+        return
+    latest = {(topic["name"], part["partition_index"]) for topic in asked["topics"] or () for part in topic["partitions"] or () if part["timestamp"] == _LATEST}
+    for topic in answer["topics"] or ():
+        for part in topic["partitions"] or ():
+            if part["error_code"] == 0 and (topic["name"], part["partition_index"]) in latest:
+                # Version 0 answers with several.
+                offset = part.get("offset", -1)
+                end = offset if offset >= 0 else next(iter(part.get("old_style_offsets") or ()), -1)
+                if end >= 0:
+                    yield cluster_id, topic["name"], "", part["partition_index"], end, asked_at + latency, "list_offsets"
 
 
 def deletions(events: pa.Table) -> pa.Table:
@@ -65,12 +84,37 @@ def offsets(events: pa.Table) -> tuple[pa.Table, pa.Table]:
     Of a group that had one there, it expired (``offsets.retention.minutes``), which no other request tells.
     """
     events = _of(events, _FETCHING)
-    events = events.filter(pc.match_substring(events["resp"], '"committed_offset":'))
-    if events.num_rows == 0:
-        return OFFSETS.empty_table(), DELETIONS.empty_table()
-    found = query(_OFFSETS, {"api": _OFFSET_FETCH}, events=events.select(_COLUMNS)).cast(OFFSETS)
-    known = pc.greater_equal(found["offset"], 0)
+    found = _sorted(OFFSETS, _read(events.filter(pc.match_substring(events["resp"], '"committed_offset":')), _offsets_in))
+    known = pc.greater_equal(found["offset"], ZERO)
     return found.filter(known), found.filter(pc.invert(known)).select(DELETIONS.names)
+
+
+def _offsets_in(cluster_id: str, asked_at: int, _latency: int, asked: Any, answer: Any) -> Iterator[tuple[Any, ...]]:
+    # Up to version 7 a request is about one group, which the answer does not name.
+    for group in answer.get("groups") or ({**answer, "group_id": asked.get("group_id") or ""},):
+        if group.get("error_code"):
+            continue
+        for topic in group["topics"] or ():
+            name, topic_id = topic.get("name") or topic.get("topic_name") or "", topic.get("topic_id") or ""
+            for part in topic["partitions"] or ():
+                if part["error_code"] == 0 and part["committed_offset"] is not None:
+                    yield cluster_id, asked_at, group["group_id"], name, topic_id, part["partition_index"], part["committed_offset"]
+
+
+Reader = Callable[[str, int, int, Any, Any], Iterator[tuple[Any, ...]]]
+
+
+def _read(events: pa.Table, reader: Reader) -> Iterator[tuple[Any, ...]]:
+    """What ``reader`` makes of each request and its answer. Not a query: planning one takes longer than reading hundreds of these bodies, and mostly there are a few."""
+    for cluster_id, asked_at, latency, asked, answer in zip(*(events[name].to_pylist() for name in ("cluster_id", "time_", "latency", "req_body", "resp")), strict=True):
+        # A body that was cut short in capture is no JSON and tells nothing; of one that lacks something, what stands before that counts.
+        with contextlib.suppress(ValueError, LookupError, TypeError, AttributeError):
+            yield from reader(cluster_id, asked_at, latency, json.loads(asked), json.loads(answer))
+
+
+def _sorted(schema: pa.Schema, rows: Iterable[tuple[Any, ...]]) -> pa.Table:
+    found = sorted(rows)
+    return pa.table([pa.array(column, field.type) for column, field in zip(zip(*found, strict=True), schema, strict=True)], schema=schema) if found else schema.empty_table()
 
 
 def _of(events: pa.Table, apis: pa.Array) -> pa.Table:
@@ -82,36 +126,6 @@ def _of(events: pa.Table, apis: pa.Array) -> pa.Table:
 _BODIES = """
 SELECT row_number() OVER () id, cluster_id, req_cmd, time_ + latency AS ts, req_body::JSON AS asked, resp::JSON AS answer FROM events
 WHERE req_cmd IN ({apis}) AND json_valid(req_body) AND json_valid(resp)"""
-
-_ENDS = f"""
-WITH bodies AS ({_BODIES.format(apis="$api")}),
-wanted AS (
-  SELECT id, topic->>'$.name' topic, unnest((topic->'$.partitions')::JSON[]) part FROM (
-    SELECT id, unnest((asked->'$.topics')::JSON[]) topic FROM bodies WHERE coalesce((asked->>'$.isolation_level')::BIGINT, 0) = 0)),
-given AS (
-  SELECT id, cluster_id, ts, topic->>'$.name' topic, unnest((topic->'$.partitions')::JSON[]) part FROM (
-    SELECT id, cluster_id, ts, unnest((answer->'$.topics')::JSON[]) topic FROM bodies))
-SELECT g.cluster_id, g.topic, '' topic_id, (g.part->>'$.partition_index')::BIGINT AS partition,
-  coalesce(nullif((g.part->>'$.offset')::BIGINT, -1), (g.part->>'$.old_style_offsets[0]')::BIGINT) end_offset, g.ts AS time_, 'list_offsets' source
-FROM given g JOIN wanted w ON g.id = w.id AND g.topic = w.topic AND g.part->>'$.partition_index' = w.part->>'$.partition_index'
-WHERE (w.part->>'$.timestamp')::BIGINT = -1 AND (g.part->>'$.error_code')::BIGINT = 0 AND end_offset >= 0 ORDER BY ALL"""
-
-_TOPICS = """[{"name":"VARCHAR","topic_name":"VARCHAR","topic_id":"VARCHAR",
-  "partitions":[{"partition_index":"BIGINT","committed_offset":"BIGINT","error_code":"BIGINT"}]}]"""
-# Exporters ask for all offsets of all groups: a body is read once, into what is asked of it.
-_OFFSET_FETCH_ANSWER = f"""{{"error_code":"BIGINT","topics":{_TOPICS},"groups":[{{"group_id":"VARCHAR","error_code":"BIGINT","topics":{_TOPICS}}}]}}"""
-
-# Up to version 7 a request is about one group, which the answer does not name.
-_OFFSETS = f"""
-WITH bodies AS (
-  SELECT cluster_id, time_, req_body->>'$.group_id' group_id, from_json(resp, '{_OFFSET_FETCH_ANSWER}') answer FROM events
-  WHERE req_cmd = $api AND json_valid(req_body) AND json_valid(resp)),
-groups AS (
-  SELECT cluster_id, time_, unnest(coalesce(answer.groups, [{{'group_id': group_id, 'error_code': answer.error_code, 'topics': answer.topics}}])) g FROM bodies),
-topics AS (SELECT cluster_id, time_, g.group_id group_id, unnest(g.topics) t FROM groups WHERE coalesce(g.error_code, 0) = 0),
-parts AS (SELECT cluster_id, time_, group_id, coalesce(t.name, t.topic_name, '') topic, coalesce(t.topic_id, '') topic_id, unnest(t.partitions) p FROM topics)
-SELECT cluster_id, time_, group_id, topic, topic_id, p.partition_index AS partition, p.committed_offset AS "offset"
-FROM parts WHERE p.error_code = 0 AND p.committed_offset IS NOT NULL ORDER BY ALL"""
 
 _DELETIONS = f"""
 WITH bodies AS ({_BODIES.format(apis="$topics, $groups, $offsets, $shared")}),

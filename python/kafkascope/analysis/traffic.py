@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kafkascope.analysis.numpy_columns import NO_TEXT, combined, ints
+from kafkascope.analysis.numpy_columns import NO_TEXT, combined, ints, numbered
 from kafkascope.analysis.ranges import OffsetRanges
 from kafkascope.analysis.tracker import Tracker
 from kafkascope.pxl.lower.names import KAFKA_ERRORS
@@ -158,7 +158,7 @@ class Traffic:
         seconds = np.maximum(at - appended[rows], 0) / 1e9
         group = tracker.groups.numbers(read["group_id"])[rows]
         place = tracker.parts.topic[slots]
-        keys, inverse = np.unique((group << 32) | place, return_inverse=True)
+        keys, inverse = numbered((group << 32) | place)
         for number, key in enumerate(keys.tolist()):
             mine = np.flatnonzero(inverse == number)
             histogram = self._delivery(tracker.cluster_of(int(slots[mine[0]])), tracker.topics.texts[key & 0xFFFFFFFF], tracker.groups.texts[key >> 32])

@@ -159,7 +159,7 @@ def _caught_up(lag: int, allowed_lag: int) -> str:
 
 
 def _records(count: int) -> str:
-    return "1 record" if count == 1 else f"{count} records"
+    return "1 record" if count == 1 else f"{count:,} records"
 
 
 def _commits(count: int) -> str:

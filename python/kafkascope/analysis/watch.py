@@ -25,7 +25,7 @@ from kafkascope.analysis.findings import (
 from kafkascope.analysis.findings.finding import SECOND, Finding
 from kafkascope.analysis.grouped import grouped
 from kafkascope.analysis.membership import Memberships
-from kafkascope.analysis.numpy_columns import ZERO
+from kafkascope.analysis.numpy_columns import ZERO, numbered
 from kafkascope.analysis.open_transactions import OpenTransactions
 from kafkascope.analysis.tracker import Tracker
 
@@ -149,7 +149,7 @@ class Watch:
 
     def _falling(self, tracker: Tracker, partitions: pa.Table, now_ns: int) -> Iterator[Finding]:
         slots = tracker.live()
-        keys, number = np.unique((tracker.parts.cluster[tracker.pairs.at[slots]] << 32) | tracker.pairs.group[slots], return_inverse=True)
+        keys, number = numbered((tracker.parts.cluster[tracker.pairs.at[slots]] << 32) | tracker.pairs.group[slots])
         longest = np.full(len(keys), np.nan)
         np.fmax.at(longest, number, partitions["lag_seconds"].to_numpy())
         known: dict[int, int] = {}

@@ -28,11 +28,11 @@ def run_on_captures(files: Sequence[str], library: Any, request: dict[str, Any],
         analysis = Analysis(loaded.store, captured=(loaded.first_ns, loaded.last_ns))
         service = Service(loaded.store.engine(), library, now_ns=lambda: loaded.last_ns + 1, analysis=analysis)
         try:
-            results = service.results(request)
+            results, notes = service.results_and_notes(request)
         except ApiError as error:
             where = f"line {error.line}, column {error.column}: " if error.line is not None else ""
             raise CommandError(where + error.message, error.hint, WRONG_USE if error.kind in ("argument", "not_found") else FAILED) from error
-        return [_table(result) for result in results], loaded.notes
+        return [_table(result) for result in results], [*loaded.notes, *notes]
     finally:
         loaded.store.close()
 

@@ -61,6 +61,11 @@ def duration(item: float) -> str:
     return f"{sign}{seconds} s"
 
 
+def percent(item: float) -> str:
+    """What is less than all is never 100 %: rounding up would hide a loss."""
+    return number(item) if not math.isfinite(item) else "99.9%" if 0.9995 <= item < 1 else f"{item * 100:.1f}%"
+
+
 def throughput(item: float) -> str:
     """Per nanosecond to per second."""
     if not math.isfinite(item):
@@ -114,7 +119,7 @@ def _status(key: str) -> Any:
 _SEMANTIC: dict[str, Any] = {
     "BYTES": size,
     "DURATION_NS": duration,
-    "PERCENT": lambda item: f"{item * 100:.1f}%" if math.isfinite(item) else number(item),
+    "PERCENT": lambda item: percent(item),
     "THROUGHPUT_PER_NS": throughput,
     "THROUGHPUT_BYTES_PER_NS": lambda item: f"{size(round(item * 1e9, 1))}/s",
     "QUANTILES": lambda item: _quantiles(item, number),

@@ -14,6 +14,7 @@ import click
 from kafkascope.cli.capture import is_piped
 from kafkascope.cli.client import server_option
 from kafkascope.cli.errors import NOTHING_THERE, WRONG_USE, CommandError
+from kafkascope.cli.plain import plain
 from kafkascope.cli.progress import progress
 from kafkascope.tui import requests
 from kafkascope.tui.filter import problem as filter_problem
@@ -101,10 +102,14 @@ def tail(follow: bool, lines: int | None, count: int | None, apis: tuple[str, ..
                 first = _last(source, filters, start, 10 if lines is None else lines, end)
             write(request for request in first if seen.new(request))
             if follow and not write.done:
+                if not write.written:
+                    _say_unknown(source, filters, "not seen so far; waiting for it")
                 for batch in _follow(source, filters, seen, interval):
                     write(batch)
                     if write.done:
                         break
+        if not write.written and not follow:
+            _say_unknown(source, filters, "not seen")
     except KeyboardInterrupt:
         sys.exit(130)
     finally:
@@ -136,6 +141,18 @@ def _as_it_comes(captures: tuple[str, ...], filters: Filters, write: _Writer, in
         sys.exit(130)
     for note in notes:
         click.echo(f"px: {note}", err=True)
+
+
+def _say_unknown(source: Source, filters: Filters, how: str) -> None:
+    """Which of the topics and groups asked for nobody used: a misspelt name must not look like silence."""
+    for kind, names in (("topic", filters.topics), ("group", filters.groups)):
+        for name in names:
+            if name in source.entities(kind, name):
+                continue
+            known = source.entities(kind, "")
+            close = difflib.get_close_matches(name, known, 3)
+            there = f"; did you mean {' or '.join(close)}?" if close else f"; there {'is' if len(known) == 1 else 'are'} {', '.join(known[:5])}{' …' if len(known) > 5 else ''}" if known else ""
+            click.echo(f"px: {kind} {plain(name)}: {how}{plain(there)}", err=True)
 
 
 class _Writer:

@@ -77,7 +77,12 @@ def _cluster(found: Demo, kubeconfig: str | None, context: str | None) -> Api | 
     from kafkascope.metadata.kubernetes.api import Api, in_cluster, kubeconfig_path
 
     asked = kubeconfig is not None or context is not None
-    if not asked and (control.runs(found) or (kubeconfig_path() is None and not in_cluster())):
+    configured = kubeconfig_path() is not None or in_cluster()
+    if not asked and control.runs(found):
+        if configured:
+            click.echo(f"px: the {found.name} of this host is meant; --kubeconfig or --context means that of a cluster", err=True)
+        return None
+    if not asked and not configured:
         return None
     return Api.connect(kubeconfig, context)
 

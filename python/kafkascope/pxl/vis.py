@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from kafkascope.pxl.errors import did_you_mean, listing
+from kafkascope.pxl import times
+from kafkascope.pxl.errors import PxLError, did_you_mean, listing
 from kafkascope.pxl.program import FuncCall
 
 VARIABLE_TYPES = frozenset({
@@ -161,8 +162,17 @@ def arguments(spec: Mapping[str, Any] | None, given: Mapping[str, str]) -> dict[
         if valid and name in given and values[name] not in valid:
             raise ArgumentError(f"'{values[name]}' is no value of '{name}'", f"values are {listing(valid)}")
         if name in given and variable.get("type") in _NUMBERS and not _is_number(values[name], variable["type"]):
-            raise ArgumentError(f"'{name}' is a number, found '{values[name]}'")
+            raise ArgumentError(f"'{name}' is a number, found '{values[name]}'", "write 10" if variable["type"] == "PX_INT64" else "write 0.5")
+        if name in given and name in _TIMES and variable.get("type") == "PX_STRING":
+            try:
+                times.instant(values[name], 0)
+            except PxLError as error:
+                raise ArgumentError(f"{name}: {error.message}", error.hint) from error
     return values
+
+
+#: What every script that takes it hands to px.DataFrame, and the page's time picker fills in.
+_TIMES = frozenset({"start_time", "end_time"})
 
 
 _NUMBERS = {"PX_INT64": int, "PX_FLOAT64": float}

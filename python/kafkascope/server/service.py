@@ -122,6 +122,12 @@ class Service:
         """The result tables of a run, for commands that print them."""
         return list(self._execute(request).results)
 
+    def results_and_notes(self, request: Mapping[str, Any]) -> tuple[list[Any], list[str]]:
+        """The same, and why there are no rows at all where there are none."""
+        ran = self._execute(request)
+        empty = coverage.explain_empty(self.engine, [{"numRows": result.table.num_rows} for result in ran.results], _read(ran.program), self._now_ns())
+        return list(ran.results), [*ran.program.warnings, *(message["text"] for message in empty)]
+
     def _execute(self, request: Mapping[str, Any]) -> _Run:
         self._refresh()
         name, text, spec = self._source(request)

@@ -25,7 +25,8 @@ COVER_S = 5.0
 _CONNECTIONS = 200_000
 #: Batches of the last seconds whose ends nobody has asked for yet.
 _ASIDE = 256
-_CLIENT = "client"
+#: What columns are compared with, made once: of a text or a number of Python's Arrow asks the import system each time whether it is a time zone.
+_CLIENT, _TRACED_CLIENT, _NO_TEXT, _IPV6_LOCAL = pa.scalar("client"), pa.scalar(1, pa.int64()), pa.scalar(""), pa.scalar("::1")
 
 
 def _bound(known: OrderedDict[Any, Any]) -> None:
@@ -96,7 +97,7 @@ class _Columns:
 
 
 #: The ends of ``kafka_events.beta`` are those of the side that told, then the other.
-_EVENTS = _Columns("trace_role", 1, ("local_addr", "local_port", "remote_addr", "remote_port"), "upid", "remote_upid")
+_EVENTS = _Columns("trace_role", _TRACED_CLIENT, ("local_addr", "local_port", "remote_addr", "remote_port"), "upid", "remote_upid")
 _TYPED = _Columns("observed_by", _CLIENT, ("client_addr", "client_port", "broker_addr", "broker_port"), "client_upid", "client_upid")
 
 
@@ -145,8 +146,9 @@ class _Ends:
         keys = [columns.side, *columns.ends]
         different = pa.Table.from_batches([batch.select(keys)]).group_by(keys, use_threads=False).aggregate([])
         found = cls(set(), set(), set())
+        told_by_client = columns.client_side.as_py()
         for side, *ends in zip(*(different.column(name).to_pylist() for name in keys), strict=True):
-            from_client = side == columns.client_side
+            from_client = side == told_by_client
             client, broker = (ends[:2], ends[2:]) if columns is _TYPED or from_client else (ends[2:], ends[:2])
             if not _nowhere(client[0]):
                 (found.clients_of_clients if from_client else found.clients_of_brokers).add(f"{client[0]} {client[1]}")
@@ -175,7 +177,7 @@ class Pairs:
             return batch
         now = time.monotonic() if now_s is None else now_s
         with self._lock:
-            if not self._tellers.several and not self._upids and not pc.any(_from_client(batch, columns)).as_py():
+            if not self._tellers.several and not self._upids and not _from_client(batch, columns).true_count:
                 self._put_aside(batch, columns, now)
                 return batch
             while self._aside:
@@ -212,7 +214,7 @@ class Pairs:
 
     def _without_clients(self, rows: _Rows, columns: _Columns, now: float) -> _Rows:
         from_client = rows.from_client
-        if not pc.any(from_client).as_py():
+        if not from_client.true_count:
             return rows
         self._learn(rows.client.filter(from_client), rows.batch.column(columns.client_upid).filter(from_client))
         connections = self._connections.among(_keys(rows.client.filter(from_client)), now)
@@ -245,7 +247,7 @@ class Pairs:
     def _fill(self, rows: _Rows, target: str) -> Any:
         batch, client = rows.batch, rows.client
         place = batch.schema.get_field_index(target)
-        missing = pc.and_(pc.equal(batch.column(place), ""), pc.invert(rows.from_client))
+        missing = pc.and_(pc.equal(batch.column(place), _NO_TEXT), pc.invert(rows.from_client))
         known = [key for key in _keys(client.filter(missing)) if key in self._upids]
         if not known:
             return batch
@@ -262,7 +264,7 @@ def _key(batch: Any, address: str, port: str) -> Any:
     """``address port`` of each row; null where it says nothing between hosts."""
     text = batch.column(address)
     key = pc.binary_join_element_wise(text, pc.cast(batch.column(port), pa.string()), " ")
-    nowhere = pc.or_(pc.equal(text, ""), pc.or_(pc.starts_with(text, "127."), pc.equal(text, "::1")))
+    nowhere = pc.or_(pc.equal(text, _NO_TEXT), pc.or_(pc.starts_with(text, "127."), pc.equal(text, _IPV6_LOCAL)))
     return pc.if_else(nowhere, pa.scalar(None, pa.string()), key)
 
 

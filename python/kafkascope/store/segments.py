@@ -36,6 +36,7 @@ _VERIFIED_ROWS = 4096
 _GROUP_BYTES = 64 << 20
 #: Of zstd. More would cost a busy machine; `px store compact` takes more.
 LEVEL, COMPACT_LEVEL = 3, 9
+_NO_TEXT = pa.scalar("")
 
 
 class UnreadableSegment(Exception):
@@ -70,18 +71,20 @@ def unnamed_topics(table: pa.Table | pa.RecordBatch) -> int:
     names = table.schema.names
     if table.num_rows == 0 or "topic_id" not in names or "topic" not in names:
         return 0
-    empty = pc.equal(table.column("topic"), "")
+    empty = pc.equal(table.column("topic"), _NO_TEXT)
     if not pc.any(empty).as_py():
         return 0
-    unnamed = pc.and_(empty, pc.not_equal(table.column("topic_id"), ""))
+    unnamed = pc.and_(empty, pc.not_equal(table.column("topic_id"), _NO_TEXT))
     return int(pc.sum(unnamed).as_py() or 0)
 
 
 def write(folder: Path, table: pa.Table, low: int, high: int) -> Segment:
-    """Write ``table`` (sorted by time here) as a segment. ``OSError`` when the disk is full; nothing is left behind then."""
-    if not pc.all(pc.less_equal(table.column("time_").combine_chunks()[:-1], table.column("time_").combine_chunks()[1:])).as_py():
-        table = table.sort_by("time_")
-    first, last = table.column("time_")[0].as_py(), table.column("time_")[-1].as_py()
+    """Write ``table`` as a segment. ``OSError`` when the disk is full; nothing is left behind then.
+
+    Its rows stay as they came, which is nearly by time. To sort them copies all bodies of two minutes twice, into memory that the system has to find for it: that takes half as long
+    again as to compress and write them, for files that are some 4 % smaller. A merge sorts.
+    """
+    first, last = pc.min_max(table.column("time_")).as_py().values()
     unnamed = unnamed_topics(table)
     path = _path(folder, first, last, low, high)
     temporary = path.with_name(path.name + TEMPORARY)

@@ -202,7 +202,7 @@ class ObservedTable:
                 frozen = self._frozen
                 assert frozen is not None
                 table, (low, high) = frozen.table(), self._frozen_generations
-            segment = seg.write(self.folder, complete(table.combine_chunks()), low, high)
+            segment = seg.write(self.folder, complete(table), low, high)
             with self._lock:
                 self._frozen = None
                 self._segments.append(segment)

@@ -16,6 +16,7 @@ from kafkascope.cli.output import Column, Output
 from kafkascope.cli.plain import plain
 from kafkascope.tui.table import cell_text
 from kafkascope.tui.text import crop, fit
+from kafkascope.tui.verdict import seconds
 from kafkascope.tui.view import View
 
 MAX_SERIES = 200
@@ -179,7 +180,8 @@ def cut_bins(times: Sequence[int]) -> set[int]:
 
 
 def _value(value: float, column: Column) -> str:
-    return fmt.value(round(value) if column.type == "INT64" else value, column.type, column.semantic_type)
+    late = seconds(value, column)
+    return late if late is not None else fmt.value(round(value) if column.type == "INT64" else value, column.type, column.semantic_type)
 
 
 def step(times: Sequence[int]) -> int:

@@ -12,7 +12,7 @@ from kafkascope.cli import format as fmt
 from kafkascope.cli.output import Column, plain_value
 from kafkascope.cli.plain import plain
 from kafkascope.tui.links import Link, Place, structured
-from kafkascope.tui.verdict import seconds, trend, verdict
+from kafkascope.tui.verdict import judged, seconds, trend
 
 #: A body may be a megabyte; nobody reads that far down in a terminal.
 MAX_LINES = 5_000
@@ -29,7 +29,7 @@ def lines(row: Sequence[Any], columns: Sequence[Column], place: Place) -> list[T
     room = max((len(c.name) for c in columns), default=0)
     found: list[Text] = []
     shown: list[Link] = []
-    for item, column in zip(row, columns, strict=True):
+    for index, (item, column) in enumerate(zip(row, columns, strict=True)):
         head = Text()
         head.append(f"{plain(column.name):<{room}}  ", style="bold")
         target = place.link(item, column)
@@ -52,7 +52,7 @@ def lines(row: Sequence[Any], columns: Sequence[Column], place: Place) -> list[T
             found += [Text("  " + plain(part)) for part in item.splitlines() or [""]]
         else:
             head.append(plain(fmt.value(item, column.type, column.semantic_type)))
-            said = verdict(item, column)
+            said = judged(row, index, columns)
             if said is not None:
                 head.append(f"  {said.mark} {said.word}", style=said.style)
             elif (moved := trend(item, column)) is not None:

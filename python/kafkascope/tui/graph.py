@@ -14,7 +14,7 @@ from kafkascope.cli.output import Column, Output
 from kafkascope.cli.plain import plain
 from kafkascope.tui.table import cell_style, cell_text
 from kafkascope.tui.text import crop, fit
-from kafkascope.tui.verdict import VERDICT_COLUMNS
+from kafkascope.tui.verdict import VERDICT_COLUMNS, judged
 from kafkascope.tui.view import View
 
 MAX_ENTRIES = 20_000
@@ -100,7 +100,7 @@ class GraphView(View):
                 self._entries.append(Entry("", root, None, (root,)))
                 self._unfold(root, "", (root,), children, unfolded)
         columns = self.output.columns
-        self._texts = [[cell_text(e.row[i], columns[i]) for i in self._shown] if e.row is not None else [] for e in self._entries]
+        self._texts = [[cell_text(e.row[i], columns[i], judged(e.row, i, columns)) for i in self._shown] if e.row is not None else [] for e in self._entries]
         self._rooms = [max([len(columns[i].name), *(cell_len(t[n]) for t in self._texts if t)]) for n, i in enumerate(self._shown)]
         self._longest = max((cell_len(e.prefix + e.name + e.note) for e in self._entries), default=0)
 
@@ -154,7 +154,7 @@ class GraphView(View):
                     text.append(fit(_bar(self._load(entry.row), self._heaviest), bar), style="blue")
                 for room, index, value in zip(rooms, self._shown, texts[number], strict=True):
                     column = self.output.columns[index]
-                    text.append(fit(value, room, right=column.name not in VERDICT_COLUMNS) + "  ", style=cell_style(entry.row[index], column))
+                    text.append(fit(value, room, right=column.name not in VERDICT_COLUMNS) + "  ", style=cell_style(entry.row[index], column, judged(entry.row, index, self.output.columns)))
             line = crop(text, width)
             if number == self.cursor and self.focused:
                 line.stylize("reverse")

@@ -16,7 +16,7 @@ from kafkascope.cli.columns import cell
 from kafkascope.cli.output import Column, Output
 from kafkascope.cli.plain import plain
 from kafkascope.tui.text import crop, fit
-from kafkascope.tui.verdict import FIRST_COLUMNS, seconds, trend, verdict
+from kafkascope.tui.verdict import FIRST_COLUMNS, Verdict, judged, seconds, trend, verdict
 from kafkascope.tui.view import View
 
 MAX_COLUMN = 36
@@ -209,7 +209,7 @@ class TableView(View):
             for at, room in columns:
                 index = self.order[at]
                 column = self.output.columns[index]
-                text.append(fit(self._text(row, index), room, _right(column)), style=cell_style(row[index], column))
+                text.append(fit(self._text(row, index), room, _right(column)), style=cell_style(row[index], column, judged(row, index, self.output.columns)))
                 text.append("  ")
             text.rstrip()
             line = crop(text, width)
@@ -220,7 +220,7 @@ class TableView(View):
         return lines
 
     def _text(self, row: Sequence[Any], index: int) -> str:
-        text = cell_text(row[index], self.output.columns[index])
+        text = cell_text(row[index], self.output.columns[index], judged(row, index, self.output.columns))
         return text[11:] if index in self._one_day and row[index] else text
 
     def _title(self, column: Column, room: int) -> tuple[str, str]:
@@ -312,9 +312,9 @@ def monotonic(output: Output) -> set[tuple[str, bool]]:
     return found
 
 
-def cell_text(item: Any, column: Column) -> str:
-    """A value as one line."""
-    said = verdict(item, column)
+def cell_text(item: Any, column: Column, said: Verdict | None = None) -> str:
+    """A value as one line; ``said`` is the verdict of its row, where that is known."""
+    said = said or verdict(item, column)
     if said is not None:
         return f"{said.mark} {said.word}"
     moved = trend(item, column)
@@ -327,9 +327,9 @@ def cell_text(item: Any, column: Column) -> str:
     return plain(text[:300])
 
 
-def cell_style(item: Any, column: Column) -> str:
+def cell_style(item: Any, column: Column, said: Verdict | None = None) -> str:
     """How a value is coloured: by its state, and only by that."""
-    said = verdict(item, column)
+    said = said or verdict(item, column)
     if said is not None:
         return said.style
     moved = trend(item, column)

@@ -50,11 +50,32 @@ def verdict(item: Any, column: Column) -> Verdict | None:
     return _VERDICTS.get(item.upper()) if column.name in VERDICT_COLUMNS and isinstance(item, str) else None
 
 
+#: So many seconds behind is late, whatever the commits look like.
+LATE_S = 60
+STEADY = 0.005
+_LATE = {True: Verdict("falling behind", "yellow", 3, "▲"), False: Verdict("catching up", "yellow", 2, "▼"), None: Verdict("behind", "yellow", 3, "▲")}
+
+
+def judged(row: Sequence[Any], index: int, columns: Sequence[Column]) -> Verdict | None:
+    """The verdict of a cell with what its row says beside it, in the words of the page.
+
+    The status goes by Burrow's rules, to which a group is OK as long as its lag goes down now and then, be it minutes late.
+    """
+    found = verdict(row[index], columns[index])
+    if found is None or found is not _VERDICTS["OK"]:
+        return found
+    beside = {column.name: value for column, value in zip(columns, row, strict=True) if column.name in ("lag_seconds", "trend")}
+    if (_number(beside.get("lag_seconds")) or 0.0) < LATE_S:
+        return found
+    moves = _number(beside.get("trend")) or 0.0
+    return _LATE[None if abs(moves) < STEADY else moves > 0]
+
+
 def trend(item: Any, column: Column) -> tuple[str, str] | None:
     """Records per second by which a lag grows or shrinks, with its style; ``None`` for any other column."""
     if column.name != "trend" or not isinstance(item, int | float) or not math.isfinite(item):
         return None
-    if abs(item) < 0.005:
+    if abs(item) < STEADY:
         return "steady", "dim"
     return f"{'▲' if item > 0 else '▼'} {_rate(abs(item))}", "yellow" if item > 0 else "green"
 
@@ -89,7 +110,7 @@ def answer(tables: Sequence[Output], width: int) -> list[Text]:
     told = [(kind, reason) for group, found in findings.items() for kind, reason in found.reasons if (group, kind) not in said]
     if told:
         (kind, reason), more = told[0], len(told) - 1
-        lines.append(Text.assemble(" ", (f"▲ {plain(kind)}", "bold yellow"), f" {plain(reason)}", (f" and {more:,} more" if more else "", "dim")))
+        lines.append(Text.assemble(" ", (f"▲ {plain(kind)}", "bold yellow"), f" {plain(reason)}", (f" ({more:,} more)" if more else "", "dim")))
     return [part for line in lines for part in wrap(line, width)]
 
 
@@ -124,7 +145,7 @@ def _groups(table: Output) -> list[dict[str, Any]]:
     for row in table.rows:
         # Of a script that lists a group's partitions each row is a partition.
         group: dict[str, Any] = {"topic": "", "partition": None, **dict(zip(names, row, strict=True))}
-        said = verdict(group["status"], table.columns[names.index("status")])
+        said = judged(row, names.index("status"), table.columns)
         if said is not None:
             name = group[named] if named else "the group"
             found.append({**group, "group": name, "who": f"{name}{_place(group)}", "verdict": said})

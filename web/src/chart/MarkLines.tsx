@@ -16,6 +16,8 @@ export interface PlotArea {
 }
 
 const SHOWN = 6;
+/** With more than these, lines would hide the chart: flags alone stay, each with its line when pointed at. */
+const MANY = 24;
 
 export function MarkLines({ area }: { area: PlotArea }) {
   const marks = useContext(Marks);
@@ -23,7 +25,7 @@ export function MarkLines({ area }: { area: PlotArea }) {
   const bundles = bundled(marks, area.low, area.high, area.width);
   const shown = open === null ? undefined : bundles[open];
   return (
-    <div className="marks" style={{ left: area.left, top: area.top, width: area.width, height: area.height, "--plot": `${area.height}px` } as CSSProperties}>
+    <div className={bundles.length > MANY ? "marks crowded" : "marks"} style={{ left: area.left, top: area.top, width: area.width, height: area.height, "--plot": `${area.height}px` } as CSSProperties}>
       {bundles.map((bundle, index) => <Flag key={bundle.marks[0]?.at} bundle={bundle} onOpen={(on) => { setOpen(on ? index : null); }} />)}
       {shown && (
         <div className="tooltip" role="tooltip" data-testid="mark-tooltip" style={{ top: 14, ...(shown.x > area.width / 2 ? { right: area.width - shown.x + 8 } : { left: shown.x + 8 }) }}>

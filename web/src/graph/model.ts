@@ -1,7 +1,8 @@
 /** A result table as a graph: nodes, edges with weight and state, folded where there are too many to read. */
 import type { Cell, Column, DisplaySpec, ResultTable } from "../api";
-import { formatCell, toNumber, visible } from "../model/format";
+import { formatCell, SECONDS, toNumber, visible } from "../model/format";
 import type { State } from "../model/values";
+import { groupVerdict, mayJudge, type Verdict } from "../model/verdict";
 
 export interface GraphSpec {
   from: string;
@@ -206,18 +207,25 @@ function collectEdges(table: ResultTable, spec: GraphSpec, places: Places, home:
         id: `${ends}${lane}`, from, to, weight, lane, lanes: group.length, rows: rows.length,
         weightText: weight === null || !weightColumn ? "" : formatCell(weight, weightColumn),
         width: 1 + 5 * share,
-        state: edgeState(rows, places.colorAt, spec),
+        state: edgeState(rows, places.colorAt, spec, table.columns),
         facts: facts(table.columns, rows, spec),
       }); // prettier-ignore
     });
   return edges.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-function edgeState(rows: Cell[][], colorAt: number, spec: GraphSpec): State {
-  if (colorAt < 0) return "unknown";
+function edgeState(rows: Cell[][], colorAt: number, spec: GraphSpec, columns: readonly Column[]): State {
+  if (colorAt < 0) return worstReader(rows, columns)?.state ?? "unknown";
   const worst = Math.max(...rows.map((row) => toNumber(row[colorAt]) ?? -Infinity));
   if (worst === -Infinity || Number.isNaN(worst) || spec.medium === Infinity) return "unknown";
   return worst >= (spec.high ?? Infinity) ? "bad" : worst >= (spec.medium ?? Infinity) ? "warn" : "ok";
+}
+
+/** How the worst of those does that read through an edge, where its rows say so. */
+function worstReader(rows: Cell[][], columns: readonly Column[]): Verdict | null {
+  const [status, late] = ["verdict", "lag_seconds"].map((name) => columns.findIndex((column) => column.name === name)) as [number, number];
+  const found = rows.flatMap((row) => groupVerdict(row[status], toNumber(row[late]), null) ?? []);
+  return found.length === 0 ? null : found.reduce((worst, each) => (each.severity > worst.severity ? each : worst));
 }
 
 /** What hovering shows: the vis spec's columns first, then the others, sums where several rows are one edge. */
@@ -228,11 +236,15 @@ function facts(columns: readonly Column[], rows: Cell[][], spec: GraphSpec): [st
     const column = columns[index];
     const row = rows[0];
     if (!column || !row) return [];
+    if (mayJudge(column)) {
+      const worst = worstReader(rows, columns);
+      return worst === null ? [] : [[name, worst.word]];
+    }
     if (rows.length === 1) return [[name, formatCell(row[index] ?? null, column)]];
     const values = rows.map((each) => toNumber(each[index])).filter((value): value is number => value !== null);
     if (values.length === 0) return [];
     // Latencies do not add up: the greatest stands for all.
-    const adds = column.semanticType !== "DURATION_NS" && column.semanticType !== "PERCENT";
+    const adds = column.semanticType !== "DURATION_NS" && column.semanticType !== "PERCENT" && !SECONDS.test(column.name);
     const value = adds ? values.reduce((sum, each) => sum + each, 0) : Math.max(...values);
     return [[`${name} (${adds ? "sum" : "greatest"} of ${rows.length})`, formatCell(value, column)]];
   });

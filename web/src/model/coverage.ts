@@ -28,6 +28,9 @@ function reasonText(reason: { reason: string; text: string; events: number; byte
   return `${grouped(reason.events)} ${reason.events === 1 ? reason.text.replace(/^(\w+?)(?:(?<=ch)es|s)\b/, "$1") : reason.text}`;
 }
 
+/** How requests are seen, in a word; which hooks of the kernel do it is for the coverage page. */
+export const seenBy = (source: string): string => (source === "" ? "" : source.split(/, (?=ebpf|packet)/).map((each) => (each.startsWith("ebpf") ? "eBPF" : each.startsWith("packets") ? "packet capture" : each)).filter((each, at, all) => all.indexOf(each) === at).join(" and "));
+
 export const isHealthy = (agent: Agent): boolean => agent.state === "AGENT_STATE_HEALTHY";
 
 /** An agent that is silent for longer was taken away, as with its node: nobody waits for it. */

@@ -71,7 +71,8 @@ export function duration(ns: number): string {
   return sign + parts.filter(([amount], index) => index === 0 || amount > 0).map(([amount, unit]) => `${amount} ${unit}`).join(" ");
 }
 
-export const percent = (value: number): string => (Number.isFinite(value) ? `${significant(value * 100)} %` : significant(value));
+/** What is less than all is never 100 %: rounding up would hide a loss. */
+export const percent = (value: number): string => (!Number.isFinite(value) ? significant(value) : value < 1 && value >= 0.9995 ? "99.9 %" : `${significant(value * 100)} %`);
 
 /** Date and time of a time in nanoseconds in the chosen zone, to the millisecond. */
 export function absoluteTime(ns: Cell): string {

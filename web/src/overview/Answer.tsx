@@ -2,7 +2,7 @@
 import type { ReactNode } from "react";
 import type { ErrorBody, Status } from "../api";
 import { clusterPlace, usePage } from "../model/context";
-import { coverageSummary, nobodyReports } from "../model/coverage";
+import { coverageSummary, nobodyReports, seenBy } from "../model/coverage";
 import { duration, grouped, middle, visible } from "../model/format";
 import { linkPlace } from "../model/location";
 import { clockTime } from "../model/zone";
@@ -35,13 +35,13 @@ function lines({ status, failure, groups, executedAt, traffic, pending }: Props)
   if (failure) return <p className="answer state-bad"><i className="dot" /> {failure.message}: {failure.hint}</p>;
   if (!status) return <p className="answer">Asking the server…</p>;
   const { requests = 0, windowS = 300 } = status.coverage;
-  const about = <p className="answer-about muted">{traffic}{grouped(requests)} Kafka requests in the last {duration(windowS * 1e9)}{status.source === "" ? "" : `, seen by ${status.source}`}.</p>;
+  const about = <p className="answer-about muted">{traffic}{grouped(requests)} Kafka requests in the last {duration(windowS * 1e9)}<SeenBy source={status.source} />.</p>;
   const worst = behind(groups ?? []);
   if (requests === 0 && worst.length === 0) {
     const hidden = coverageSummary(status);
-    return <p className="answer"><i className="dot state-unknown" /> {status.source === "" ? "" : `Watching ${status.source}. `}No Kafka request was seen in the last {duration(windowS * 1e9)}{hidden.state === "warn" ? `; ${hidden.text}` : ""}. {status.agents.length === 0 ? "No agent reports: start one with px up or px agent." : "px doctor says what this host allows."}</p>;
+    return <p className="answer"><i className="dot state-unknown" /> {status.source === "" ? "" : `Watching by ${seenBy(status.source)}. `}No Kafka request was seen in the last {duration(windowS * 1e9)}{hidden.state === "warn" ? `; ${hidden.text}` : ""}. {status.agents.length === 0 ? "No agent reports: start one with px up or px agent." : "px doctor says what this host allows."}</p>;
   }
-  if (groups === null || groups.length === 0) return <><p className="answer"><span className={pending ? "state-unknown" : "state-ok"}><i className="dot" /></span> {traffic === "" ? "Kafka's traffic is seen." : traffic}</p>{traffic === "" ? about : <p className="answer-about muted">{grouped(requests)} Kafka requests in the last {duration(windowS * 1e9)}{status.source === "" ? "" : `, seen by ${status.source}`}.</p>}</>;
+  if (groups === null || groups.length === 0) return <><p className="answer"><span className={pending ? "state-unknown" : "state-ok"}><i className="dot" /></span> {traffic === "" ? "Kafka's traffic is seen." : traffic}</p>{traffic === "" ? about : <p className="answer-about muted">{grouped(requests)} Kafka requests in the last {duration(windowS * 1e9)}<SeenBy source={status.source} />.</p>}</>;
   if (worst.length === 0) {
     const fine = groups.filter((group) => group.verdict?.state === "ok").length;
     const unknown = groups.length - fine;
@@ -55,6 +55,9 @@ function lines({ status, failure, groups, executedAt, traffic, pending }: Props)
     </>
   );
 }
+
+/** The kernel's hooks are for who asks. */
+const SeenBy = ({ source }: { source: string }) => (source === "" ? null : <>, seen by <span title={visible(source)}>{visible(seenBy(source))}</span></>);
 
 const severalClusters = (groups: readonly Group[]): boolean => new Set(groups.map((group) => group.cluster)).size > 1;
 

@@ -44,7 +44,7 @@ export function Overview({ data, status, failure, alerts, open }: Props) {
       {alerts && <OpenAlerts alerts={alerts} open={open} />}
       <Tiles data={data} status={status} groups={groups === null ? null : groups.length} behindCount={behind(groups ?? []).length} />
       {!lost && failing.map(({ script, error }) => <p key={script} className="note level-warning" role="status"><PlaceLink place={linkPlace(page.place, script)} text={script ?? ""} /> failed: {error?.message}{error?.hint ? `; ${error.hint}` : ""}</p>)}
-      {composed.tables.length > 0 ? <WidgetGrid result={composed} faded={lost !== undefined} dense /> : <div className="skeleton" aria-label="running"><div /><div /></div>}
+      {composed.tables.length > 0 ? <WidgetGrid result={composed} faded={lost !== undefined} dense /> : <div className="skeleton" aria-label="running"><div><p className="none muted">asking…</p></div><div /></div>}
     </>
   );
 }
@@ -97,7 +97,7 @@ function tilesOf(data: OverviewData, status: Status | null, groups: number | nul
     !clients ? waiting("Clients", "clients") : { title: "Clients", value: grouped(distinct(clients, "client_id") ?? 0), note: versions === null ? "" : counted(versions, "version"), script: "px/kafka_clients" },
     !errors ? waiting("Errors", "errors") : { title: "Errors", value: grouped(failed), note: failed === 0 ? "none seen" : counted(errors.rows.length, "kind"), script: "px/kafka_errors", state: failed > 0 ? "bad" : "ok" },
     generations === null ? waiting("Rebalances", "rebalances") : { title: "Rebalances", value: grouped(generations), note: generations === 0 ? "none seen" : `of ${counted(Math.max(distinct(rebalances, "group_id") ?? 0, distinct(rebalances, "group") ?? 0), "group")}`, script: "px/kafka_consumer_rebalancing" },
-    { title: "Coverage", value: head, note: rest.join(": ") || "nothing known missing", script: "px/kafka_coverage", state: coverage.state },
+    { title: "Coverage", value: head, note: status === null ? "asking…" : rest.join(": ") || "nothing known missing", script: "px/kafka_coverage", state: coverage.state },
   ]; // prettier-ignore
   return list.filter((tile) => tile !== null);
 }

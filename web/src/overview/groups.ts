@@ -1,7 +1,7 @@
 /** Consumer groups as people ask for them: who is behind, since when, and why. */
 import type { Cell, ResultTable } from "../api";
 import { duration, grouped, significant, timeMs, toNumber } from "../model/format";
-import { groupVerdict, isBehind, type Verdict } from "../model/verdict";
+import { groupVerdict, isBehind, verdict, type Verdict } from "../model/verdict";
 import { reader } from "./columns";
 
 export interface Group {
@@ -31,10 +31,15 @@ export function groupsOf(table: ResultTable | null, findings: ResultTable | null
   const finding = (row: readonly Cell[]) => found.get(groupKey(read(row, "cluster"), read(row, name)));
   return table.rows.map((row) => ({
     since: finding(row)?.since ?? null,
-    name: String(read(row, name) ?? ""), cluster: String(read(row, "cluster") ?? ""), verdict: groupVerdict(read(row, "status"), secondsOf(table, row, "lag_seconds"), toNumber(read(row, "trend"))), lag: toNumber(read(row, "lag")), lagSeconds: secondsOf(table, row, "lag_seconds"), trend: toNumber(read(row, "trend")),
-    drainSeconds: secondsOf(table, row, "time_to_drain"), topics: finding(row)?.topics ?? topicsText(read(row, "topics")), reason: String(read(row, "reason") ?? ""), members: toNumber(read(row, "members")),
+    name: String(read(row, name) ?? ""), cluster: String(read(row, "cluster") ?? ""), verdict: verdictOf(table, row, read), lag: toNumber(read(row, "lag")), lagSeconds: secondsOf(table, row, "lag_seconds"), trend: toNumber(read(row, "trend")),
+    drainSeconds: secondsOf(table, row, "time_to_drain"), topics: finding(row)?.topics ?? topicsText(read(row, "topics")), reason: reasonOf(read(row, "status"), verdictOf(table, row, read), read(row, "reason")), members: toNumber(read(row, "members")),
   })); // prettier-ignore
 }
+
+const verdictOf = (table: ResultTable, row: ResultTable["rows"][number], read: ReturnType<typeof reader>): Verdict | null => groupVerdict(read(row, "status"), secondsOf(table, row, "lag_seconds"), toNumber(read(row, "trend")));
+
+/** Why; a reason for being in order, under a group that is late all the same, is by its commits alone. */
+const reasonOf = (status: Cell, found: Verdict | null, reason: Cell): string => (isBehind(found) && verdict(status)?.state === "ok" && reason ? `By its commits alone: ${String(reason)}` : String(reason ?? ""));
 
 const groupKey = (cluster: Cell, group: Cell): string => JSON.stringify([cluster ?? "", group ?? ""]);
 

@@ -198,5 +198,5 @@ function EditorWait() {
 }
 
 function Skeleton() {
-  return <div className="skeleton" aria-label="running">{[0, 1, 2].map((each) => <div key={each} />)}</div>;
+  return <div className="skeleton" aria-label="running">{[0, 1, 2].map((each) => <div key={each}>{each === 0 && <p className="none muted">asking…</p>}</div>)}</div>;
 }

@@ -105,7 +105,7 @@ impl Streams {
             return;
         }
         conn.closed = true;
-        conn.closing = Some(self.context.now + self.context.limits.linger_ns);
+        conn.closing = Some(self.context.now + self.context.limits.closed_ns);
         sink.close(conn.id, &conn.info, conn.last_ns);
         self.wait(slot);
     }
@@ -183,7 +183,8 @@ impl Streams {
         let n = (ages.len() / 16).max(1).min(ages.len());
         ages.sort_unstable();
         for &(_, slot) in &ages[..n] {
-            self.context.stats.evicted += 1;
+            let open = self.conns[slot].as_ref().is_some_and(|c| !c.closed);
+            self.context.stats.evicted += u64::from(open);
             self.remove(slot, sink);
         }
     }

@@ -165,20 +165,68 @@ fn keep_alive_probes_and_far_away_numbers_are_ignored() {
 }
 
 #[test]
-fn a_stream_that_went_on_far_away_is_out_of_step() {
+fn bytes_far_away_are_of_another_connection() {
     let events = [
         Event::Segment(segment(1000, b"one", 0)),
         Event::Segment(segment(0x7000_0000, b"..", 2)),
         Event::Segment(segment(0x7000_0002, b"two", 3)),
     ];
+    let reader = read(&events);
+    assert_eq!(reader.of(1, Dir::AToB), [Got::Bytes(b"one".to_vec())]);
     assert_eq!(
-        read(&events).of(1, Dir::AToB),
-        [
-            Got::Bytes(b"one".to_vec()),
-            Got::Desync,
-            Got::Bytes(b"two".to_vec())
-        ]
+        reader.of(2, Dir::AToB),
+        [Got::Desync, Got::Bytes(b"two".to_vec())]
     );
+    assert_eq!(reader.closed, [1, 2]);
+}
+
+#[test]
+fn what_an_ended_connection_did_not_say_is_of_another_one() {
+    let fin = |seq, from_client: bool, time| {
+        let (src, dst) = match from_client {
+            true => (client(), broker()),
+            false => (broker(), client()),
+        };
+        Event::Segment(Segment {
+            src,
+            dst,
+            flags: flag::FIN | flag::ACK,
+            ..segment(seq, b"", time)
+        })
+    };
+    // beyond the first one's bytes, and before them
+    for seq in [50_000, 90] {
+        let events = [
+            syn(100, 0),
+            Event::Segment(segment(101, b"first", 2)),
+            fin(106, true, 3),
+            fin(500, false, 3),
+            Event::Segment(segment(101, b"first", 4)),
+            Event::Segment(segment(103, b"rst", 4)),
+            Event::Segment(segment(seq, b"second", 5)),
+        ];
+        let reader = read(&events);
+        assert_eq!(reader.of(1, Dir::AToB), [Got::Bytes(b"first".to_vec())]);
+        let second = [Got::Desync, Got::Bytes(b"second".to_vec())];
+        assert_eq!(reader.of(2, Dir::AToB), second, "{seq}");
+        assert_eq!(reader.opened.len(), 2);
+    }
+}
+
+#[test]
+fn a_syn_behind_answers_begins_another_connection() {
+    let events = [
+        Event::Segment(Segment {
+            src: broker(),
+            dst: client(),
+            ..segment(7000, b"answer", 0)
+        }),
+        syn(100, 1),
+        Event::Segment(segment(101, b"asked", 2)),
+    ];
+    let reader = read(&events);
+    assert_eq!(reader.of(1, Dir::AToB), [Got::Bytes(b"answer".to_vec())]);
+    assert_eq!(reader.of(2, Dir::AToB), [Got::Bytes(b"asked".to_vec())]);
 }
 
 #[test]

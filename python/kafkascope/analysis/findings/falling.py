@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from kafkascope.analysis.findings.finding import SECOND, span, times
+from kafkascope.analysis.findings.finding import SECOND, rate, span, times
 
 KIND = "falling_behind"
 
@@ -64,6 +64,6 @@ def sentence(group: str, history: Sequence[Progress], lag_seconds: float) -> str
     managed = (last.reached - first.reached) / seconds
     growth = (last.left - first.left) / seconds
     return (
-        f"{group} falls behind by {growth:.3g} records/s: it gets through {managed:.3g} of {managed + growth:.3g} records/s; "
+        f"{group} falls behind by {rate(growth)} records/s: it gets through {rate(managed)} of {rate(managed + growth)} records/s; "
         f"{times(round(last.left), 'record')} left, the first waiting for {span(round(lag_seconds * SECOND))}."
     )

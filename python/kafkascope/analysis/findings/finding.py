@@ -29,4 +29,9 @@ def span(ns: int) -> str:
 
 def times(count: int, noun: str) -> str:
     """A count with its noun."""
-    return f"1 {noun}" if count == 1 else f"{count} {noun}s"
+    return f"1 {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def rate(per_s: float) -> str:
+    """Records per second in three digits, thousands apart: nobody reads 1.23e+04."""
+    return f"{per_s:,.0f}" if abs(per_s) >= 1000 else f"{per_s:.3g}"

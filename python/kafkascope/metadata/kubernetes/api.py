@@ -54,10 +54,18 @@ def kubeconfig_path(given: str | None = None) -> Path | None:
     if given:
         return Path(given).expanduser()
     for name in filter(None, os.environ.get("KUBECONFIG", "").split(os.pathsep)):
-        if Path(name).expanduser().is_file():
+        if _is_there(Path(name).expanduser()):
             return Path(name).expanduser()
     path = Path(DEFAULT_KUBECONFIG).expanduser()
-    return path if path.is_file() and not os.environ.get("KUBECONFIG") else None
+    return path if _is_there(path) and not os.environ.get("KUBECONFIG") else None
+
+
+def _is_there(path: Path) -> bool:
+    """Of a folder that may not be entered, as the home of another user that sudo or su left in HOME, nothing is this user's."""
+    try:
+        return path.is_file()
+    except PermissionError:
+        return False
 
 
 class Api:

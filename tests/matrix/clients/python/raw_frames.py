@@ -100,17 +100,21 @@ def newer() -> int:
         connection = Connection()
         connection.send(api_versions(version, 1))
         connection.receive()
-        connection.send(api_versions(0, 2))
-        connection.receive()
+        connection.send(api_versions(0, 2), api_versions(version, 3), api_versions(0, 4))
+        connection.receive(3)
         answers += connection.close()
     return answers
 
 
 def nulls() -> int:
-    """Any negative count is null to a broker."""
+    """Any negative count is null to a broker, and any negative length."""
     connection = Connection()
     for correlation_id, count in enumerate((-1, -2, -(2**31)), 1):
         connection.send(request(METADATA, 4, correlation_id, "raw", struct.pack(">i", count) + b"\x00"))
+        connection.receive()
+    for correlation_id, length in enumerate((-1, -2, -(2**15)), 4):
+        header = struct.pack(">hhih", API_VERSIONS, 0, correlation_id, length)
+        connection.send(struct.pack(">i", len(header)) + header)
         connection.receive()
     return connection.close()
 
