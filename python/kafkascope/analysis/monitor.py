@@ -19,11 +19,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kafkascope.analysis import judge, lag, share_samples, shares, told, transactions
+from kafkascope.analysis import brokers, judge, lag, share_samples, shares, told, transactions
 from kafkascope.analysis.findings.finding import Finding
 from kafkascope.analysis.grouped import grouped
 from kafkascope.analysis.membership import HEARTBEATS, Memberships
-from kafkascope.analysis.numpy_columns import NO_TEXT, ZERO
+from kafkascope.analysis.numpy_columns import ZERO
 from kafkascope.analysis.tracker import SECOND, Tracker
 from kafkascope.analysis.traffic import EVENT_COLUMNS, Traffic
 from kafkascope.analysis.verdict import Status, Verdict
@@ -32,13 +32,14 @@ from kafkascope.store import catalogue
 
 #: Columns of each table that are needed; what else comes is not kept.
 NEEDED: Mapping[str, tuple[str, ...]] = {
-    "kafka_commits": (*lag.INPUTS["commits"], "member_id", "generation", "client_id", "client_addr"),
-    "kafka_fetch": (*lag.INPUTS["fetch"], "client_id", "client_addr", "bytes"),
-    "kafka_produce": (*lag.INPUTS["produce"], "transactional_id", "client_id", "bytes"),
+    "kafka_commits": (*lag.INPUTS["commits"], "member_id", "generation", "client_id", "client_addr", *brokers.BROKER),
+    "kafka_fetch": (*lag.INPUTS["fetch"], "client_id", "client_addr", "bytes", *brokers.BROKER),
+    "kafka_produce": (*lag.INPUTS["produce"], "transactional_id", "client_id", "bytes", *brokers.BROKER),
     "kafka_group_events": tuple(catalogue.load()["kafka_group_events"].by_name),
     "kafka_events.beta": (
-        "time_", "cluster_id", "req_cmd", "req_cmd_name", "req_body", "resp", "latency", "error_code", "throttle_ms", "client_id", "trace_role", "local_addr", "remote_addr",
+        "time_", "cluster_id", "req_cmd", "req_cmd_name", "req_body", "resp", "latency", "error_code", "throttle_ms", "client_id", *brokers.ENDS,
     ),
+    "kafka_clients": ("time_", "cluster_id", *brokers.BROKER),
     "kafka_topic_names": ("time_", "topic_id", "topic"),
 }  # fmt: skip
 TELLING = pa.array([*told.APIS, *transactions.APIS, *shares.APIS, *HEARTBEATS], pa.int64())
@@ -77,6 +78,7 @@ class Monitor:
         self.memberships = Memberships()
         self.watch = Watch()
         self.traffic = Traffic()
+        self.brokers = brokers.Brokers()
         self.rows_dropped = 0
         self.last: Snapshot | None = None
         self._allowed_lag = allowed_lag
@@ -89,7 +91,8 @@ class Monitor:
         self._groups_written: dict[tuple[str, str], tuple[int, Any]] = {}
         self._findings: dict[tuple[Any, ...], tuple[Finding, int, int]] = {}
         self._rebalanced: dict[tuple[str, str], deque[int]] = {}
-        self._dead: list[tuple[str, str]] = []
+        #: Groups that are no more, and why.
+        self._dead: dict[tuple[str, str], str] = {}
 
     # ---- rows in ----
 
@@ -140,35 +143,41 @@ class Monitor:
     def take(self, tables: Mapping[str, pa.Table], now_ns: int) -> None:
         """Rows of all the tables of ``NEEDED``, in any order within a table."""
         if any(table.num_rows for table in tables.values()):
-            self._take_rows(tables)
+            self._take_rows(tables, now_ns)
         self.tracker.forget_idle(now_ns - IDLE_NS)
         self.memberships.forget_idle(now_ns - IDLE_NS)
         self.memberships.settle(now_ns)
         self.tracker.tidy(now_ns)
 
-    def _take_rows(self, tables: Mapping[str, pa.Table]) -> None:
-        tables = self._in_the_cluster(tables)
+    def _take_rows(self, tables: Mapping[str, pa.Table], now_ns: int) -> None:
+        self._know_brokers(tables["kafka_clients"])
+        tables = self.brokers.named(tables, self.tracker.named_clusters)
         names, events = tables["kafka_topic_names"], tables["kafka_events.beta"]
         self.tracker.learn_topics(zip(names["topic_id"].to_pylist(), names["topic"].to_pylist(), strict=True))
         api = events["req_cmd"]
         ended = transactions.ends(_of(events, api, transactions.APIS))
         telling = _of(events, api, told.APIS)
         offsets, expired = told.offsets(telling)
-        deletions = pa.concat_tables([told.deletions(telling), self.tracker.with_offset(expired)])
+        self.brokers.settle(self.tracker.named_clusters)
+        wrong = self.brokers.corrections(now_ns)
+        deletions = pa.concat_tables([told.deletions(telling), self.tracker.with_offset(expired), wrong])
         commits, fetch, produce = tables["kafka_commits"], tables["kafka_fetch"], tables["kafka_produce"]
         self.tracker.take(lag.Rows(commits, fetch, produce, told.ends(telling), deletions, ended, offsets, shares.shares(events)))
+        self.brokers.settle(self.tracker.named_clusters)
         self.traffic.take_rows(self.tracker, produce, fetch)
         if self.tracker.only_cluster:
             self.memberships.know_cluster(self.tracker.only_cluster)
         self.memberships.take_events(tables["kafka_group_events"])
         self.memberships.take_heartbeats(_of(events, api, tuple(HEARTBEATS)))
         self.memberships.take_traffic(commits, fetch)
+        misplaced = set(zip(wrong["cluster_id"].to_pylist(), wrong["group_id"].to_pylist(), strict=True))
         for row in deletions.to_pylist():
             topic = self.tracker.topic_name(row["topic"], row["topic_id"])
             if row["partition"] is None:
                 self.traffic.forget(row["cluster_id"] or self.tracker.only_cluster, row["group_id"], topic)
             if row["group_id"] and not topic:
-                self._dead.append((row["cluster_id"] or self.tracker.only_cluster, row["group_id"]))
+                key = (row["cluster_id"] or self.tracker.only_cluster, row["group_id"])
+                self._dead[key] = _ELSEWHERE if key in misplaced else _DELETED
                 self.memberships.forget(row["cluster_id"], row["group_id"])
         self.watch.take_fetch(fetch)
         self.watch.transactions.take(produce, ended)
@@ -179,20 +188,11 @@ class Monitor:
         for table in tables.values():
             if "cluster_id" in table.column_names:
                 self.tracker.clusters.numbers(table["cluster_id"].unique())
+        self.brokers.learn(tables["kafka_clients"])
 
-    def _in_the_cluster(self, tables: Mapping[str, pa.Table]) -> Mapping[str, pa.Table]:
-        """What comes without its cluster belongs to the only one there is."""
-        only = self.tracker.only_cluster
-        if not only:
-            return tables
-        named = dict(tables)
-        for name, table in tables.items():
-            if "cluster_id" in table.column_names and table.num_rows:
-                unnamed = pc.equal(table["cluster_id"], NO_TEXT)
-                if pc.any(unnamed).as_py():
-                    column = pc.if_else(unnamed, only, table["cluster_id"])
-                    named[name] = table.set_column(table.column_names.index("cluster_id"), "cluster_id", column)
-        return named
+    def _know_brokers(self, clients: pa.Table) -> None:
+        self.tracker.clusters.numbers(clients["cluster_id"].unique())
+        self.brokers.learn(clients)
 
     def snapshot(self, now_ns: int) -> Snapshot:
         """Everything, as of now and of what was taken in."""
@@ -323,10 +323,10 @@ class Monitor:
             del self._groups_written[key]
             # The group goes on under the name of its cluster.
             if not key[0]:
-                self._dead.append(key)
+                self._dead[key] = _RENAMED
         dead = [
-            (now_ns, *key, "", "Dead", 0, 0, 0, 0, None, None, None, False, None, None, "NOTFOUND", "The group was deleted." if key[0] else _RENAMED, 0.0)
-            for key in dict.fromkeys(self._dead)
+            (now_ns, *key, "", "Dead", 0, 0, 0, 0, None, None, None, False, None, None, "NOTFOUND", why, 0.0)
+            for key, why in self._dead.items()
             if key not in seen
         ]
         self._dead.clear()
@@ -355,7 +355,7 @@ class Monitor:
         """What is held, and what the limits cost."""
         return {
             **self.tracker.stats(), "groups": len(self.memberships.groups), "groupsEvicted": self.memberships.evicted, "rowsDropped": self.rows_dropped,
-            "findingsUntold": self.watch.untold, "watchDropped": self.watch.dropped + self.watch.transactions.dropped,
+            "findingsUntold": self.watch.untold, "watchDropped": self.watch.dropped + self.watch.transactions.dropped, "brokersDropped": self.brokers.dropped,
         }  # fmt: skip
 
 
@@ -364,6 +364,8 @@ _GRAVE = frozenset({"stuck_in_rebalance", "fetching_but_failing", "no_members"})
 #: What the lag is counted from, by how the committed offset is known.
 _BASIS = {"commit": "committed", "": "position"}
 _GONE = "The group has no offsets here any more: it, its offsets or the topic were deleted, or the cluster got its name."
+_DELETED = "The group was deleted."
+_ELSEWHERE = "The group is one of another cluster, whose name was not known yet."
 _RENAMED = "The group goes on under the name of its cluster."
 _NOTHING_READ = Verdict(Status.OK, "No commit and no read of this group was seen.")
 
