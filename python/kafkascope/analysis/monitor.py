@@ -23,7 +23,7 @@ from kafkascope.analysis import brokers, judge, lag, share_samples, shares, told
 from kafkascope.analysis.findings.finding import Finding
 from kafkascope.analysis.grouped import grouped
 from kafkascope.analysis.membership import HEARTBEATS, Memberships
-from kafkascope.analysis.numpy_columns import ZERO
+from kafkascope.analysis.numpy_columns import ZERO, different
 from kafkascope.analysis.tracker import SECOND, Tracker
 from kafkascope.analysis.traffic import EVENT_COLUMNS, Traffic
 from kafkascope.analysis.verdict import Status, Verdict
@@ -298,7 +298,7 @@ class Monitor:
         due: npt.NDArray[np.bool_] = (age >= _refresh_ns(len(slots))) | (status != self._written_status[slots]) | ((changed | (behind & (age >= 10 * SECOND))) & (age >= least))
         # All partitions of a topic at once: only then is their sum at a moment true.
         topics = (self.tracker.pairs.group[slots] << 32) | self.tracker.parts.topic[self.tracker.pairs.at[slots]]
-        due |= np.isin(topics, np.unique(topics[due]))
+        due |= np.isin(topics, different(topics[due]))
         self._written_at[slots[due]] = now_ns
         self._written_status[slots[due]] = status[due]
         self.tracker.changed = set(self.tracker.pairs.at[slots[changed & ~due]].tolist())

@@ -20,7 +20,7 @@ from kafkascope.analysis.history import LagHistory
 from kafkascope.analysis.incarnations import Incarnations
 from kafkascope.analysis.incoming import Sightings, columns, pair_key, part_key, split_at_deletions
 from kafkascope.analysis.logs import SOURCES, Logs
-from kafkascope.analysis.numpy_columns import encoded
+from kafkascope.analysis.numpy_columns import different, encoded, numbered
 from kafkascope.analysis.pending import PendingCommits
 from kafkascope.analysis.ranges import last_of_each
 from kafkascope.analysis.share_progress import ShareProgress
@@ -167,7 +167,7 @@ class Tracker:
         if len(self.clusters) == 2:
             cluster[:] = 1
         keys = part_key(cluster, self._topic_keys(table), rows["partition"].to_numpy())
-        unique, inverse = np.unique(keys, return_inverse=True)
+        unique, inverse = numbered(keys)
         return np.fromiter((self.parts.slot_of.get(key, -1) for key in unique.tolist()), np.int64, len(unique))[inverse]
 
     def _topic_keys(self, table: dict[str, Any]) -> Ints:
@@ -176,7 +176,7 @@ class Tracker:
         table["ids"], table["id"] = encoded(table["topic_id"])
         nameless = np.flatnonzero(by_name == self.topics.number(""))
         if len(nameless):
-            used, inverse = np.unique(table["id"][nameless], return_inverse=True)
+            used, inverse = numbered(table["id"][nameless])
             names = (self._names.get(topic_id, topic_id) for topic_id in map(table["ids"].__getitem__, used.tolist()))
             by_name[nameless] = np.fromiter(map(self.topics.number, names), np.int64, len(used))[inverse]
         return by_name
@@ -201,7 +201,7 @@ class Tracker:
         pairs.read_committed[who] = fetch["isolation_level"][row] == 1
         got = (fetch["records"][rows] > 0) & (fetch["fetch_offset"][rows] >= 0) & (ts > pairs.committed_at[pair]) & (fetch["last_offset"][rows] >= pairs.committed[pair])
         reader, since = pair[got], ts[got]
-        fresh = np.unique(reader[pairs.reading_since[reader] == 0])
+        fresh = different(reader[pairs.reading_since[reader] == 0])
         pairs.reading_since[fresh] = np.iinfo(np.int64).max
         np.minimum.at(pairs.reading_since, reader, since)
         np.maximum.at(pairs.got_at, reader, since)
@@ -216,7 +216,7 @@ class Tracker:
         good = ~commits["drop"] & (group > 0) & (commits["offset"] >= 0) & (commits["error_code"] <= 0)
         # One without an answer may have been refused: it counts only where answers are not seen at all.
         answered = commits["error_code"] >= 0
-        self._answered.update(np.unique(group[answered]).tolist())
+        self._answered.update(different(group[answered]).tolist())
         good &= answered | ~np.isin(group, np.fromiter(self._answered, np.int64, len(self._answered)))
         rows = np.flatnonzero(good)
         pair = self._pairs(commits["slot"][rows], group[rows])
@@ -246,7 +246,7 @@ class Tracker:
         who, best = who[newer], best[newer]
         pairs.committed[who], pairs.committed_at[who], pairs.asked[who] = offset[best], ts[best], asked[best]
         pairs.reading_since[who], pairs.told_since[who] = 0, 0
-        fresh = np.unique(pair[pairs.first_at[pair] == 0])
+        fresh = different(pair[pairs.first_at[pair] == 0])
         pairs.first_at[fresh] = np.iinfo(np.int64).max
         np.minimum.at(pairs.first_at, pair, ts)
         self.changed.update(pairs.at[pair].tolist())
