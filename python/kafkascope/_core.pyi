@@ -72,6 +72,9 @@ class LivePipeline:
     def learn_topics(self, topics: Iterable[tuple[str, str]]) -> None:
         """Names of topic ids (Kafka's text) from a broker's log directory."""
 
+    def learn_brokers(self, brokers: Iterable[tuple[str, str, int | None]]) -> None:
+        """Cluster id and node id of brokers' processes by upid, from their log directories; they hold for as long as no message tells."""
+
     def close(self) -> None:
         """Ends the capture; rows already taken in can still be polled."""
 

@@ -45,6 +45,7 @@ class HandMade:
         self.waiting = []
         self.counters = {"events": 0, "events_lost": 0}
         self.topics = []
+        self.brokers = []
         self.closed = False
 
     def poll(self, timeout_ms):
@@ -56,6 +57,9 @@ class HandMade:
 
     def learn_topics(self, names):
         self.topics += names
+
+    def learn_brokers(self, brokers):
+        self.brokers += brokers
 
     def close(self):
         self.closed = True

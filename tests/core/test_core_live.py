@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -173,3 +174,25 @@ def test_ports_that_spoke_something_else_before_may_speak_kafka() -> None:
     pipeline.close()
     assert kafka in ids
     assert other not in ids
+
+
+@pytest.mark.live
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_a_broker_s_rows_carry_the_cluster_that_its_log_directory_tells() -> None:
+    """No message of this conversation does."""
+    pipeline = core.LivePipeline("ebpf", asid=7)
+    name = f"heart-{os.getpid()}"
+    # It waits for a line, so that its process is known before it speaks.
+    waits = "import sys; sys.stdin.readline()\n" + SPEAKER
+    with subprocess.Popen([sys.executable, "-c", waits, "0", "0", name, HEARTBEAT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        started = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+        pipeline.learn_brokers([(f"7:{process.pid}:{started}", "cluster-of-the-directory", 4), ("no upid", "other", None)])
+        pipeline.poll(500)
+        process.communicate("speak\n", timeout=60)
+    rows: list[dict[str, Any]] = []
+    until = time.monotonic() + 20
+    while not rows and time.monotonic() < until:
+        if (batch := pipeline.poll(100).get("kafka_events.beta")) is not None:
+            rows = [row for row in pa.record_batch(batch).to_pylist() if row["client_id"] == name]
+    pipeline.close()
+    assert [(row["cluster_id"], row["broker_id"]) for row in rows] == [("cluster-of-the-directory", 4)]

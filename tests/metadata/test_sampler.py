@@ -277,3 +277,34 @@ def test_the_names_go_to_the_store_and_to_the_decoder(fake, broker, pods_folder)
     assert (row["topic"], row["source"]) == ("order", "log_directory")
     assert sampler.take_topic_names() == [("AAAAAAAAAAAAAAAAAAAA01", "order")]
     assert sampler.take_topic_names() == []
+    ((upid, *told),) = sampler.take_brokers()
+    assert (upid.split(":")[:2], told) == (["7", "10"], ["4L6g3nShT-eMCtK--X86sw", 1])
+    assert sampler.take_brokers() == []
+
+
+@pytest.mark.parametrize(
+    ("properties", "found"),
+    [
+        ("cluster.id=A\nbroker.id=0\n", [("A", 0)]),
+        ("cluster.id=A\n", [("A", None)]),
+        ("node.id=1\n", []),
+        ("cluster.id=A\nnode.id=x\n", [("A", None)]),
+    ],
+)
+def test_a_broker_s_properties_tell_its_cluster_and_node(fake, broker, properties, found):
+    process, data = broker
+    (data / "meta.properties").write_text(properties)
+    directories = LogDirectories(fake.proc)
+    directories.look([process], S)
+    assert [(b.cluster_id, b.node_id) for b in directories.take_brokers()] == found
+
+
+def test_a_process_with_directories_of_two_clusters_is_of_neither(fake, broker):
+    process, data = broker
+    other = data.parent / "other"
+    other.mkdir()
+    (other / "meta.properties").write_text("cluster.id=another\nnode.id=2\n")
+    fake.add(10, fds=["/data/.lock", "/other/.lock"], root=data.parent)
+    directories = LogDirectories(fake.proc)
+    directories.look([process], S)
+    assert directories.take_brokers() == []

@@ -93,6 +93,23 @@ impl LivePipeline {
         py.detach(|| self.live.learn_topics(ids));
     }
 
+    /// Cluster id and node id (None where it does not say) of brokers' processes by upid, from their log directories.
+    /// They hold for as long as no message tells. Texts that are no upid are left out.
+    fn learn_brokers(&self, py: Python<'_>, brokers: Vec<(String, String, Option<i32>)>) {
+        let brokers = brokers.into_iter().filter_map(|(upid, id, node_id)| {
+            let cluster_id = id.into();
+            Some((
+                kafkascope_tables::parse_upid(&upid)?,
+                kafkascope_state::Broker {
+                    cluster_id,
+                    node_id,
+                },
+            ))
+        });
+        let brokers: Vec<_> = brokers.collect();
+        py.detach(|| self.live.learn_processes(brokers));
+    }
+
     /// Ends the capture; rows already taken in can still be polled.
     fn close(&self, py: Python<'_>) {
         py.detach(|| self.live.close());

@@ -6,6 +6,8 @@ use kafkascope_wire::{FieldId, Tape, View, tape::Object};
 
 /// A process: id and start time in nanoseconds since boot.
 pub type ProcessKey = (u32, u64);
+/// A clock tick of /proc, in nanoseconds.
+pub const TICK_NS: u64 = 10_000_000;
 
 /// One end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

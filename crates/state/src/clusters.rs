@@ -7,7 +7,14 @@ use std::{net::IpAddr, net::SocketAddr, sync::Arc};
 
 use kafkascope_wire::{fields::f, tape::Object};
 
-use crate::{Body, Call, Host, Map, bounded::Bounded, call::ProcessKey};
+use crate::{
+    Body, Call, Host, Map,
+    bounded::Bounded,
+    call::{ProcessKey, TICK_NS},
+};
+
+/// Processes whose cluster was told and whose connections are still to come.
+const TOLD: usize = 4096;
 
 /// A cluster, known by id or not. Only `Clusters::root` of it is a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,6 +65,8 @@ pub(crate) struct Clusters {
     by_id: Map<Arc<str>, ClusterRef>,
     endpoints: Bounded<BrokerKey, Entry>,
     processes: Bounded<ProcessKey, Entry>,
+    /// What brokers' processes were said to be, by number and start in ticks.
+    told: Bounded<(u32, u64), Broker>,
     nothing: Arc<str>,
     merged: bool,
 }
@@ -70,6 +79,7 @@ impl Clusters {
             by_id: Map::default(),
             endpoints: Bounded::new(limit),
             processes: Bounded::new(limit),
+            told: Bounded::new(limit.min(TOLD)),
             nothing: Arc::from(""),
             merged: false,
         }
@@ -150,7 +160,35 @@ impl Clusters {
         // a listener that no client was told of is the same node as the process's others
         entry.node_id = here.node_id.or(entry.node_id);
         let behind = *entry;
-        (self.union(behind.cluster, here.cluster), behind.node_id)
+        let cluster = self.union(behind.cluster, here.cluster);
+        if !self.ids.contains_key(&cluster)
+            && let Some(told) = self.told.get(&ticks(process))
+        {
+            let told = told.clone();
+            let node_id = behind.node_id.or(told.node_id);
+            if let Some(entry) = self.processes.get(&process) {
+                entry.node_id = node_id;
+            }
+            return (self.identify(cluster, told.cluster_id), node_id);
+        }
+        (cluster, behind.node_id)
+    }
+
+    /// What a broker's process says of itself elsewhere (`meta.properties`), for as long as no message tells; its start is in clock ticks.
+    pub fn learn_process(&mut self, process: (u32, u64), is: Broker) {
+        if !is.cluster_id.is_empty() {
+            *self.told.entry(process, Broker::default) = is;
+        }
+    }
+
+    /// Gives a cluster without an id its id, merging it with the cluster that has it already.
+    fn identify(&mut self, cluster: ClusterRef, id: Arc<str>) -> ClusterRef {
+        if let Some(&there) = self.by_id.get(&id) {
+            return self.union(there, cluster);
+        }
+        self.ids.insert(cluster, id.clone());
+        self.by_id.insert(id, cluster);
+        cluster
     }
 
     /// Takes cluster ids and broker lists out of a call; true when the broker is now better known.
@@ -313,8 +351,12 @@ impl Clusters {
     }
 
     pub fn forgotten(&self) -> u64 {
-        self.endpoints.forgotten() + self.processes.forgotten()
+        self.endpoints.forgotten() + self.processes.forgotten() + self.told.forgotten()
     }
+}
+
+fn ticks((pid, start_ns): ProcessKey) -> (u32, u64) {
+    (pid, start_ns / TICK_NS)
 }
 
 /// The addresses that an advertised host is: itself when it is an address, loopback for `localhost` as

@@ -18,7 +18,7 @@ mod sessions;
 mod topics;
 
 pub use assignment::Assignment;
-pub use call::{Body, Call, Ends, Host, ProcessKey};
+pub use call::{Body, Call, Ends, Host, ProcessKey, TICK_NS};
 pub use clients::Software;
 pub use clusters::{Broker, ClusterRef};
 pub use deduce::deduced_name;
@@ -179,6 +179,11 @@ impl State {
                 .add(id, &name, &Arc::from(""), "log_directory", &mut new);
         }
         new
+    }
+
+    /// What a broker's process says of itself elsewhere (its log directory); its start is in clock ticks since boot.
+    pub fn learn_process(&mut self, process: (u32, u64), is: Broker) {
+        self.clusters.learn_process(process, is);
     }
 
     /// The name of a topic id.

@@ -132,6 +132,36 @@ fn listeners_of_one_process_are_one_broker() {
 }
 
 #[test]
+fn a_process_is_named_by_what_it_says_elsewhere_until_a_message_does() {
+    let mut state = State::default();
+    let is = |id: &str, node_id| Broker {
+        cluster_id: id.into(),
+        node_id,
+    };
+    let at = |state: &mut State, addr, pid| state.broker(&host(addr, Some(pid)));
+    assert_eq!(at(&mut state, "10.0.0.1:9092", 1), is("", None));
+    // processes of these tests begin in the first tick
+    state.learn_process((1, 0), is("A", Some(3)));
+    state.learn_process((2, 0), is("A", None));
+    state.learn_process((3, 0), is("B", Some(7)));
+    state.learn_process((4, 1), is("B", Some(8)));
+    assert_eq!(at(&mut state, "10.0.0.1:9092", 1), is("A", Some(3)));
+    assert_eq!(at(&mut state, "10.0.0.1:9093", 1), is("A", Some(3)));
+    assert_eq!(at(&mut state, "10.0.0.2:9092", 2), is("A", None));
+    assert_eq!(at(&mut state, "10.0.0.3:9092", 3), is("B", Some(7)));
+    let another = at(&mut state, "10.0.0.4:9092", 4);
+    assert_eq!(another, is("", None), "its number is used again");
+    let ends = Connection::new(
+        1,
+        host("10.0.0.5:4000", None),
+        host("10.0.0.2:9092", Some(2)),
+    );
+    let told = metadata(json!("C"), &[(5, "10.0.0.2", 9092)]);
+    ends.call(&mut state, 3, json!({}), told);
+    assert_eq!(at(&mut state, "10.0.0.2:9092", 2).node_id, Some(5));
+}
+
+#[test]
 fn an_endpoint_may_come_to_serve_another_cluster() {
     let mut state = State::default();
     let (a, b) = (

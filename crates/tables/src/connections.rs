@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use kafkascope_state::{LearnedName, State};
+use kafkascope_state::{Broker, LearnedName, State};
 use kafkascope_stream::{ConnId, ConnInfo, Dir, Endpoint, HoleReason, StreamSink};
 use kafkascope_wire::{Item, Protocol, Session, Tape, session::Missing};
 
@@ -85,6 +85,10 @@ impl Connections {
         let new = self.state.learn_topics(names);
         topics::write(&new, now_ns, &mut self.out);
         new
+    }
+
+    pub fn learn_process(&mut self, process: (u32, u64), is: Broker) {
+        self.state.learn_process(process, is);
     }
 
     /// Lets sessions give up on what does not come.

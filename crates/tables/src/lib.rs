@@ -34,6 +34,7 @@ mod upid;
 
 pub use catalogue::CATALOGUE;
 pub use columns::{Batch, Batches};
+pub use upid::parse_upid;
 
 type Map<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
 

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use kafkascope_state::Broker;
 use kafkascope_stream::{Endpoint, Event};
 
 use crate::{
@@ -49,6 +50,7 @@ struct Shared {
     wanted: bool,
     ready: Vec<Batch>,
     names: Vec<([u8; 16], String)>,
+    brokers: Vec<((u32, u64), Broker)>,
     stats: Vec<(&'static str, u64)>,
     stop: bool,
     /// Why the thread ended.
@@ -133,6 +135,16 @@ impl Live {
         fits
     }
 
+    /// Hands over what brokers' processes say of themselves, by number and start in clock ticks; `false` when too many wait.
+    pub fn learn_processes(&self, brokers: Vec<((u32, u64), Broker)>) -> bool {
+        let mut shared = lock(&self.mailbox);
+        let fits = shared.brokers.len() + brokers.len() <= NAMES;
+        if fits {
+            shared.brokers.extend(brokers);
+        }
+        fits
+    }
+
     pub fn stats(&self) -> Vec<(&'static str, u64)> {
         lock(&self.mailbox).stats.clone()
     }
@@ -196,6 +208,9 @@ fn run(mut source: Box<dyn Source>, settings: Settings, mailbox: &Mailbox) -> io
         let names = std::mem::take(&mut shared.names);
         if !names.is_empty() {
             pipeline.learn_topics(names);
+        }
+        for (process, is) in std::mem::take(&mut shared.brokers) {
+            pipeline.learn_process(process, is);
         }
         let stop = shared.stop;
         if stop {

@@ -1,6 +1,6 @@
 //! Joins the stages: events to streams, sessions, exchanges, state, rows.
 
-use kafkascope_state::{LearnedName, State};
+use kafkascope_state::{Broker, LearnedName, State};
 use kafkascope_stream::{Endpoint, Event, Streams};
 
 use crate::{columns::Batch, connections::Connections, tls};
@@ -132,6 +132,11 @@ impl Pipeline {
         names: impl IntoIterator<Item = ([u8; 16], String)>,
     ) -> Vec<LearnedName> {
         self.connections.learn_topics(names, self.now_ns)
+    }
+
+    /// What a broker's process says of itself elsewhere; its start is in clock ticks since boot.
+    pub fn learn_process(&mut self, process: (u32, u64), is: Broker) {
+        self.connections.learn_process(process, is);
     }
 
     /// Counters since the start, by name.

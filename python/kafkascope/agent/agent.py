@@ -45,6 +45,7 @@ class Pipeline(Protocol):
     def poll(self, timeout_ms: int) -> Mapping[str, Any]: ...
     def stats(self) -> Mapping[str, int]: ...
     def learn_topics(self, names: list[tuple[str, str]]) -> None: ...
+    def learn_brokers(self, brokers: list[tuple[str, str, int | None]]) -> None: ...
     def close(self) -> None: ...
 
 
@@ -152,9 +153,11 @@ class Agent:
             if not _WITH_THE_SAMPLES_NS < self._next_heartbeat_ns - now <= HEARTBEAT_NS:
                 self._next_heartbeat_ns = now + HEARTBEAT_NS
                 self._heartbeat(now, "AGENT_STATE_HEALTHY")
-        topics = self.sampler.take_topic_names() + self.shipper.take_learned()
+        topics, brokers = self.sampler.take_topic_names() + self.shipper.take_learned(), self.sampler.take_brokers()
         if topics and self._pipeline is not None:
             self._pipeline.learn_topics(topics)
+        if brokers and self._pipeline is not None:
+            self._pipeline.learn_brokers(brokers)
         self.alive_s = time.monotonic()
 
     def counters(self) -> dict[str, float]:

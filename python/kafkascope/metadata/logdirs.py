@@ -1,4 +1,4 @@
-"""Names of topic ids from the log directories of brokers on this host (``partition.metadata``)."""
+"""What the log directories of brokers on this host tell: names of topic ids (``partition.metadata``), the broker's cluster and node (``meta.properties``)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from kafkascope.metadata.processes import Process
 _PARTITION = re.compile(r"^(?P<topic>[A-Za-z0-9._-]+)-(?P<partition>\d+)$")
 _TOPIC_ID = re.compile(r"^topic_id:\s*([A-Za-z0-9_-]{22})\s*$", re.MULTILINE)
 _CLUSTER_ID = re.compile(r"^cluster\.id=(.+)$", re.MULTILINE)
+_NODE_ID = re.compile(r"^(?:node|broker)\.id=(\d{1,9})\s*$", re.MULTILINE)
 _LOOKS = 8
 _LOOK_EVERY_NS = 2_000_000_000
 _DESCRIPTORS = 4096
@@ -32,6 +33,15 @@ class TopicName:
     topic: str
 
 
+@dataclass(frozen=True, slots=True)
+class BrokerId:
+    """Which cluster the broker with this process belongs to, and its node id."""
+
+    upid: str
+    cluster_id: str
+    node_id: int | None
+
+
 @dataclass
 class _LogDir:
     path: str
@@ -48,6 +58,8 @@ class _Broker:
     looks: int = 0
     next_look_ns: int = 0
     directories: dict[str, _LogDir] = field(default_factory=dict)
+    node_id: int | None = None
+    told: bool = False
 
 
 class LogDirectories:
@@ -57,6 +69,7 @@ class LogDirectories:
         self._proc = proc
         self._brokers: dict[str, _Broker] = {}
         self._known: set[tuple[str, str]] = set()
+        self._new_brokers: list[BrokerId] = []
         self.unreadable = 0
 
     def look(self, processes: Iterable[Process], now_ns: int) -> list[TopicName]:
@@ -78,6 +91,11 @@ class LogDirectories:
             del self._brokers[gone]
         return found
 
+    def take_brokers(self) -> list[BrokerId]:
+        """Brokers that were found since the last call."""
+        taken, self._new_brokers = self._new_brokers, []
+        return taken
+
     def _find_directories(self, process: Process, broker: _Broker) -> None:
         # A broker holds a lock file open in each of its log directories.
         for link in self._proc.fd_links(process.pid, _DESCRIPTORS):
@@ -88,10 +106,17 @@ class LogDirectories:
                 continue
             try:
                 with open(self._proc.inside(process.pid, path + "/meta.properties"), encoding="utf-8") as file:
-                    cluster = _CLUSTER_ID.search(file.read(4096))
+                    properties = file.read(4096)
             except (OSError, UnicodeDecodeError):
                 continue
+            cluster, node = _CLUSTER_ID.search(properties), _NODE_ID.search(properties)
             broker.directories[path] = _LogDir(path, cluster[1].strip() if cluster else "")
+            broker.node_id = int(node[1]) if node else None
+        # One process may be the brokers of several clusters, in tests: then its directories do not tell which connection is whose.
+        clusters = {directory.cluster_id for directory in broker.directories.values()}
+        if not broker.told and len(clusters) == 1 and clusters != {""}:
+            broker.told = True
+            self._new_brokers.append(BrokerId(process.upid, clusters.pop(), broker.node_id))
 
     def _read(self, process: Process, directory: _LogDir, found: list[TopicName]) -> None:
         inside = self._proc.inside(process.pid, directory.path)

@@ -124,6 +124,10 @@ class Sampler:
         taken, self._topics = self._topics, []
         return [(name.topic_id, name.topic) for name in taken]
 
+    def take_brokers(self) -> list[tuple[str, str, int | None]]:
+        """(upid, cluster id, node id) of brokers by their log directories, for the decoder."""
+        return [(broker.upid, broker.cluster_id, broker.node_id) for broker in self._log_directories.take_brokers()]
+
 
 def _topic_row(name: TopicName, now: int) -> dict[str, Any]:
     return {"time_": now, "cluster_id": name.cluster_id, "topic_id": name.topic_id, "topic": name.topic, "source": "log_directory"}
