@@ -9,12 +9,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from analysis_rows import SECOND, captured
+from analysis_rows import SECOND, captured, table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_monitor import CLUSTER, Steps, event
 
 from kafkascope.analysis import lag, observed
+from kafkascope.analysis import told as telling
 from kafkascope.analysis.lag import Rows
 from kafkascope.analysis.tracker import Tracker
 
@@ -188,3 +189,16 @@ def test_row_by_row_as_over_all_rows(moves: list[tuple[str, int, int]]) -> None:
         tracker.take(Rows(**{kind: table(kind, rows[kind][-1:])}))
     whole = lag.partitions(Rows(**{kind: table(kind, given) for kind, given in rows.items()}), now_ns=at)
     assert tracker.partitions(at)["committed"].to_pylist() == whole["committed"].to_pylist()
+
+
+def test_names_that_are_null_are_empty() -> None:
+    """A malformed body may have any: what stands beside it counts, and the step goes on."""
+    ends = event(
+        2, "ListOffsets", 3, '{"topics":[{"name":null,"partitions":[{"partition_index":0,"timestamp":-1}]},{"name":"t","partitions":[{"partition_index":0,"timestamp":-1}]}]}',
+        '{"topics":[{"name":null,"partitions":[{"partition_index":0,"error_code":0,"offset":3}]},{"name":"t","partitions":[{"partition_index":0,"error_code":0,"offset":7}]}]}',
+    )  # fmt: skip
+    assert [(row["topic"], row["end_offset"]) for row in telling.ends(table("kafka_events.beta", ends)).to_pylist()] == [("", 3), ("t", 7)]
+    group = '{{"group_id":{},"error_code":0,"topics":[{{"name":"t","partitions":[{{"partition_index":0,"error_code":0,"committed_offset":4}}]}}]}}'
+    offsets = event(9, "OffsetFetch", 3, "{}", f'{{"groups":[{group.format("null")},{group.format(chr(34) + "g" + chr(34))}]}}')
+    found, _ = telling.offsets(table("kafka_events.beta", offsets))
+    assert [(row["group_id"], row["offset"]) for row in found.to_pylist()] == [("", 4), ("g", 4)]

@@ -66,7 +66,7 @@ def _ends_in(cluster_id: str, asked_at: int, latency: int, asked: Any, answer: A
                 offset = part.get("offset", -1)
                 end = offset if offset >= 0 else next(iter(part.get("old_style_offsets") or ()), -1)
                 if end >= 0:
-                    yield cluster_id, topic["name"], "", part["partition_index"], end, asked_at + latency, "list_offsets"
+                    yield cluster_id, topic["name"] or "", "", part["partition_index"], end, asked_at + latency, "list_offsets"
 
 
 def deletions(events: pa.Table) -> pa.Table:
@@ -98,7 +98,7 @@ def _offsets_in(cluster_id: str, asked_at: int, _latency: int, asked: Any, answe
             name, topic_id = topic.get("name") or topic.get("topic_name") or "", topic.get("topic_id") or ""
             for part in topic["partitions"] or ():
                 if part["error_code"] == 0 and part["committed_offset"] is not None:
-                    yield cluster_id, asked_at, group["group_id"], name, topic_id, part["partition_index"], part["committed_offset"]
+                    yield cluster_id, asked_at, group["group_id"] or "", name, topic_id, part["partition_index"], part["committed_offset"]
 
 
 Reader = Callable[[str, int, int, Any, Any], Iterator[tuple[Any, ...]]]
