@@ -130,3 +130,11 @@ def test_what_is_remembered_of_brokers_is_bounded(monkeypatch: pytest.MonkeyPatc
     other = {"broker_addr": "10.0.0.3", "broker_port": 9092}
     host.at(2, **both(traffic(TWO, "h", 2), traffic(other, "i", 2)))
     assert host.monitor.stats()["brokersDropped"] > 1
+
+
+def test_the_newest_cluster_of_an_address_holds() -> None:
+    host = Host()
+    for names in ("AB", "BA"):
+        host.at(1, **both(*(client(ONE, name, 1) for name in names)))
+        host.at(2, **traffic(ONE, f"last-{names[-1]}", 2))
+    assert {("B", "last-B"), ("A", "last-A")} <= set(host.lag)

@@ -44,10 +44,16 @@ class _Names:
     groups: set[str] = field(default_factory=set)
     topics: set[str] = field(default_factory=set)
 
-    def add(self, group: str, topic: str) -> None:
+    def add(self, group: str, topic: str) -> int:
+        """How many of the two there was no room for."""
+        untold = 0
         for known, value in ((self.groups, group), (self.topics, topic)):
-            if value and len(known) < _NAMES:
-                known.add(value)
+            if value and value not in known:
+                if len(known) < _NAMES:
+                    known.add(value)
+                else:
+                    untold += 1
+        return untold
 
     def update(self, others: _Names) -> None:
         self.groups |= others.groups
@@ -66,10 +72,17 @@ class Brokers:
 
     def learn(self, clients: pa.Table) -> None:
         """The clusters in rows of ``kafka_clients``. The newest holds: a broker may be put up anew for another cluster."""
-        for row in clients.filter(pc.not_equal(clients["cluster_id"], NO_TEXT)).to_pylist():
-            address = _address(row["broker_addr"], row["broker_port"] or 0, row["broker_upid"])
+        named = clients.filter(pc.not_equal(clients["cluster_id"], NO_TEXT))
+        if named.num_rows == 0:
+            return
+        addresses, of_row = _addresses(named)
+        found, of_pair = combined(pa.array(of_row), named["cluster_id"])
+        newest = np.zeros(len(found), np.int64)
+        newest[of_pair] = np.arange(named.num_rows)
+        for place in np.argsort(newest).tolist():
+            address, cluster = addresses[int(found[place][0])], found[place][1]
             if address in self._clusters or len(self._clusters) < MAX_BROKERS:
-                self._clusters[address] = row["cluster_id"]
+                self._clusters[address] = cluster
             else:
                 self.dropped += 1
 
@@ -119,7 +132,7 @@ class Brokers:
             if address not in self._guesses and len(self._guesses) >= MAX_GUESSES:
                 self.dropped += 1
                 continue
-            self._guesses.setdefault(address, {}).setdefault(place, _Names()).add(group, topic)
+            self.dropped += self._guesses.setdefault(address, {}).setdefault(place, _Names()).add(group, topic)
 
 
 #: Tables whose rows become groups and partitions.
