@@ -29,8 +29,9 @@ class Pace:
     """Looks of all processors so far."""
 
     def __init__(self) -> None:
-        self._looks = [(multiprocessing.Value("q", 0), multiprocessing.Value("q", 0)) for _ in os.sched_getaffinity(0)]
-        self._processes = [multiprocessing.Process(target=_look, args=(cpu, *looks), daemon=True) for cpu, looks in zip(os.sched_getaffinity(0), self._looks, strict=True)]
+        cpus = os.sched_getaffinity(0)
+        self._looks = [(multiprocessing.Value("q", 0), multiprocessing.Value("q", 0)) for _ in cpus]
+        self._processes = [multiprocessing.Process(target=_look, args=(cpu, *looks), daemon=True) for cpu, looks in zip(cpus, self._looks, strict=True)]
         for process in self._processes:
             process.start()
 

@@ -282,17 +282,15 @@ impl Clusters {
             return;
         }
         let here = self.cluster(broker);
+        if !self.ids.contains_key(&here) {
+            self.identify(here, id.into());
+            return;
+        }
         let named = match self.by_id.get(id) {
             Some(&there) => self.root(there),
             None => {
-                let cluster = if self.ids.contains_key(&here) {
-                    self.fresh()
-                } else {
-                    here
-                };
-                self.ids.insert(cluster, id.into());
-                self.by_id.insert(id.into(), cluster);
-                cluster
+                let fresh = self.fresh();
+                self.identify(fresh, id.into())
             }
         };
         if named != here {

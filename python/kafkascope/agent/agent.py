@@ -154,10 +154,11 @@ class Agent:
                 self._next_heartbeat_ns = now + HEARTBEAT_NS
                 self._heartbeat(now, "AGENT_STATE_HEALTHY")
         topics, brokers = self.sampler.take_topic_names() + self.shipper.take_learned(), self.sampler.take_brokers()
-        if topics and self._pipeline is not None:
-            self._pipeline.learn_topics(topics)
-        if brokers and self._pipeline is not None:
-            self._pipeline.learn_brokers(brokers)
+        if self._pipeline is not None:
+            if topics:
+                self._pipeline.learn_topics(topics)
+            if brokers:
+                self._pipeline.learn_brokers(brokers)
         self.alive_s = time.monotonic()
 
     def counters(self) -> dict[str, float]:

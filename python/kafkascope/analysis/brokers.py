@@ -86,17 +86,17 @@ class Brokers:
             else:
                 self.dropped += 1
 
-    def named(self, tables: Mapping[str, pa.Table], clusters: Sequence[str]) -> dict[str, pa.Table]:
-        """The rows with their clusters; ``clusters`` are the names of all, in the order in which they became known."""
-        return {name: self._named(name, table, clusters) for name, table in tables.items()}
+    def named(self, tables: Mapping[str, pa.Table], only: str) -> dict[str, pa.Table]:
+        """The rows with their clusters; ``only`` is the cluster that there is, empty while there are none or several."""
+        return {name: self._named(name, table, only) for name, table in tables.items()}
 
-    def settle(self, clusters: Sequence[str]) -> None:
+    def settle(self, only: str) -> None:
         """What was in no cluster is in the first that is named, while that is alone: the tracker moves it there."""
-        if len(clusters) != 1:
+        if not only:
             return
         for places in self._guesses.values():
             if (names := places.pop("", None)) is not None:
-                places.setdefault(clusters[0], _Names()).update(names)
+                places.setdefault(only, _Names()).update(names)
 
     def corrections(self, time_ns: int) -> pa.Table:
         """What was guessed wrong, as if it were deleted where it was put: rows like those of ``told.deletions``."""
@@ -109,7 +109,7 @@ class Brokers:
                     rows.extend(blank | {"group_id": group} for group in sorted(names.groups))
         return pa.Table.from_pylist(rows, schema=DELETIONS) if rows else DELETIONS.empty_table()
 
-    def _named(self, name: str, table: pa.Table, known: Sequence[str]) -> pa.Table:
+    def _named(self, name: str, table: pa.Table, only: str) -> pa.Table:
         if table.num_rows == 0 or "cluster_id" not in table.column_names:
             return table
         unnamed = pc.equal(table["cluster_id"], NO_TEXT)
@@ -118,14 +118,13 @@ class Brokers:
         rows = table.filter(unnamed)
         addresses, of_row = _addresses(rows)
         clusters = np.array([self._clusters.get(address, _UNKNOWN) for address in addresses], object)[of_row]
-        only, unknown = known[0] if len(known) == 1 else "", clusters == _UNKNOWN
+        unknown = clusters == _UNKNOWN
         if name in _TELLING and unknown.any():
-            self._note(rows.filter(pa.array(unknown)), only)
+            self._note(rows.filter(pa.array(unknown)), addresses, of_row[unknown], only)
         column = pc.replace_with_mask(table["cluster_id"].combine_chunks(), unnamed.combine_chunks(), pa.array(np.where(unknown, only, clusters), pa.string()))
         return table.set_column(table.column_names.index("cluster_id"), "cluster_id", column)
 
-    def _note(self, rows: pa.Table, place: str) -> None:
-        addresses, of_row = _addresses(rows)
+    def _note(self, rows: pa.Table, addresses: Sequence[Address], of_row: Ints, place: str) -> None:
         found, _ = combined(pa.array(of_row), *(rows[name] if name in rows.column_names else pa.repeat(NO_TEXT, rows.num_rows) for name in ("group_id", "topic")))
         for number, group, topic in found:
             address = addresses[int(number)]

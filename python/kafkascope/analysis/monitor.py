@@ -151,19 +151,19 @@ class Monitor:
 
     def _take_rows(self, tables: Mapping[str, pa.Table], now_ns: int) -> None:
         self._know_brokers(tables["kafka_clients"])
-        tables = self.brokers.named(tables, self.tracker.named_clusters)
+        tables = self.brokers.named(tables, self.tracker.only_cluster)
         names, events = tables["kafka_topic_names"], tables["kafka_events.beta"]
         self.tracker.learn_topics(zip(names["topic_id"].to_pylist(), names["topic"].to_pylist(), strict=True))
         api = events["req_cmd"]
         ended = transactions.ends(_of(events, api, transactions.APIS))
         telling = _of(events, api, told.APIS)
         offsets, expired = told.offsets(telling)
-        self.brokers.settle(self.tracker.named_clusters)
+        self.brokers.settle(self.tracker.only_cluster)
         wrong = self.brokers.corrections(now_ns)
         deletions = pa.concat_tables([told.deletions(telling), self.tracker.with_offset(expired), wrong])
         commits, fetch, produce = tables["kafka_commits"], tables["kafka_fetch"], tables["kafka_produce"]
         self.tracker.take(lag.Rows(commits, fetch, produce, told.ends(telling), deletions, ended, offsets, shares.shares(events)))
-        self.brokers.settle(self.tracker.named_clusters)
+        self.brokers.settle(self.tracker.only_cluster)
         self.traffic.take_rows(self.tracker, produce, fetch)
         if self.tracker.only_cluster:
             self.memberships.know_cluster(self.tracker.only_cluster)

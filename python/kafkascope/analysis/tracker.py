@@ -146,11 +146,6 @@ class Tracker:
         """The id of the cluster while there is one alone, otherwise empty."""
         return self.clusters.texts[1] if len(self.clusters) == 2 else ""
 
-    @property
-    def named_clusters(self) -> list[str]:
-        """The ids of all clusters, in the order in which they became known."""
-        return self.clusters.texts[1:]
-
     def cluster_of(self, slot: int) -> str:
         """The cluster's id of a partition's slot."""
         return self.clusters.texts[self.parts.cluster[slot]]

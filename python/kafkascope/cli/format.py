@@ -119,7 +119,7 @@ def _status(key: str) -> Any:
 _SEMANTIC: dict[str, Any] = {
     "BYTES": size,
     "DURATION_NS": duration,
-    "PERCENT": lambda item: percent(item),
+    "PERCENT": percent,
     "THROUGHPUT_PER_NS": throughput,
     "THROUGHPUT_BYTES_PER_NS": lambda item: f"{size(round(item * 1e9, 1))}/s",
     "QUANTILES": lambda item: _quantiles(item, number),
