@@ -1,6 +1,7 @@
 """What watching costs: loads on a busy machine without anything, with ``px up``, with tcpdump and tshark, in turns within one run.
 
-Needs root, and a quiet machine. Four loads of a fixed amount: records of 1 KiB in batches, one small record a request, and, not Kafka, HTTP and processes that do nothing but send and receive.
+Needs root, and a quiet machine. Loads of a fixed amount: records of 1 KiB in batches, one small record a request, and, not Kafka, HTTP and processes that do nothing but send and receive.
+The fifth is the first on half of the processors, which it keeps at work, with the watcher on the others, as on a host that has a processor to spare; all else shares all processors.
 A round is without, with, with, without, so that what changes steadily on the machine cancels out. What does not is measured beside it (``pace``): each ratio is told at one speed of the
 machine and as it was. On a machine whose processors are all at work, throughput is what processor time a unit of work takes, everybody's together; that ratio is printed too.
 BENCH_ROUNDS (16) is how many rounds there are: an hour for all. BENCH_PEERS= leaves out tcpdump and tshark, which take every third round; BENCH_LOADS=3,4 runs some of the loads. The server keeps its rows in memory, as
@@ -19,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -42,21 +43,25 @@ class Load:
     unit: str
     amount: int
     run: Callable[[str], Result]
+    #: Load and broker leave half of the processors to the watcher.
+    spares: bool = False
 
 
-def of_records(name: str, records: Records) -> Load:
-    return Load(name, "records", records.count, records.run)
+def of_records(name: str, records: Records, *, spares: bool = False) -> Load:
+    return Load(name, "records", records.count, records.run, spares)
 
 
 def of_pairs(name: str, unit: str, amount: int, pair: not_kafka.Pair) -> Load:
     return Load(name, unit, amount, lambda _address: pair.run(amount))
 
 
+_BATCHES = Records(1024, 500_000, batch=64, linger_ms=5, fetch_bytes=256 << 10, producers=1)
 LOADS = (
-    of_records("1 KiB records in batches of 64", Records(1024, 500_000, batch=64, linger_ms=5, fetch_bytes=256 << 10, producers=1)),
+    of_records("1 KiB records in batches of 64", _BATCHES),
     of_records("100 B, one record a request", Records(100, 30_000, batch=1, linger_ms=0, fetch_bytes=64 << 10, producers=3)),
     of_pairs("no Kafka: HTTP, 1 KiB an answer", "requests", 25_000, not_kafka.HTTP),
     of_pairs("no Kafka: 100 B back and forth, and nothing else", "round trips", 400_000, not_kafka.CALLS),
+    of_records("1 KiB records in batches of 64, processors to spare", _BATCHES, spares=True),
 )
 
 
@@ -112,12 +117,23 @@ class Bench:
     address: str
     app: list[int]
     pace: Pace
+    cpus: set[int]
+    #: Where the watcher runs.
+    spare: set[int]
+
+    def on(self, cpus: set[int], spare: set[int]) -> Bench:
+        """The same with everything that works bound to ``cpus``."""
+        for pid in (os.getpid(), *self.app):
+            proc.bind(pid, cpus)
+        return replace(self, cpus=cpus, spare=spare)
 
     def turn(self, load: Load, watcher: dict[str, int]) -> Turn:
         """Run a load once."""
-        before, before_watcher, looks = self._cpu_s(), {part: proc.cpu_s(pid) for part, pid in watcher.items()}, self.pace.looks()
+        for pid in watcher.values():
+            proc.bind(pid, self.spare)
+        before, before_watcher, looks = self._cpu_s(), {part: proc.cpu_s(pid) for part, pid in watcher.items()}, self.pace.looks(self.cpus)
         result = load.run(self.address)
-        slow, after = slowness(looks, self.pace.looks()), self._cpu_s()
+        slow, after = slowness(looks, self.pace.looks(self.cpus)), self._cpu_s()
         return Turn(result.rate, result.p99_ms, slow, after - before, {part: proc.cpu_s(pid) - before_watcher[part] for part, pid in watcher.items()})
 
     def _cpu_s(self) -> float:
@@ -209,16 +225,21 @@ def measure(load: Load, bench: Bench, watchers: dict[str, Watcher]) -> None:
 def main() -> None:
     if os.geteuid() != 0:
         sys.exit("needs root: live capture")
-    numbers = os.environ.get("BENCH_LOADS", "1,2,3,4").split(",")
+    numbers = os.environ.get("BENCH_LOADS", "1,2,3,4,5").split(",")
     chosen = [load for number, load in enumerate(LOADS, 1) if str(number) in numbers]
     wanted = [name for name in os.environ.get("BENCH_PEERS", "tcpdump,tshark").split(",") if shutil.which(name)]
     with looking() as pace:
         beside = proc.children(os.getpid())
         with broker.running() as address:
-            bench = Bench(address, [pid for pid in proc.children(os.getpid()) if pid not in beside], pace)
+            cpus = os.sched_getaffinity(0)
+            half = set(sorted(cpus)[: len(cpus) // 2])
+            bench = Bench(address, [pid for pid in proc.children(os.getpid()) if pid not in beside], pace, cpus, cpus)
             peers: dict[str, Watcher] = {"tcpdump": tcpdump, "tshark": lambda: tshark(address)}
             for load in chosen:
-                measure(load, bench, {"kafkascope": kafkascope, **{name: peers[name] for name in wanted}})
+                if load.spares and not half:
+                    print(f"{load.name}: not with one processor")
+                    continue
+                measure(load, bench.on(half, cpus - half) if load.spares else bench.on(cpus, cpus), {"kafkascope": kafkascope, **{name: peers[name] for name in wanted}})
 
 
 if __name__ == "__main__":

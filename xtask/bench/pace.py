@@ -1,7 +1,7 @@
 """How fast the machine is while something else is measured: what the same small piece of work takes, again and again, on each processor.
 
 A virtual processor shares a core, its caches and its clock with neighbours that nobody sees, not even as stolen time: within seconds the same work takes half as long again.
-What a load does in a turn follows that far more than it follows who watches.
+What a load does in a turn follows that far more than it follows who watches. A watcher that shares a core's caches slows this work a little as well: ratios are told without it too.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import contextlib
 import multiprocessing
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.sharedctypes import Synchronized
 
@@ -26,17 +26,16 @@ class Looks:
 
 
 class Pace:
-    """Looks of all processors so far."""
+    """Looks of each processor so far."""
 
     def __init__(self) -> None:
-        cpus = os.sched_getaffinity(0)
-        self._looks = [(multiprocessing.Value("q", 0), multiprocessing.Value("q", 0)) for _ in cpus]
-        self._processes = [multiprocessing.Process(target=_look, args=(cpu, *looks), daemon=True) for cpu, looks in zip(cpus, self._looks, strict=True)]
+        self._looks = {cpu: (multiprocessing.Value("q", 0), multiprocessing.Value("q", 0)) for cpu in sorted(os.sched_getaffinity(0))}
+        self._processes = [multiprocessing.Process(target=_look, args=(cpu, *looks), daemon=True) for cpu, looks in self._looks.items()]
         for process in self._processes:
             process.start()
 
-    def looks(self) -> list[Looks]:
-        return [Looks(ns.value, count.value) for ns, count in self._looks]
+    def looks(self, cpus: Iterable[int]) -> list[Looks]:
+        return [Looks(ns.value, count.value) for ns, count in map(self._looks.__getitem__, cpus)]
 
     def stop(self) -> None:
         for process in self._processes:
@@ -45,7 +44,7 @@ class Pace:
 
 
 def slowness(before: list[Looks], after: list[Looks]) -> float:
-    """Microseconds of processor time that the work took between two times, in the mean of all processors."""
+    """Microseconds of processor time that the work took between two times, in the mean of the processors looked at."""
     each = [(b.ns - a.ns) / max(b.count - a.count, 1) for a, b in zip(before, after, strict=True)]
     return sum(each) / len(each) / 1e3
 
