@@ -127,10 +127,16 @@ class Bench:
             proc.bind(pid, cpus)
         return replace(self, cpus=cpus, spare=spare)
 
+    @contextlib.contextmanager
+    def watched(self, watcher: Watcher) -> Iterator[dict[str, int]]:
+        """Starts a watcher where there is room for it; its process ids by what they do."""
+        with watcher() as pids:
+            for pid in pids.values():
+                proc.bind(pid, self.spare)
+            yield pids
+
     def turn(self, load: Load, watcher: dict[str, int]) -> Turn:
         """Run a load once."""
-        for pid in watcher.values():
-            proc.bind(pid, self.spare)
         before, before_watcher, looks = self._cpu_s(), {part: proc.cpu_s(pid) for part, pid in watcher.items()}, self.pace.looks(self.cpus)
         result = load.run(self.address)
         slow, after = slowness(looks, self.pace.looks(self.cpus)), self._cpu_s()
@@ -158,7 +164,7 @@ def tshark(address: str) -> Iterator[dict[str, int]]:
 
 def programs(load: Load, bench: Bench) -> str:
     """A turn of its own with the kernel's accounting of eBPF programs, which costs something itself."""
-    with proc.bpf_accounting(), kafkascope() as watcher:
+    with proc.bpf_accounting(), bench.watched(kafkascope) as watcher:
         before = proc.bpf_programs(watcher["agent"])
         measured = bench.turn(load, watcher)
         after = proc.bpf_programs(watcher["agent"])
@@ -205,7 +211,7 @@ def measure(load: Load, bench: Bench, watchers: dict[str, Watcher]) -> None:
             if name != "kafkascope" and number % 3:  # to compare with, to a few per cent
                 continue
             before = turns(1, {})
-            with watcher() as pids:
+            with bench.watched(watcher) as pids:
                 with_it = turns(2, pids)
             measured[name].rounds.append((before + turns(1, {}), with_it))
     without = [one for way in measured.values() for base, _ in way.rounds for one in base]

@@ -127,7 +127,7 @@ class Proc:
 
     def inside(self, pid: int, path: str) -> str:
         """``path`` as the process sees it, whatever its mount namespace."""
-        return f"{self.root}/{pid}/root/{path.lstrip('/')}"
+        return os.path.join(self.root, str(pid), "root", path.lstrip("/"))
 
 
 def parse_stat(raw: bytes | None) -> Stat | None:
