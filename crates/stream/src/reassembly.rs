@@ -1,18 +1,17 @@
 //! One direction of a connection: segments in any order in, bytes and holes in order out.
 
 mod chunks;
+mod range;
 
 use std::ops::Range;
 
 use chunks::{Absent, Chunks, Content};
+use range::{FAR, SeqRange, distance};
 
 use crate::conn::HoleReason;
 use crate::event::{Segment, Tap, flag};
 use crate::feed::Feed;
 use crate::limits::{Limits, Stats};
-
-/// Sequence numbers further away than this say nothing about before or after.
-const FAR: i64 = 1 << 30;
 
 /// How far one socket's tap has told.
 #[derive(Debug, Default, Clone, Copy)]
@@ -31,18 +30,17 @@ struct Gap {
     proven: Option<i64>,
 }
 
-/// Offsets are sequence numbers in 64 bits: the first one plus 2^32, so that earlier ones have a place.
 #[derive(Debug, Default)]
 pub(crate) struct Flow {
-    start: Option<u64>,
+    /// `None` while nothing is known of the stream.
+    range: Option<SeqRange>,
     next: u64,
     chunks: Chunks,
     gap: Option<Gap>,
-    acked: u64,
     fin: Option<u64>,
     taps: [TapPlace; 2],
     last_ns: i64,
-    /// A segment too far away to belong here; a second one near it means that the stream went on there.
+    /// A segment that does not belong here; a second one near it means that the ends talk on there.
     stray: Option<u32>,
 }
 
@@ -53,20 +51,26 @@ impl Flow {
     }
 
     pub fn started(&self) -> bool {
-        self.start.is_some()
+        self.range.is_some()
     }
 
-    /// The first byte's sequence number is `seq`.
-    pub fn start_at(&mut self, seq: u32) {
-        let at = (1 << 32) | u64::from(seq);
-        self.start = Some(at);
-        self.next = at;
-        self.acked = at;
+    /// The handshake told the first byte's sequence number.
+    pub fn open_at(&mut self, seq: u32) {
+        self.start(SeqRange::opened(seq));
+    }
+
+    fn join_at(&mut self, seq: u32, now: i64) {
+        self.start(SeqRange::joined(seq, now));
+    }
+
+    fn start(&mut self, range: SeqRange) {
+        self.next = range.start;
+        self.range = Some(range);
     }
 
     /// The stream began at `seq` as far as was seen.
     pub fn starts_with(&self, seq: u32) -> bool {
-        self.start.is_some_and(|s| s as u32 == seq)
+        self.range.as_ref().is_some_and(|r| r.start as u32 == seq)
     }
 
     /// Every byte up to the FIN was handed over.
@@ -75,33 +79,35 @@ impl Flow {
     }
 
     fn distance(&self, seq: u32) -> i64 {
-        i64::from(seq.wrapping_sub(self.next as u32) as i32)
+        distance(self.next, seq)
+    }
+
+    fn acked(&self) -> u64 {
+        self.range.as_ref().map_or(0, |r| r.acked)
     }
 
     /// Everything that was sent before `seq` was handed over.
     pub fn complete_up_to(&self, seq: u32) -> bool {
-        self.start.is_none() || self.distance(seq) <= 0
+        !self.started() || self.distance(seq) <= 0
     }
 
     /// The peer has everything before `seq`.
     pub fn acknowledged(&mut self, seq: u32, now: i64) {
-        let distance = self.distance(seq);
-        if self.start.is_none() || distance > FAR {
+        let Some(range) = &mut self.range else {
             return;
-        }
-        let at = self.next.saturating_add_signed(distance);
-        self.acked = self.acked.max(at);
+        };
+        range.acknowledged(seq, self.next, now);
         if let (Some(gap), Some((first, _))) = (&mut self.gap, self.chunks.first())
             && gap.proven.is_none()
-            && self.acked >= first
+            && range.acked >= first
         {
             gap.proven = Some(now);
         }
     }
 
-    pub fn fin(&mut self, seq: u32) {
-        if self.start.is_none() {
-            self.start_at(seq);
+    pub fn fin(&mut self, seq: u32, now: i64) {
+        if !self.started() {
+            self.join_at(seq, now);
         }
         let distance = self.distance(seq);
         if distance.abs() <= FAR {
@@ -109,23 +115,28 @@ impl Flow {
         }
     }
 
-    fn is_far(&self, seq: u32) -> bool {
-        self.distance(seq).abs() > FAR
+    /// Whether bytes at `seq` cannot be of this stream by their place.
+    pub fn excludes(&self, seq: u32, now: i64) -> bool {
+        let range = self.range.as_ref();
+        range.is_some_and(|r| r.excludes(self.next, seq, now))
+    }
+
+    /// Whether who acknowledges `seq` must have another stream.
+    pub fn excludes_ack(&self, seq: u32, now: i64) -> bool {
+        let range = self.range.as_ref();
+        range.is_some_and(|r| r.excludes_ack(self.next, seq, now))
     }
 
     /// Whether bytes at `seq` belong to another stream, this one having ended: they repeat nothing of it.
     pub fn is_beyond(&self, seq: u32, len: u32) -> bool {
-        self.start.is_some_and(|start| {
+        self.range.as_ref().is_some_and(|r| {
             let at = self.next.saturating_add_signed(self.distance(seq));
-            at > self.next || at + u64::from(len) <= start
+            at > self.next || at + u64::from(len) <= r.start
         })
     }
 
-    /// Whether bytes at `seq` are the second ones that are far from this stream and near to each other.
+    /// Whether bytes at `seq` are near to others that were no more of this stream than they are.
     pub fn went_elsewhere(&mut self, seq: u32, stats: &mut Stats) -> bool {
-        if self.start.is_none() || !self.is_far(seq) {
-            return false;
-        }
         let near = self
             .stray
             .is_some_and(|s| i64::from(seq.wrapping_sub(s) as i32).abs() < FAR >> 6);
@@ -136,19 +147,16 @@ impl Flow {
 
     /// A packet's payload.
     pub fn packet(&mut self, seg: &Segment, feed: &mut Feed) {
-        if self.start.is_none() {
+        if !self.started() {
             // A keep-alive probe repeats one byte of the past: no place to begin.
             if seg.len <= 1 {
                 return;
             }
-            self.start_at(seg.seq);
+            self.join_at(seg.seq, seg.time_ns);
             // The other end's SYN was seen, and this one's was not: its first bytes may be missing, too.
             if feed.info.opened_seen {
                 feed.desync(seg.time_ns, HoleReason::Missing);
             }
-        }
-        if self.is_far(seg.seq) {
-            return;
         }
         self.stray = None;
         let at = self.next.saturating_add_signed(self.distance(seg.seq));
@@ -158,8 +166,8 @@ impl Flow {
     /// A socket's bytes; `other_end` when the other end has a tap as well.
     pub fn tap(&mut self, seg: &Segment, other_end: bool, feed: &mut Feed) {
         let tap = usize::from(seg.tap == Tap::Receive);
-        if self.start.is_none() {
-            self.start_at(seg.seq);
+        if !self.started() {
+            self.join_at(seg.seq, seg.time_ns);
             if feed.info.opened_seen && seg.tap_seq > 1 {
                 feed.desync(seg.time_ns, HoleReason::Lost);
             }
@@ -200,9 +208,7 @@ impl Flow {
     fn restart(&mut self, seq: u32, reason: HoleReason, feed: &mut Feed) {
         self.flush(false, feed);
         feed.desync(feed.context.now, reason);
-        let start = self.start;
-        self.start_at(seq);
-        self.start = start;
+        self.join_at(seq, feed.context.now);
         self.fin = None;
         self.taps = [TapPlace::default(); 2];
     }
@@ -280,7 +286,7 @@ impl Flow {
                     _ => Gap {
                         at: self.next,
                         since: feed.context.now,
-                        proven: (self.acked >= start).then_some(feed.context.now),
+                        proven: (self.acked() >= start).then_some(feed.context.now),
                     },
                 };
                 self.gap = Some(gap);
@@ -335,12 +341,12 @@ impl Flow {
         while !self.chunks.is_empty() {
             self.give_up_first(feed);
         }
-        if !end || self.start.is_none() {
+        if !end || !self.started() {
             return;
         }
         // An acknowledgement one beyond may count a FIN that was not seen.
-        let last = self.fin.unwrap_or(if self.acked > self.next + 1 {
-            self.acked
+        let last = self.fin.unwrap_or(if self.acked() > self.next + 1 {
+            self.acked()
         } else {
             self.next
         });

@@ -67,6 +67,13 @@ impl Conn {
     }
 }
 
+/// To which of the connections between its ends a segment belongs.
+enum Belongs {
+    Here,
+    Later,
+    Nowhere,
+}
+
 /// Reassembles every connection of a capture.
 pub struct Streams {
     context: Context,
@@ -231,9 +238,10 @@ impl Streams {
         let key = Key::new(seg.src, seg.dst, seg.netns);
         let syn = seg.flags & flag::SYN != 0;
         let found = self.find(key);
-        let slot = match found {
-            Some(slot) if self.is_another(slot, seg) => self.begin_anew(slot, key, seg, sink),
-            Some(slot) => slot,
+        let slot = match found.map(|slot| (slot, self.belongs(slot, seg))) {
+            Some((slot, Belongs::Here)) => slot,
+            Some((slot, Belongs::Later)) => self.begin_anew(slot, key, seg, sink),
+            Some((_, Belongs::Nowhere)) => return,
             // A reset or a bare acknowledgement of something unknown tells nothing.
             None if !syn && seg.len == 0 => return,
             None => self.create(key, seg.src, seg.dst, seg.time_ns, sink),
@@ -265,7 +273,7 @@ impl Streams {
         if seg.flags & flag::ACK != 0 {
             let other = &mut conn.flows[dir.other().index()];
             if syn && !other.started() {
-                other.start_at(seg.ack);
+                other.open_at(seg.ack);
             } else {
                 other.acknowledged(seg.ack, self.context.now);
             }
@@ -281,7 +289,7 @@ impl Streams {
             let (flow, mut feed) = conn.direction(dir, &mut self.context, sink);
             let seq = seg.seq.wrapping_add(1);
             if !flow.started() {
-                flow.start_at(seq);
+                flow.open_at(seq);
             }
             // TCP Fast Open (RFC 7413): the first bytes ride on the SYN
             if seg.len > 0 {
@@ -300,7 +308,7 @@ impl Streams {
                 _ => flow.tap(seg, other_end, &mut feed),
             }
             if seg.flags & flag::FIN != 0 {
-                flow.fin(seg.seq.wrapping_add(seg.len));
+                flow.fin(seg.seq.wrapping_add(seg.len), seg.time_ns);
             }
             if seg.flags & flag::RST != 0 && conn.closing.is_none() {
                 let limits = &self.context.limits;
@@ -345,30 +353,40 @@ impl Streams {
         slot
     }
 
-    /// Whether a segment is of a later connection between the same ends: a SYN that does not repeat the one of this connection,
-    /// or bytes that are none of this one's, be it that this one has ended or that they are far away.
-    fn is_another(&mut self, slot: usize, seg: &Segment) -> bool {
+    /// A segment is of a later connection between the same ends when it is a SYN that does not repeat the one of this connection,
+    /// or bytes that are none of this one's, be it that this one has ended or that they, or what they acknowledge, cannot be of it.
+    fn belongs(&mut self, slot: usize, seg: &Segment) -> Belongs {
         let syn = seg.flags & flag::SYN != 0;
         if !syn && (seg.tap != Tap::Packet || seg.len == 0) {
-            return false;
+            return Belongs::Here;
         }
         let Some(conn) = &mut self.conns[slot] else {
-            return true;
+            return Belongs::Later;
         };
+        let now = seg.time_ns;
         let dir = conn.dir(seg.src);
+        let other = &conn.flows[dir.other().index()];
+        let ack_excluded = seg.flags & flag::ACK != 0 && other.excludes_ack(seg.ack, now);
         let answered = conn.info.bytes[dir.other().index()] > 0;
         let flow = &mut conn.flows[dir.index()];
-        if syn {
+        let later = if syn {
             // Nobody is answered before the first SYN.
-            return match flow.started() {
+            match flow.started() {
                 true => !flow.starts_with(seg.seq.wrapping_add(1)),
                 false => conn.closed || seg.flags & flag::ACK == 0 && answered,
-            };
-        }
-        if conn.closed {
-            return flow.is_beyond(seg.seq, seg.len);
-        }
-        flow.went_elsewhere(seg.seq, &mut self.context.stats)
+            }
+        } else if conn.closed {
+            ack_excluded || flow.is_beyond(seg.seq, seg.len)
+        } else {
+            // One number may have been damaged on its way.
+            match (flow.excludes(seg.seq, now), ack_excluded) {
+                (false, false) => false,
+                (true, true) => true,
+                _ if flow.went_elsewhere(seg.seq, &mut self.context.stats) => true,
+                _ => return Belongs::Nowhere,
+            }
+        };
+        if later { Belongs::Later } else { Belongs::Here }
     }
 
     #[expect(clippy::too_many_arguments, reason = "the fields of Event::Open")]

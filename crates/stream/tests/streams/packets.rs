@@ -181,6 +181,148 @@ fn bytes_far_away_are_of_another_connection() {
 }
 
 #[test]
+fn bytes_long_before_the_first_ones_are_of_another_connection() {
+    let first = 0x4000_0000;
+    let of = |before: u32, later: i64| {
+        read(&[
+            Event::Segment(segment(first, b"one", 0)),
+            Event::Segment(segment(first - before, b"..", later)),
+            Event::Segment(segment(first - before + 2, b"two", later + 1)),
+        ])
+    };
+    // under way when the capture began, or sent again
+    for before in [5, 1 << 20] {
+        let reader = of(before, 2);
+        assert_eq!(
+            reader.of(1, Dir::AToB),
+            [Got::Bytes(b"one".to_vec())],
+            "{before}"
+        );
+        assert_eq!(reader.opened.len(), 1, "{before}");
+    }
+    for (before, later) in [(5 << 20, 2), (1 << 29, 2), (1 << 10, 20_000 * MS)] {
+        assert_eq!(
+            of(before, later).of(2, Dir::AToB),
+            [Got::Desync, Got::Bytes(b"two".to_vec())],
+            "{before}"
+        );
+    }
+}
+
+#[test]
+fn nothing_comes_before_the_first_byte_that_a_handshake_told() {
+    let first = 0x4000_0000;
+    let of = |before: u32| {
+        read(&[
+            syn(first - 1, 0),
+            Event::Segment(segment(first, b"one", 1)),
+            Event::Segment(segment(first - before, b".", 2)),
+            Event::Segment(segment(first - before + 1, b"two", 3)),
+        ])
+    };
+    assert_eq!(of(1).opened.len(), 1, "a keep-alive probe");
+    let two = [Got::Desync, Got::Bytes(b"two".to_vec())];
+    assert_eq!(of(9).of(2, Dir::AToB), two);
+}
+
+/// Bytes of the client, or of the broker, that acknowledge the other's.
+fn exchange(from_client: bool, seq: u32, ack: u32, bytes: &[u8], time_ns: i64) -> Event<'_> {
+    let (src, dst) = match from_client {
+        true => (client(), broker()),
+        false => (broker(), client()),
+    };
+    Event::Segment(Segment {
+        src,
+        dst,
+        flags: flag::ACK,
+        ack,
+        ..segment(seq, bytes, time_ns)
+    })
+}
+
+#[test]
+fn who_acknowledges_what_nobody_said_is_on_another_connection() {
+    let (asked, answered) = (1_000, 0x4000_0000);
+    let before = [
+        exchange(true, asked, answered, b"one", 0),
+        exchange(false, answered, asked + 3, b"yes", 1),
+        exchange(true, asked + 3, answered + 3, b"", 1),
+    ];
+    let later = |seq: u32, ack: u32| {
+        let two = exchange(true, seq, ack, b"two", 2);
+        let three = exchange(true, seq + 3, ack, b"three", 3);
+        read(&[&before[..], &[two, three]].concat())
+    };
+    let whole = vec![Got::Bytes(b"onetwothree".to_vec())];
+    assert_eq!(later(asked + 3, answered + 3).of(1, Dir::AToB), whole);
+    // its answers are long past these, or far beyond them; by its own bytes it could go on here
+    for ack in [answered - (1 << 24), answered.wrapping_add(3 << 29)] {
+        let reader = later(asked + 3, ack);
+        assert_eq!(reader.of(1, Dir::AToB), [Got::Bytes(b"one".to_vec())]);
+        assert_eq!(
+            reader.of(2, Dir::AToB),
+            [Got::Desync, Got::Bytes(b"three".to_vec())]
+        );
+    }
+    // both numbers say so: no second segment is needed to believe it
+    let reader = later(0x9000_0000, answered.wrapping_add(3 << 29));
+    let both = [Got::Desync, Got::Bytes(b"twothree".to_vec())];
+    assert_eq!(reader.of(2, Dir::AToB), both);
+}
+
+#[test]
+fn packets_that_were_made_up_may_acknowledge_anything() {
+    let ack = 7;
+    let events = [
+        exchange(true, 1_000, ack, b"one", 0),
+        exchange(false, 0x4000_0000, ack, b"yes", 1),
+        exchange(true, 1_003, ack, b"two", 2),
+        exchange(false, 0x4000_0003, ack, b"no", 3),
+    ];
+    let reader = read(&events);
+    let whole = [b"onetwo".to_vec(), b"yesno".to_vec()].map(|b| [Got::Bytes(b)]);
+    assert_eq!(reader.of(1, Dir::AToB), whole[0]);
+    assert_eq!(reader.of(1, Dir::BToA), whole[1]);
+}
+
+#[test]
+fn a_stream_of_which_only_the_acknowledgements_are_captured_may_be_long() {
+    let mut events = vec![
+        syn(99, 0),
+        Event::Segment(Segment {
+            src: broker(),
+            dst: client(),
+            flags: flag::SYN | flag::ACK,
+            ack: 100,
+            ..segment(499, b"", 1)
+        }),
+    ];
+    for n in 0..40u32 {
+        let far = 100u32.wrapping_add((n + 1) << 28);
+        events.push(exchange(false, 500 + n, far, b".", 2 + i64::from(n)));
+    }
+    assert_eq!(read(&events).opened.len(), 1);
+}
+
+#[test]
+fn what_comes_again_long_after_it_is_no_other_connection() {
+    let first = 0x4000_0000;
+    let step = 1 << 24;
+    let mut events = vec![Event::Segment(segment(first, b"ab", 0))];
+    // a capture with holes, far on by now
+    for n in 1..20u32 {
+        events.push(Event::Segment(segment(
+            first + n * step,
+            b"x",
+            i64::from(n) * 1_000,
+        )));
+    }
+    events.push(Event::Segment(segment(first, b"ab", 20_000)));
+    events.push(Event::Segment(segment(first, b"ab", 20_001)));
+    assert_eq!(read(&events).opened.len(), 1);
+}
+
+#[test]
 fn what_an_ended_connection_did_not_say_is_of_another_one() {
     let fin = |seq, from_client: bool, time| {
         let (src, dst) = match from_client {

@@ -113,8 +113,8 @@ pub fn segment<'a>(seq: u32, bytes: &'a [u8], time_ns: i64) -> Segment<'a> {
         seq,
         len: bytes.len() as u32,
         bytes,
-        flags: flag::ACK,
-        ack: 1,
+        flags: 0,
+        ack: 0,
         tap_seq: 0,
         process: None,
     }
@@ -127,7 +127,6 @@ pub fn syn(seq: u32, time_ns: i64) -> Event<'static> {
 pub fn syn_with(seq: u32, bytes: &[u8], time_ns: i64) -> Event<'_> {
     Event::Segment(Segment {
         flags: flag::SYN,
-        ack: 0,
         ..segment(seq, bytes, time_ns)
     })
 }
@@ -136,6 +135,7 @@ pub fn ack(seq: u32, time_ns: i64) -> Event<'static> {
     Event::Segment(Segment {
         src: broker(),
         dst: client(),
+        flags: flag::ACK,
         ack: seq,
         ..segment(1, b"", time_ns)
     })
