@@ -6,7 +6,7 @@ mod range;
 use std::ops::Range;
 
 use chunks::{Absent, Chunks, Content};
-use range::{FAR, SeqRange, distance};
+use range::{FAR, SeqRange, distance, nearest};
 
 use crate::conn::HoleReason;
 use crate::event::{Segment, Tap, flag};
@@ -78,8 +78,8 @@ impl Flow {
         self.fin.is_some_and(|fin| self.next >= fin)
     }
 
-    fn distance(&self, seq: u32) -> i64 {
-        distance(self.next, seq)
+    fn is_far(&self, seq: u32) -> bool {
+        distance(self.next, seq).abs() > FAR
     }
 
     fn acked(&self) -> u64 {
@@ -88,7 +88,7 @@ impl Flow {
 
     /// Everything that was sent before `seq` was handed over.
     pub fn complete_up_to(&self, seq: u32) -> bool {
-        !self.started() || self.distance(seq) <= 0
+        !self.started() || distance(self.next, seq) <= 0
     }
 
     /// The peer has everything before `seq`.
@@ -109,9 +109,8 @@ impl Flow {
         if !self.started() {
             self.join_at(seq, now);
         }
-        let distance = self.distance(seq);
-        if distance.abs() <= FAR {
-            self.fin = Some(self.next.saturating_add_signed(distance));
+        if !self.is_far(seq) {
+            self.fin = Some(nearest(self.next, seq));
         }
     }
 
@@ -130,7 +129,7 @@ impl Flow {
     /// Whether bytes at `seq` belong to another stream, this one having ended: they repeat nothing of it.
     pub fn is_beyond(&self, seq: u32, len: u32) -> bool {
         self.range.as_ref().is_some_and(|r| {
-            let at = self.next.saturating_add_signed(self.distance(seq));
+            let at = nearest(self.next, seq);
             at > self.next || at + u64::from(len) <= r.start
         })
     }
@@ -139,7 +138,7 @@ impl Flow {
     pub fn went_elsewhere(&mut self, seq: u32, stats: &mut Stats) -> bool {
         let near = self
             .stray
-            .is_some_and(|s| i64::from(seq.wrapping_sub(s) as i32).abs() < FAR >> 6);
+            .is_some_and(|s| distance(u64::from(s), seq).abs() < FAR >> 6);
         self.stray = Some(seq);
         stats.strays += 1;
         near
@@ -159,7 +158,7 @@ impl Flow {
             }
         }
         self.stray = None;
-        let at = self.next.saturating_add_signed(self.distance(seg.seq));
+        let at = nearest(self.next, seg.seq);
         self.add(at, seg, i64::MIN, 0, feed);
     }
 
@@ -172,10 +171,10 @@ impl Flow {
                 feed.desync(seg.time_ns, HoleReason::Lost);
             }
         }
-        if self.distance(seg.seq).abs() > FAR {
+        if self.is_far(seg.seq) {
             self.restart(seg.seq, HoleReason::Lost, feed);
         }
-        let at = self.next.saturating_add_signed(self.distance(seg.seq));
+        let at = nearest(self.next, seg.seq);
         let place = self.taps[tap];
         let until = if other_end && seg.flags & flag::FINAL == 0 {
             seg.time_ns + feed.context.limits.other_end_ns

@@ -15,6 +15,11 @@ pub(super) fn distance(place: u64, seq: u32) -> i64 {
     i64::from(seq.wrapping_sub(place as u32) as i32)
 }
 
+/// The place nearest to another one that has this sequence number.
+pub(super) fn nearest(place: u64, seq: u32) -> u64 {
+    place.saturating_add_signed(distance(place, seq))
+}
+
 #[derive(Debug)]
 pub(super) struct SeqRange {
     pub start: u64,
@@ -51,7 +56,7 @@ impl SeqRange {
     pub fn acknowledged(&mut self, seq: u32, captured: u64, now: i64) {
         let known = self.acked.max(captured);
         if !self.excludes(known, seq, now) {
-            let at = known.saturating_add_signed(distance(known, seq));
+            let at = nearest(known, seq);
             self.acks_are_sound |= self.start < at && at <= captured;
             self.acked = self.acked.max(at);
         }
@@ -60,13 +65,12 @@ impl SeqRange {
     /// Whether a segment at `seq` cannot be of this stream, which has come to `place`: it is too far away, or before the first byte.
     /// What comes again, however late, is neither.
     pub fn excludes(&self, place: u64, seq: u32, now: i64) -> bool {
-        let distance = distance(place, seq);
         let before = if now < self.joined_until {
             BEFORE
         } else {
             PROBE
         };
-        distance.abs() > FAR || place.saturating_add_signed(distance) + before < self.start
+        distance(place, seq).abs() > FAR || nearest(place, seq) + before < self.start
     }
 
     /// Whether who acknowledges `seq` must have another stream. Of this one, nothing but the acknowledgements may have been

@@ -227,17 +227,12 @@ fn nothing_comes_before_the_first_byte_that_a_handshake_told() {
 
 /// Bytes of the client, or of the broker, that acknowledge the other's.
 fn exchange(from_client: bool, seq: u32, ack: u32, bytes: &[u8], time_ns: i64) -> Event<'_> {
-    let (src, dst) = match from_client {
-        true => (client(), broker()),
-        false => (broker(), client()),
-    };
-    Event::Segment(Segment {
-        src,
-        dst,
+    let segment = Segment {
         flags: flag::ACK,
         ack,
         ..segment(seq, bytes, time_ns)
-    })
+    };
+    Event::Segment(if from_client { segment } else { back(segment) })
 }
 
 #[test]
@@ -290,11 +285,9 @@ fn a_stream_of_which_only_the_acknowledgements_are_captured_may_be_long() {
     let mut events = vec![
         syn(99, 0),
         Event::Segment(Segment {
-            src: broker(),
-            dst: client(),
             flags: flag::SYN | flag::ACK,
             ack: 100,
-            ..segment(499, b"", 1)
+            ..back(segment(499, b"", 1))
         }),
     ];
     for n in 0..40u32 {
@@ -325,16 +318,11 @@ fn what_comes_again_long_after_it_is_no_other_connection() {
 #[test]
 fn what_an_ended_connection_did_not_say_is_of_another_one() {
     let fin = |seq, from_client: bool, time| {
-        let (src, dst) = match from_client {
-            true => (client(), broker()),
-            false => (broker(), client()),
-        };
-        Event::Segment(Segment {
-            src,
-            dst,
+        let segment = Segment {
             flags: flag::FIN | flag::ACK,
             ..segment(seq, b"", time)
-        })
+        };
+        Event::Segment(if from_client { segment } else { back(segment) })
     };
     // beyond the first one's bytes, and before them
     for seq in [50_000, 90] {
@@ -358,11 +346,7 @@ fn what_an_ended_connection_did_not_say_is_of_another_one() {
 #[test]
 fn a_syn_behind_answers_begins_another_connection() {
     let events = [
-        Event::Segment(Segment {
-            src: broker(),
-            dst: client(),
-            ..segment(7000, b"answer", 0)
-        }),
+        Event::Segment(back(segment(7000, b"answer", 0))),
         syn(100, 1),
         Event::Segment(segment(101, b"asked", 2)),
     ];
@@ -407,11 +391,7 @@ fn the_first_bytes_may_ride_on_the_syn() {
 
 #[test]
 fn a_stream_whose_syn_was_lost_may_not_begin_at_its_beginning() {
-    let answer = Event::Segment(Segment {
-        src: broker(),
-        dst: client(),
-        ..segment(7_000, b"end of an answer", 3)
-    });
+    let answer = Event::Segment(back(segment(7_000, b"end of an answer", 3)));
     let events = [
         syn(100, 0),
         Event::Segment(segment(101, b"asked", 1)),
@@ -435,10 +415,8 @@ fn both_fins_or_a_reset_close_and_late_packets_open_nothing() {
         let mut streams = Streams::default();
         streams.event(syn(0, 0), &mut reader);
         let back = Segment {
-            src: broker(),
-            dst: client(),
             ack: 3,
-            ..segment(500, b"", 3)
+            ..back(segment(500, b"", 3))
         };
         streams.event(
             Event::Segment(Segment {

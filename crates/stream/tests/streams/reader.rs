@@ -131,13 +131,20 @@ pub fn syn_with(seq: u32, bytes: &[u8], time_ns: i64) -> Event<'_> {
     })
 }
 
+/// The same from the other end.
+pub fn back(segment: Segment) -> Segment {
+    Segment {
+        src: segment.dst,
+        dst: segment.src,
+        ..segment
+    }
+}
+
 pub fn ack(seq: u32, time_ns: i64) -> Event<'static> {
     Event::Segment(Segment {
-        src: broker(),
-        dst: client(),
         flags: flag::ACK,
         ack: seq,
-        ..segment(1, b"", time_ns)
+        ..back(segment(1, b"", time_ns))
     })
 }
 
