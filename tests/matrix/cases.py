@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -178,9 +179,16 @@ CASES = [
 
 
 def run(command: list[str]) -> dict[str, int]:
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=_CLIENT_S, stdin=subprocess.DEVNULL, check=False)
-    assert done.returncode == 0, f"{command}: {done.stdout[-500:]} {done.stderr[-3000:]}"
-    said: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL) as client:
+        try:
+            out, err = client.communicate(timeout=_CLIENT_S)
+        except subprocess.TimeoutExpired:
+            # Python's and Go's programs say on this where they are.
+            client.send_signal(signal.SIGABRT)
+            out, err = client.communicate()
+            err = f"still running after {_CLIENT_S} s; {err}"
+    assert client.returncode == 0, f"{command}: {out[-500:]} {err[-3000:]}"
+    said: dict[str, int] = json.loads(out.splitlines()[-1])
     return said
 
 

@@ -176,4 +176,4 @@ class Cluster:
 
 
 def environment() -> dict[str, str]:
-    return {**os.environ, "NODE_NO_WARNINGS": "1"}
+    return {**os.environ, "NODE_NO_WARNINGS": "1", "PYTHONFAULTHANDLER": "1"}

@@ -59,7 +59,11 @@ def transactions() -> None:
 
 
 def consumer_metadata() -> object:
-    return Consumer({**BASE, "group.id": "group-tx"}).consumer_group_metadata()
+    consumer = Consumer({**BASE, "group.id": "group-tx"})
+    # send_offsets_to_transaction does not keep its timeout (librdkafka issue 5456): where the group's coordinator does
+    # not exist yet, it can wait for ever. This waits until there is one.
+    consumer.committed([TopicPartition(TOPIC, 0)], 20)
+    return consumer.consumer_group_metadata()
 
 
 def consume(protocol: str, wanted: int) -> int:
