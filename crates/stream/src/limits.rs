@@ -84,7 +84,7 @@ pub struct Stats {
     /// Bytes seen again: retransmissions, overlaps, the other end's tap.
     pub repeated_bytes: u64,
     pub reordered_bytes: u64,
-    /// Segments whose sequence number has nothing to do with the stream.
+    /// Segments that did not fit their connection when they came.
     pub strays: u64,
     pub desyncs: u64,
     /// Gaps given up because too many bytes waited behind them.

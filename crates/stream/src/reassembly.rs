@@ -11,7 +11,7 @@ use range::{FAR, SeqRange, distance, nearest};
 use crate::conn::HoleReason;
 use crate::event::{Segment, Tap, flag};
 use crate::feed::Feed;
-use crate::limits::{Limits, Stats};
+use crate::limits::Limits;
 
 /// How far one socket's tap has told.
 #[derive(Debug, Default, Clone, Copy)]
@@ -134,13 +134,18 @@ impl Flow {
         })
     }
 
+    /// Where a segment began that was not of this stream, if that is near to `seq`.
+    pub fn stray_near(&self, seq: u32) -> Option<u32> {
+        self.stray
+            .filter(|&stray| distance(u64::from(stray), seq).abs() < FAR >> 6)
+    }
+
     /// Whether bytes at `seq` are near to others that were no more of this stream than they are.
-    pub fn went_elsewhere(&mut self, seq: u32, stats: &mut Stats) -> bool {
-        let near = self
-            .stray
-            .is_some_and(|s| distance(u64::from(s), seq).abs() < FAR >> 6);
-        self.stray = Some(seq);
-        stats.strays += 1;
+    pub fn went_elsewhere(&mut self, seq: u32) -> bool {
+        let near = self.stray_near(seq).is_some();
+        if !near {
+            self.stray = Some(seq);
+        }
         near
     }
 

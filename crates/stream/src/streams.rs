@@ -1,14 +1,16 @@
 //! All connections: which segment belongs to which.
 
 mod lifetime;
+mod strays;
 
 use std::collections::{HashMap, HashSet};
 
-use crate::conn::{ConnId, ConnInfo, Dir, HoleReason, StreamSink};
+use crate::conn::{ConnId, ConnInfo, Dir, StreamSink};
 use crate::event::{Endpoint, Event, Process, Segment, Tap, flag};
 use crate::feed::{Context, Feed};
 use crate::limits::{Limits, Stats};
 use crate::reassembly::Flow;
+use strays::Strays;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Key {
@@ -49,6 +51,21 @@ impl Conn {
         }
     }
 
+    /// Where segments began that did not fit, and are of the same connection as this one.
+    fn strays_near(&self, seg: &Segment) -> Vec<(Endpoint, u32)> {
+        let dir = self.dir(seg.src);
+        let before = self.flows[dir.index()].stray_near(seg.seq);
+        let answered = match seg.flags & flag::ACK {
+            0 => None,
+            _ => self.flows[dir.other().index()].stray_near(seg.ack),
+        };
+        let places = [(seg.src, before), (seg.dst, answered)];
+        places
+            .into_iter()
+            .filter_map(|(src, seq)| Some((src, seq?)))
+            .collect()
+    }
+
     /// One direction, and where its bytes go.
     fn direction<'a>(
         &'a mut self,
@@ -83,6 +100,7 @@ pub struct Streams {
     /// Connections with a deadline.
     waiting: Vec<(usize, ConnId)>,
     processes: HashSet<Process>,
+    strays: Strays,
     buffered: usize,
     ticked: i64,
     swept: i64,
@@ -109,6 +127,7 @@ impl Streams {
             by_key: HashMap::default(),
             waiting: Vec::new(),
             processes: HashSet::new(),
+            strays: Strays::default(),
             buffered: 0,
             ticked: i64::MIN,
             swept: i64::MIN,
@@ -241,11 +260,21 @@ impl Streams {
         let slot = match found.map(|slot| (slot, self.belongs(slot, seg))) {
             Some((slot, Belongs::Here)) => slot,
             Some((slot, Belongs::Later)) => self.begin_anew(slot, key, seg, sink),
-            Some((_, Belongs::Nowhere)) => return,
+            Some((_, Belongs::Nowhere)) => {
+                self.context.stats.strays += 1;
+                self.strays.keep(key, seg);
+                return;
+            }
             // A reset or a bare acknowledgement of something unknown tells nothing.
             None if !syn && seg.len == 0 => return,
             None => self.create(key, seg.src, seg.dst, seg.time_ns, sink),
         };
+        self.accept(slot, seg, sink);
+    }
+
+    /// A segment of the connection.
+    fn accept(&mut self, slot: usize, seg: &Segment, sink: &mut dyn StreamSink) {
+        let syn = seg.flags & flag::SYN != 0;
         let Some(conn) = self.conns[slot].as_deref_mut() else {
             return;
         };
@@ -333,26 +362,6 @@ impl Streams {
         }
     }
 
-    fn begin_anew(
-        &mut self,
-        before: usize,
-        key: Key,
-        seg: &Segment,
-        sink: &mut dyn StreamSink,
-    ) -> usize {
-        self.remove(before, sink);
-        let slot = self.create(key, seg.src, seg.dst, seg.time_ns, sink);
-        if seg.flags & flag::SYN == 0
-            && let Some(conn) = self.conns[slot].as_deref_mut()
-        {
-            // Its SYN was not seen, and perhaps more.
-            let dir = conn.dir(seg.src);
-            let (_, mut feed) = conn.direction(dir, &mut self.context, sink);
-            feed.desync(seg.time_ns, HoleReason::Missing);
-        }
-        slot
-    }
-
     /// A segment is of a later connection between the same ends when it is a SYN that does not repeat the one of this connection,
     /// or bytes that are none of this one's, be it that this one has ended or that they, or what they acknowledge, cannot be of it.
     fn belongs(&mut self, slot: usize, seg: &Segment) -> Belongs {
@@ -382,7 +391,7 @@ impl Streams {
             match (flow.excludes(seg.seq, now), ack_excluded) {
                 (false, false) => false,
                 (true, true) => true,
-                _ if flow.went_elsewhere(seg.seq, &mut self.context.stats) => true,
+                _ if flow.went_elsewhere(seg.seq) => true,
                 _ => return Belongs::Nowhere,
             }
         };

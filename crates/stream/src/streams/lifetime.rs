@@ -1,8 +1,9 @@
 //! When a connection begins, how long its end is waited for, and which one goes when there are too many.
 
+use super::strays::Stray;
 use super::{Conn, Key, Streams};
-use crate::conn::{ConnInfo, Dir, StreamSink};
-use crate::event::{Endpoint, Process};
+use crate::conn::{ConnInfo, Dir, HoleReason, StreamSink};
+use crate::event::{Endpoint, Process, Segment, flag};
 use crate::feed::Feed;
 use crate::reassembly::Flow;
 
@@ -169,6 +170,35 @@ impl Streams {
         self.conns[slot] = Some(conn);
         self.by_key.insert(key, slot);
         self.recent = Some((key, slot));
+        slot
+    }
+
+    /// A connection between the ends of an earlier one.
+    pub(super) fn begin_anew(
+        &mut self,
+        before: usize,
+        key: Key,
+        seg: &Segment,
+        sink: &mut dyn StreamSink,
+    ) -> usize {
+        let syn = seg.flags & flag::SYN != 0;
+        let places = match self.conns[before].as_deref() {
+            Some(conn) if !syn => conn.strays_near(seg),
+            _ => Vec::new(),
+        };
+        let strays = self.strays.take(key, &places);
+        self.remove(before, sink);
+        let first = strays.first().map_or(*seg, Stray::segment);
+        let slot = self.create(key, first.src, first.dst, first.time_ns, sink);
+        if !syn && let Some(conn) = self.conns[slot].as_deref_mut() {
+            // Its SYN was not seen, and perhaps more.
+            let dir = conn.dir(first.src);
+            let (_, mut feed) = conn.direction(dir, &mut self.context, sink);
+            feed.desync(first.time_ns, HoleReason::Missing);
+        }
+        for stray in &strays {
+            self.accept(slot, &stray.segment(), sink);
+        }
         slot
     }
 

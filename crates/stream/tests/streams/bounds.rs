@@ -37,6 +37,42 @@ fn memory_is_bounded() {
 }
 
 #[test]
+fn few_segments_that_fit_no_connection_are_kept() {
+    let elsewhere = 0x7000_0000;
+    for (others, len, kept) in [
+        (10, 3, true),
+        (63, 3, true),
+        (64, 3, false),
+        (10, 1 << 20, false),
+    ] {
+        let mut reader = Reader::default();
+        let mut streams = Streams::default();
+        let mut say = |port: u16, seq: u32, bytes: &[u8]| {
+            let src = end(1000 + port);
+            streams.event(
+                Event::Segment(Segment {
+                    src,
+                    ..segment(seq, bytes, 0)
+                }),
+                &mut reader,
+            );
+        };
+        let bytes = stream(len);
+        for port in 0..=others {
+            say(port, 1000, b"one");
+            say(port, elsewhere, if port == 0 { b"two" } else { &bytes });
+        }
+        say(0, elsewhere + 3, b"three");
+        let later = reader.opened.last().map(|&(conn, _)| conn);
+        let told: &[u8] = if kept { b"twothree" } else { b"three" };
+        assert_eq!(
+            reader.of(later.unwrap_or_default(), Dir::AToB),
+            [Got::Desync, Got::Bytes(told.to_vec())]
+        );
+    }
+}
+
+#[test]
 fn quiet_connections_are_closed() {
     let mut reader = Reader::default();
     let mut streams = Streams::default();

@@ -168,14 +168,14 @@ fn keep_alive_probes_and_far_away_numbers_are_ignored() {
 fn bytes_far_away_are_of_another_connection() {
     let events = [
         Event::Segment(segment(1000, b"one", 0)),
-        Event::Segment(segment(0x7000_0000, b"..", 2)),
-        Event::Segment(segment(0x7000_0002, b"two", 3)),
+        Event::Segment(segment(0x7000_0000, b"two", 2)),
+        Event::Segment(segment(0x7000_0003, b"three", 3)),
     ];
     let reader = read(&events);
     assert_eq!(reader.of(1, Dir::AToB), [Got::Bytes(b"one".to_vec())]);
     assert_eq!(
         reader.of(2, Dir::AToB),
-        [Got::Desync, Got::Bytes(b"two".to_vec())]
+        [Got::Desync, Got::Bytes(b"twothree".to_vec())]
     );
     assert_eq!(reader.closed, [1, 2]);
 }
@@ -203,7 +203,7 @@ fn bytes_long_before_the_first_ones_are_of_another_connection() {
     for (before, later) in [(5 << 20, 2), (1 << 29, 2), (1 << 10, 20_000 * MS)] {
         assert_eq!(
             of(before, later).of(2, Dir::AToB),
-            [Got::Desync, Got::Bytes(b"two".to_vec())],
+            [Got::Desync, Got::Bytes(b"..two".to_vec())],
             "{before}"
         );
     }
@@ -256,13 +256,34 @@ fn who_acknowledges_what_nobody_said_is_on_another_connection() {
         assert_eq!(reader.of(1, Dir::AToB), [Got::Bytes(b"one".to_vec())]);
         assert_eq!(
             reader.of(2, Dir::AToB),
-            [Got::Desync, Got::Bytes(b"three".to_vec())]
+            [Got::Desync, Got::Bytes(b"twothree".to_vec())]
         );
     }
     // both numbers say so: no second segment is needed to believe it
     let reader = later(0x9000_0000, answered.wrapping_add(3 << 29));
     let both = [Got::Desync, Got::Bytes(b"twothree".to_vec())];
     assert_eq!(reader.of(2, Dir::AToB), both);
+}
+
+#[test]
+fn the_answer_may_be_what_shows_that_a_request_was_of_another_connection() {
+    let (asked, answered) = (1_000, 0x4000_0000);
+    let (later, elsewhere) = (0x9000_0000, 0xD000_0000);
+    let reader = read(&[
+        exchange(false, answered, asked, b"yes", 0),
+        exchange(true, asked, answered + 3, b"one", 1),
+        exchange(false, answered + 3, asked + 3, b"yes", 2),
+        // damaged on its way: nobody goes on there
+        exchange(true, 0x6000_0000, answered + 6, b"bad", 3),
+        exchange(true, later, answered + 6, b"two", 4),
+        exchange(false, elsewhere, later + 3, b"no", 5),
+    ]);
+    assert_eq!(reader.of(1, Dir::BToA), [Got::Bytes(b"one".to_vec())]);
+    assert_eq!(
+        reader.of(2, Dir::AToB),
+        [Got::Desync, Got::Bytes(b"two".to_vec())]
+    );
+    assert_eq!(reader.of(2, Dir::BToA), [Got::Bytes(b"no".to_vec())]);
 }
 
 #[test]
