@@ -247,19 +247,23 @@ def test_a_killed_server_has_everything_again_what_happened_meanwhile_included(c
 
     # The broker numbers what it stores: no number is missing, none is there twice. On a busy machine what waited on disk takes its time.
     assert eventually(whole), partitions
-    assert eventually(lambda: sent_and_stored(cluster, "process_stats"))
+    seen = []
+    assert eventually(lambda: sent_and_stored(cluster, "process_stats", seen)), seen[-5:]
     assert cluster.query(f"import px\ndf = px.DataFrame('process_stats', start_time={killed}, end_time={returned})\npx.display(df.head(1), 'meanwhile')\n"), "samples of the time without a server"
     (after,) = cluster.pods("kafkascope", "app.kubernetes.io/component=agent").values()
     assert after["metadata"]["uid"] == agent["metadata"]["uid"] and after["status"]["containerStatuses"][0]["restartCount"] == 0
 
 
-def sent_and_stored(cluster, table, gone=0):
-    """How many rows of a table the agent sent since its start, when as many are stored, those ``gone`` with a former store left out: looked at while none is on its way."""
+def sent_and_stored(cluster, table, seen, gone=0):
+    """How many rows of a table the agent sent since its start, when as many are stored, those ``gone`` with a former store left out: looked at while none is on its way.
+    ``seen`` gets every look: sent, stored, sent a moment later."""
     (agent,) = cluster.pods("kafkascope", "app.kubernetes.io/component=agent").values()
     start = agent["status"]["containerStatuses"][0]["state"]["running"]["startedAt"]
-    before = cluster.by_table("sent")[table]
-    stored = cluster.count(table, time_ns(start))
-    return before if before == stored + gone == cluster.by_table("sent")[table] else None
+    # To find out where these are takes kubectl longer than the second between two samples, on a busy machine.
+    at, ask = cluster.address("agent"), cluster.asker()
+    before, stored, after = cluster.by_table("sent", at)[table], cluster.count(table, time_ns(start), ask), cluster.by_table("sent", at)[table]
+    seen.append((before, stored, after))
+    return before if before == stored + gone == after else None
 
 
 def test_what_a_full_disk_buffer_cannot_keep_is_counted_and_shown(cluster):
@@ -289,7 +293,9 @@ def test_what_a_full_disk_buffer_cannot_keep_is_counted_and_shown(cluster):
     # To the last row: what was dropped is told, and what the agent says that it sent is stored once.
     assert eventually(told_and_dropped)
     assert "rows not shipped" in cluster.px("get", "pems", "-o", "json", server=True)
-    assert eventually(lambda: cluster.counter("buffered_bytes") == 0) and eventually(lambda: sent_and_stored(cluster, "process_stats", gone))
+    assert eventually(lambda: cluster.counter("buffered_bytes") == 0)
+    seen = []
+    assert eventually(lambda: sent_and_stored(cluster, "process_stats", seen, gone)), seen[-5:]
 
 
 def test_removed_with_nothing_left(cluster):

@@ -53,9 +53,9 @@ class Cluster:
     def secret(self, key):
         return base64.b64decode(json.loads(self.kubectl("-n", "kafkascope", "get", "secret", "kafkascope-link", "-o", "json"))["data"][key]).decode()
 
-    def counters(self):
-        """The agent's own, by name."""
-        with urllib.request.urlopen(f"http://{self.address('agent')}:8767/metrics", timeout=60) as answer:
+    def counters(self, address=None):
+        """The agent's own, by name; ``address`` is the agent's where it is known."""
+        with urllib.request.urlopen(f"http://{address or self.address('agent')}:8767/metrics", timeout=60) as answer:
             return {name: float(value) for name, value in re.findall(r"^kafkascope_agent_(\S+) (\S+)$", answer.read().decode(), re.MULTILINE)}
 
     def server_metric(self, series):
@@ -67,10 +67,10 @@ class Cluster:
     def counter(self, name):
         return self.counters()[name]
 
-    def by_table(self, what):
+    def by_table(self, what, address=None):
         """Rows that the agent "sent" or "dropped" since its start."""
         place = f'table_rows_{what}_total{{table="'
-        return {name.removeprefix(place).removesuffix('"}'): rows for name, rows in self.counters().items() if name.startswith(place)}
+        return {name.removeprefix(place).removesuffix('"}'): rows for name, rows in self.counters(address).items() if name.startswith(place)}
 
     def orders(self, start_ns, end_ns):
         """Of each partition of the demo's topic: requests that produced to it, records, first and last offset."""
@@ -79,9 +79,9 @@ class Cluster:
                           "df = df.groupby('partition').agg(requests=('time_', px.count), records=('records', px.sum), first=('base_offset', px.min), last=('last_offset', px.max))\n"
                           "px.display(df, 'orders')\n")  # fmt: skip
 
-    def count(self, table, start_ns):
-        """Rows of a table since then, at once."""
-        return self.asker()(f"import px\ndf = px.DataFrame('{table}', start_time={start_ns})\npx.display(df.agg(rows=('time_', px.count)), 'rows')\n")["tables"][0]["rows"][0][0]
+    def count(self, table, start_ns, ask):
+        """Rows of a table since then."""
+        return ask(f"import px\ndf = px.DataFrame('{table}', start_time={start_ns})\npx.display(df.agg(rows=('time_', px.count)), 'rows')\n")["tables"][0]["rows"][0][0]
 
     def asker(self):
         """A function that runs a script by the API itself, as a command's start would take a second."""
