@@ -61,9 +61,16 @@ def transactions() -> None:
 def consumer_metadata() -> object:
     consumer = Consumer({**BASE, "group.id": "group-tx"})
     # send_offsets_to_transaction does not keep its timeout (librdkafka issue 5456): where the group's coordinator does
-    # not exist yet, it can wait for ever. This waits until there is one.
-    consumer.committed([TopicPartition(TOPIC, 0)], 20)
-    return consumer.consumer_group_metadata()
+    # not exist yet, it can wait for ever. This waits until there is one, which may refuse at first what it is asked.
+    until = time.time() + 30
+    while True:
+        try:
+            consumer.committed([TopicPartition(TOPIC, 0)], 10)
+            return consumer.consumer_group_metadata()
+        except KafkaException:
+            if time.time() > until:
+                raise
+            time.sleep(0.1)
 
 
 def consume(protocol: str, wanted: int) -> int:
