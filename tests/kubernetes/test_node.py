@@ -260,7 +260,7 @@ def sent_and_stored(cluster, table, seen, gone=0):
     (agent,) = cluster.pods("kafkascope", "app.kubernetes.io/component=agent").values()
     start = agent["status"]["containerStatuses"][0]["state"]["running"]["startedAt"]
     # To find out where these are takes kubectl longer than the second between two samples, on a busy machine.
-    at, ask = cluster.address("agent"), cluster.asker()
+    at, ask = agent["status"]["podIP"], cluster.asker()
     before, stored, after = cluster.by_table("sent", at)[table], cluster.count(table, time_ns(start), ask), cluster.by_table("sent", at)[table]
     seen.append((before, stored, after))
     return before if before == stored + gone == after else None

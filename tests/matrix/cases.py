@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -185,6 +186,9 @@ def run(command: list[str]) -> dict[str, int]:
         except subprocess.TimeoutExpired:
             # Python's and Go's programs say on this where they are.
             client.send_signal(signal.SIGABRT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                client.wait(10)
+            client.kill()
             out, err = client.communicate()
             err = f"still running after {_CLIENT_S} s; {err}"
     assert client.returncode == 0, f"{command}: {out[-500:]} {err[-3000:]}"
