@@ -17,6 +17,8 @@ from kafkascope.demo.services.web import Answer, BadRequest, as_json, serve, set
 
 #: Orders of one partition in a row while slow: with five partitions each waits most of a minute for its turn.
 ORDERS_A_TURN = 9
+#: Between two looks for a broker that went.
+LOOK_AGAIN_S = 1.0
 
 
 class Handler:
@@ -38,14 +40,14 @@ class Handler:
         return self.delay is not None and self.delay.exists()
 
     def on_error(self, error: KafkaError) -> None:
-        # Before it has partitions a consumer finds a broker that comes back by itself.
-        self.broker_went |= error.code() == KafkaError._ALL_BROKERS_DOWN and bool(self.partitions)
+        # Also while it has no partitions: those it had before a rebalance, or is about to get, keep the epoch that they had.
+        self.broker_went |= error.code() == KafkaError._ALL_BROKERS_DOWN
 
     def run(self) -> None:
         while not self.stopped.is_set():
             self.consume()
             self.consumer.close()
-            if not self.stopped.is_set():
+            if not self.stopped.wait(LOOK_AGAIN_S):
                 self.broker_went, self.partitions = False, []
                 self.consumer = Consumer(self.settings)
 
