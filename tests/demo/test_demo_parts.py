@@ -5,6 +5,7 @@ import json
 import re
 import socket
 import threading
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -122,6 +123,23 @@ def test_services_find_each_other_by_the_file_on_a_host_and_by_name_in_a_cluster
     monkeypatch.delenv("DEMO_ENDPOINTS")
     monkeypatch.setattr(peers.socket, "getaddrinfo", lambda name, port, *_: [(2, 1, 6, "", (ip, port)) for ip in ("10.0.0.4", "10.0.0.3", "10.0.0.4") if name == "shipping-service"])
     assert peers.addresses("shipping") == ["10.0.0.3:8080", "10.0.0.4:8080"]
+
+
+def test_a_consumer_that_hangs_is_not_healthy_and_one_whose_broker_is_away_is(monkeypatch):
+    from kafkascope.demo.services import consumer
+
+    handler = consumer.Handler("shipping", "127.0.0.1:9")
+    worker = threading.Thread(target=handler.run)
+    worker.start()
+    before, end = handler.asked_s, time.monotonic() + 60
+    while handler.asked_s <= before + 2 * consumer.LOOK_AGAIN_S and time.monotonic() < end:
+        time.sleep(0.1)
+    away = handler.health(worker)
+    monkeypatch.setattr(consumer, "HANGS_S", 0.0)
+    hung = handler.health(worker)
+    handler.stopped.set()
+    worker.join(60)
+    assert (away.status, hung.status) == (200, 503) and handler.asked_s > before + 2 * consumer.LOOK_AGAIN_S
 
 
 def test_each_demo_is_a_kafka_cluster_of_its_own():

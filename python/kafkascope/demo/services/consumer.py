@@ -19,6 +19,8 @@ from kafkascope.demo.services.web import Answer, BadRequest, as_json, serve, set
 ORDERS_A_TURN = 9
 #: Between two looks for a broker that went.
 LOOK_AGAIN_S = 1.0
+#: A consumer that was not asked for an order for so long hangs, which is for whoever started it to end.
+HANGS_S = 30.0
 
 
 class Handler:
@@ -34,6 +36,7 @@ class Handler:
         self.total = self.bad = 0
         self.partitions: list[int] = []
         self.turn = 0
+        self.asked_s = time.monotonic()
         self.stopped = threading.Event()
 
     def slow(self) -> bool:
@@ -47,6 +50,8 @@ class Handler:
         while not self.stopped.is_set():
             self.consume()
             self.consumer.close()
+            if self.broker_went:
+                print("consume: the broker went, and is looked for again", file=sys.stderr, flush=True)
             if not self.stopped.wait(LOOK_AGAIN_S):
                 self.broker_went, self.partitions = False, []
                 self.consumer = Consumer(self.settings)
@@ -66,19 +71,23 @@ class Handler:
             if self.slow():
                 self.take_a_turn()
             else:
-                self.handle(self.consumer.poll(0.5))
+                self.handle(self.ask(0.5))
+
+    def ask(self, timeout_s: float) -> Message | None:
+        self.asked_s = time.monotonic()
+        return self.consumer.poll(timeout_s)
 
     def take_a_turn(self) -> None:
         """Handle some orders of one partition while the others wait, each taking its time."""
         if not self.partitions:
-            self.handle(self.consumer.poll(0.5))
+            self.handle(self.ask(0.5))
             return
         mine = self.partitions[self.turn % len(self.partitions)]
         self.turn += 1
         others = [TopicPartition(TOPIC, p) for p in self.partitions if p != mine]
         self.consumer.pause(others)
         for _ in range(ORDERS_A_TURN):
-            if self.stopped.is_set() or self.broker_went or not self.slow() or mine not in self.partitions or not self.handle(self.consumer.poll(2 * self.delay_s)):
+            if self.stopped.is_set() or self.broker_went or not self.slow() or mine not in self.partitions or not self.handle(self.ask(2 * self.delay_s)):
                 break
             self.stopped.wait(self.delay_s)
         self.consumer.resume([other for other in others if other.partition in self.partitions])
@@ -99,6 +108,10 @@ class Handler:
             self.bad += 1
         return True
 
+    def health(self, worker: threading.Thread) -> Answer:
+        ready = worker.is_alive() and time.monotonic() - self.asked_s < HANGS_S
+        return as_json({"ready": ready}, 200 if ready else 503)
+
     def list(self, _: dict[str, Any]) -> Answer:
         return as_json({"total": self.total, "bad": self.bad, "partitions": self.partitions, "delay": self.slow(), "recent": list(self.recent)})
 
@@ -117,8 +130,7 @@ class Handler:
         """Consume and serve until SIGTERM."""
         worker = threading.Thread(target=self.run)
         worker.start()
-        serve({("GET", "/healthz"): lambda _: as_json({"ready": worker.is_alive()}, 200 if worker.is_alive() else 503), ("GET", "/list"): self.list,
-               ("POST", "/delay"): self.set_delay}, self.stopped)  # fmt: skip
+        serve({("GET", "/healthz"): lambda _: self.health(worker), ("GET", "/list"): self.list, ("POST", "/delay"): self.set_delay}, self.stopped)  # fmt: skip
         worker.join(6)
 
 
