@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import pyarrow.flight as flight
@@ -217,7 +218,18 @@ def test_a_killed_broker_pod_comes_back_and_is_seen_again(cluster):
         return {row["pod"].split("/")[1].split("-")[0] for row in rows if row["bytes_consumed_total"]} == {"shipping", "invoicing"}
 
     assert eventually(lambda: len(cluster.pods("px-kafka", "app=kafka")) == 1)
-    assert eventually(again, 400) and eventually(consumed, 300), {name: cluster.kubectl("-n", "px-kafka", "logs", name, "--tail=40") for name in cluster.pods("px-kafka")}
+    assert eventually(again, 400) and eventually(consumed, 300), told_of_consumers(cluster, gone)
+
+
+def told_of_consumers(cluster, since):
+    """What each of the demo's consumers says of itself, then what was seen of them since then: which of the two is wrong."""
+    told = []
+    for name, pod in cluster.pods("px-kafka").items():
+        if pod["metadata"]["labels"]["app"] in ("shipping", "invoicing"):
+            restarts, log = pod["status"]["containerStatuses"][0]["restartCount"], cluster.kubectl("-n", "px-kafka", "logs", name, "--tail=40")
+            with urllib.request.urlopen(f"http://{pod['status']['podIP']}:8080/list", timeout=60) as answer:
+                told.append((name, restarts, log, answer.read()[:200]))
+    return told, cluster.rows("px/kafka_overview", "kafka_consumers", "--start_time", str(since))
 
 
 def test_a_killed_server_has_everything_again_what_happened_meanwhile_included(cluster):
