@@ -226,7 +226,9 @@ def told_of_consumers(cluster, since):
     told = []
     for name, pod in cluster.pods("px-kafka").items():
         if pod["metadata"]["labels"]["app"] in ("shipping", "invoicing"):
-            restarts, log = pod["status"]["containerStatuses"][0]["restartCount"], cluster.kubectl("-n", "px-kafka", "logs", name, "--tail=40")
+            restarts = pod["status"]["containerStatuses"][0]["restartCount"]
+            # Each refused connection is a line.
+            log = [line for line in cluster.kubectl("-n", "px-kafka", "logs", name).splitlines() if "|FAIL|" not in line][-40:]
             with urllib.request.urlopen(f"http://{pod['status']['podIP']}:8080/list", timeout=60) as answer:
                 told.append((name, restarts, log, answer.read()[:200]))
     return told, cluster.rows("px/kafka_overview", "kafka_consumers", "--start_time", str(since))
