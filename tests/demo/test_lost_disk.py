@@ -97,7 +97,7 @@ def test_a_member_that_had_partitions_and_waits_for_others_when_its_broker_goes_
     until(lambda: len(first.partitions) == 5)
     silent = Consumer({**COMMON, "bootstrap.servers": server.address, "group.id": "shipping"})
     silent.subscribe([TOPIC])
-    until(lambda: silent.poll(0.1) is None and silent.assignment())
+    until(lambda: silent.poll(0.1) is None and silent.assignment() and first.partitions)
     # No longer polled, it does not give its partitions back, and each rebalance waits for it.
     second = member()
     until(lambda: not first.partitions)

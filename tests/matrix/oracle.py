@@ -228,7 +228,8 @@ def compare(lines: Iterable[dict[str, Any]], entries: Iterable[dict[str, Any]], 
     verdict = Verdict()
     lines, entries = list(lines), list(entries)
     ours: dict[Key, list[dict[str, Any]]] = defaultdict(list)
-    envelopes: dict[tuple[int, int, int], list[dict[str, Any]]] = defaultdict(list)
+    # By the request inside: after a change of the controller the same one went to two.
+    envelopes: dict[Key, list[dict[str, Any]]] = defaultdict(list)
     first_ns: dict[Connection, int] = {}
     authenticating = {connection_of_line(line) for line in lines if line["apiKey"] == SASL_HANDSHAKE}
     for line in lines:
@@ -245,7 +246,7 @@ def compare(lines: Iterable[dict[str, Any]], entries: Iterable[dict[str, Any]], 
         ours[key_of_line(line)].append(line)
         if line["apiKey"] == ENVELOPE:
             inner = line["request"]["requestDataDecoded"]
-            envelopes[inner["apiKey"], inner["apiVersion"], inner["correlationId"]].append(line)
+            envelopes[connection, inner["apiKey"], inner["apiVersion"], inner["correlationId"]].append(line)
     begun: set[Connection] = set()
     for entry in entries:
         key = key_of_entry(entry)
@@ -253,9 +254,9 @@ def compare(lines: Iterable[dict[str, Any]], entries: Iterable[dict[str, Any]], 
         what = f"{header['requestApiKeyName']} v{key[2]} of {_shown(key[0])}, correlation id {key[3]}"
         if entry["isForwarded"]:
             # On the wire it is inside an Envelope with a correlation id of its own.
-            found = _forwarded(entry, envelopes[key[1:]])
+            found = _forwarded(entry, envelopes[key])
             if found is not None:
-                envelopes[key[1:]].remove(found)
+                envelopes[key].remove(found)
                 verdict.forwarded += 1
             elif not scene.attached_late:
                 verdict.wrong.append(f"{what}: forwarded, in no Envelope")
