@@ -3,8 +3,9 @@
 import contextlib
 import shutil
 import subprocess
+import sys
 import threading
-import time
+from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer
@@ -14,7 +15,10 @@ from kafkascope.demo.broker import Broker, settings
 from kafkascope.demo.paths import paths
 from kafkascope.demo.services.consumer import Handler
 from kafkascope.demo.services.order import COMMON, TOPIC, create_topic
-from kafkascope.demo.supervisor import free_port
+
+# What waits for a cluster waits for a broker.
+sys.path.append(str(Path(__file__).resolve().parents[1] / "kubernetes"))
+from waiting import eventually, free_port
 
 pytestmark = [pytest.mark.demo, pytest.mark.timeout(600), pytest.mark.skipif(shutil.which("java") is None, reason="needs Java")]
 
@@ -34,7 +38,7 @@ class Server:
         self.broker.prepare(self.properties)
         with (self.folder / "out").open("w") as out:
             self.process = subprocess.Popen(self.broker.command(), cwd=self.folder, stdout=out, stderr=subprocess.STDOUT)
-        until(self.serves)
+        assert eventually(self.serves)
 
     def serves(self):
         with contextlib.suppress(KafkaException, TimeoutError):
@@ -47,13 +51,6 @@ class Server:
         self.process.terminate()
         self.process.wait(120)
         shutil.rmtree(self.folder)
-
-
-def until(condition, seconds=120):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "did not come about in time"
-        time.sleep(0.1)
 
 
 @pytest.fixture
@@ -94,18 +91,18 @@ def order(server):
 
 def test_a_member_that_had_partitions_and_waits_for_others_when_its_broker_goes_gets_orders_of_the_next(server, member):
     first = member()
-    until(lambda: len(first.partitions) == 5)
+    assert eventually(lambda: len(first.partitions) == 5)
     silent = Consumer({**COMMON, "bootstrap.servers": server.address, "group.id": "shipping"})
     silent.subscribe([TOPIC])
-    until(lambda: silent.poll(0.1) is None and silent.assignment() and first.partitions)
+    assert eventually(lambda: silent.poll(0.1) is None and silent.assignment() and first.partitions)
     # No longer polled, it does not give its partitions back, and each rebalance waits for it.
     second = member()
-    until(lambda: not first.partitions)
+    assert eventually(lambda: not first.partitions)
     server.go()
     server.start()
     order(server)
-    until(lambda: first.partitions and second.partitions)
+    assert eventually(lambda: first.partitions and second.partitions)
     before = first.total, second.total
     order(server)
-    until(lambda: first.total > before[0] and second.total > before[1], 60)
+    assert eventually(lambda: first.total > before[0] and second.total > before[1], 60)
     silent.close()

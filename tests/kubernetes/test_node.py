@@ -224,13 +224,12 @@ def test_a_killed_broker_pod_comes_back_and_is_seen_again(cluster):
 def told_of_consumers(cluster, since):
     """What each of the demo's consumers says of itself, then what was seen of them since then: which of the two is wrong."""
     told = []
-    for name, pod in cluster.pods("px-kafka").items():
-        if pod["metadata"]["labels"]["app"] in ("shipping", "invoicing"):
-            restarts = pod["status"]["containerStatuses"][0]["restartCount"]
-            # Each refused connection is a line.
-            log = [line for line in cluster.kubectl("-n", "px-kafka", "logs", name).splitlines() if "|FAIL|" not in line][-40:]
-            with urllib.request.urlopen(f"http://{pod['status']['podIP']}:8080/list", timeout=60) as answer:
-                told.append((name, restarts, log, answer.read()[:200]))
+    for name, pod in cluster.pods("px-kafka", "app in (shipping, invoicing)").items():
+        restarts = pod["status"]["containerStatuses"][0]["restartCount"]
+        # Each refused connection is a line.
+        log = [line for line in cluster.kubectl("-n", "px-kafka", "logs", name).splitlines() if "|FAIL|" not in line][-40:]
+        with urllib.request.urlopen(f"http://{pod['status']['podIP']}:8080/list", timeout=60) as answer:
+            told.append((name, restarts, log, answer.read()[:200]))
     return told, cluster.rows("px/kafka_overview", "kafka_consumers", "--start_time", str(since))
 
 

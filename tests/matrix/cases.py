@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import signal
 import subprocess
@@ -186,10 +185,11 @@ def run(command: list[str]) -> dict[str, int]:
         except subprocess.TimeoutExpired:
             # Python's and Go's programs say on this where they are.
             client.send_signal(signal.SIGABRT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                client.wait(10)
-            client.kill()
-            out, err = client.communicate()
+            try:
+                out, err = client.communicate(timeout=10)
+            except subprocess.TimeoutExpired:
+                client.kill()
+                out, err = client.communicate()
             err = f"still running after {_CLIENT_S} s; {err}"
     assert client.returncode == 0, f"{command}: {out[-500:]} {err[-3000:]}"
     said: dict[str, int] = json.loads(out.splitlines()[-1])

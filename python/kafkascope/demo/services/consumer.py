@@ -30,7 +30,7 @@ class Handler:
         self.settings: dict[str, Any] = {**COMMON, "bootstrap.servers": broker, "group.id": group, "client.id": group, "auto.offset.reset": "earliest", "error_cb": self.on_error,
                          "session.timeout.ms": 10000, "heartbeat.interval.ms": 1000, "auto.commit.interval.ms": 2000, **(more or {})}  # fmt: skip
         self.broker_went = False
-        self.consumer = Consumer(self.settings)
+        self.consumer: Consumer
         self.delay, self.delay_s = delay, delay_s
         self.recent: deque[dict[str, Any]] = deque(maxlen=50)
         self.total = self.bad = 0
@@ -48,13 +48,13 @@ class Handler:
 
     def run(self) -> None:
         while not self.stopped.is_set():
+            self.broker_went, self.partitions = False, []
+            self.consumer = Consumer(self.settings)
             self.consume()
             self.consumer.close()
             if self.broker_went:
                 print("consume: the broker went, and is looked for again", file=sys.stderr, flush=True)
-            if not self.stopped.wait(LOOK_AGAIN_S):
-                self.broker_went, self.partitions = False, []
-                self.consumer = Consumer(self.settings)
+                self.stopped.wait(LOOK_AGAIN_S)
 
     def consume(self) -> None:
         """Handle orders until the end, or until the broker went: one that comes back without its disk counts its leaders' epochs from zero, and a
